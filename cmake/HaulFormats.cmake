@@ -1,0 +1,18 @@
+# formats/formats.def names the formats; this turns each name into its sources.
+set(HAUL_FORMATS_DEF ${PROJECT_SOURCE_DIR}/formats/formats.def)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${HAUL_FORMATS_DEF})
+file(STRINGS ${HAUL_FORMATS_DEF} lines REGEX "^HAUL_FORMAT\\(")
+set(HAUL_FORMAT_NAMES "")
+foreach(line IN LISTS lines)
+    string(REGEX REPLACE "^HAUL_FORMAT\\(([a-z0-9_]+)\\).*" "\\1" name "${line}")
+    list(APPEND HAUL_FORMAT_NAMES ${name})
+endforeach()
+# A format is formats/name.c, formats/name_*.c, or formats/name/*.c.
+set(HAUL_FORMAT_SOURCES "")
+foreach(name IN LISTS HAUL_FORMAT_NAMES)
+    file(GLOB sources CONFIGURE_DEPENDS formats/${name}.c formats/${name}_*.c formats/${name}/*.c)
+    if(NOT sources)
+        message(FATAL_ERROR "formats.def names ${name}, but there is no formats/${name}.c")
+    endif()
+    list(APPEND HAUL_FORMAT_SOURCES ${sources})
+endforeach()

@@ -1,0 +1,50 @@
+/* Buffered octets in: peek at what is ahead, consume what is done with. One object for files, gzip,
+ * archive members and memory; readers never see which. */
+#ifndef HAUL_IO_IN_H
+#define HAUL_IO_IN_H
+
+#include "base/err.h"
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#define HAUL_IN_CHUNK (256u * 1024u)             /* octets asked of a source at a time */
+#define HAUL_IN_PEEK_MAX (64u * 1024u * 1024u)   /* the largest window anybody may ask for */
+
+typedef struct haul_in haul_in;
+
+/* What feeds a haul_in. read: up to n octets into to; 0 = end; < 0 = failed, *e filled. */
+typedef struct haul_feed {
+    ssize_t (*read)(void *ctx, void *to, size_t n, haul_err *e);
+    void (*close)(void *ctx); /* may be NULL */
+    void *ctx;
+} haul_feed;
+
+haul_in *haul_in_new(haul_feed feed);
+haul_in *haul_in_from_fd(int fd, const char *name); /* owns fd; name is copied for messages */
+/* Borrows p for its lifetime. `step` > 0 hands out at most that many octets a read: tests feed
+ * every parser one octet at a time with it. */
+haul_in *haul_in_from_mem(const void *p, size_t n, size_t step);
+/* Reuse an object, and its buffer, for another file descriptor (owned): one allocation for a million files. */
+void haul_in_reopen_fd(haul_in *in, int fd);
+void haul_in_close(haul_in *in); /* NULL is accepted */
+HAUL_DEFINE_AUTO(haul_in, haul_in_close)
+
+/* See at least `want` octets ahead, or all there are before the end. *ret_p stays valid until the next
+ * call on in. *ret_n may be larger than want: everything buffered. At the end *ret_n < want, 0 = no more.
+ * want > HAUL_IN_PEEK_MAX is cut to it. Fails only when the feed fails (HAUL_E_SOURCE). */
+HAUL_MUST_USE haul_rc haul_in_peek(haul_in *in, size_t want, const char **ret_p, size_t *ret_n, haul_err *e);
+/* Step over n octets, n at most what the last peek showed. */
+void haul_in_consume(haul_in *in, size_t n);
+/* Octets consumed since the start: the offset of the next octet, for error messages. */
+uint64_t haul_in_offset(const haul_in *in);
+
+/* Wrap a compressed stream: gzip through zlib (many members, as `cat a.gz b.gz`), zstd, xz, bzip2
+ * through libarchive. Owns inner. A corrupt or truncated stream fails at the octet where it breaks. */
+HAUL_MUST_USE haul_rc haul_in_gunzip(haul_in *inner, haul_in **ret, haul_err *e);
+HAUL_MUST_USE haul_rc haul_in_decompress(haul_in *inner, haul_in **ret, haul_err *e);
+/* Look at the first octets: gzip, zstd, xz and bzip2 are unpacked, everything else returned as it is.
+ * Takes inner in every case; on failure inner is closed. */
+HAUL_MUST_USE haul_rc haul_in_auto(haul_in *inner, haul_in **ret, haul_err *e);
+
+#endif

@@ -1,0 +1,63 @@
+/* A source as a tree of files: a directory, a single file, or a container (zip, tar, tar.gz, …)
+ * read through libarchive without unpacking it to disk. Names inside are data, never paths of the
+ * host: nothing outside the root is opened, symbolic links below the root are not followed. */
+#ifndef HAUL_IO_TREE_H
+#define HAUL_IO_TREE_H
+
+#include "base/arena.h"
+#include "io/in.h"
+
+#include <stdbool.h>
+
+#define HAUL_TREE_DEPTH_MAX 64u          /* directories below one another */
+#define HAUL_TREE_ENTRIES_MAX 20000000u  /* members of one container, names of one directory */
+#define HAUL_TREE_UNPACK_MAX (UINT64_C(1) << 43) /* octets one compressed member may unpack to */
+
+typedef enum haul_entry_type { HAUL_ENTRY_FILE, HAUL_ENTRY_DIR, HAUL_ENTRY_OTHER } haul_entry_type;
+
+typedef struct haul_entry {
+    const char *name;     /* last component; raw octets, never "." or "..", no '/' */
+    haul_entry_type type; /* OTHER: symlink, FIFO, socket, device: to be reported, never opened */
+} haul_entry;
+
+typedef struct haul_stat {
+    uint64_t size;   /* octets as stored (packed, for a compressed file) */
+    int64_t mtime_us; /* of the file or member */
+    uint64_t dev, ino; /* 0 in containers */
+} haul_stat;
+
+typedef struct haul_tree haul_tree;
+
+/* Open path (followed if it is a symlink itself). A FIFO, socket or device is refused with
+ * HAUL_E_SOURCE at once, never waited for. A file whose content is a container becomes a tree. */
+HAUL_MUST_USE haul_rc haul_tree_open(const char *path, haul_tree **ret, haul_err *e);
+void haul_tree_close(haul_tree *t);
+HAUL_DEFINE_AUTO(haul_tree, haul_tree_close)
+
+const char *haul_tree_path(const haul_tree *t);  /* as given */
+/* The last component of path without trailing '/', resolved for "." and "..": "Mail", "a.mbox.gz". */
+const char *haul_tree_label(const haul_tree *t);
+bool haul_tree_is_file(const haul_tree *t);      /* a single, not-container file: its only name is "" */
+bool haul_tree_is_container(const haul_tree *t);
+/* The absolute host path of the root, for recognising a source again. */
+const char *haul_tree_realpath(const haul_tree *t);
+
+/* The entries of a directory ("" = root, else "a/b" without a leading slash), in reading order: by
+ * octets of the name for directories, in archive order for containers. Memory from a. */
+HAUL_MUST_USE haul_rc haul_tree_list(haul_tree *t, const char *dir, haul_arena *a, haul_entry **ret,
+                                     size_t *ret_n, haul_err *e);
+bool haul_tree_has(haul_tree *t, const char *path, haul_entry_type type);
+/* Open one file ("" when the tree is a file). Not unpacked: pass through haul_in_auto where wanted.
+ * ret_stat may be NULL. HAUL_SKIP: this file is lost (vanished, unreadable), the source is not.
+ * In a container, files are cheap in archive order; going back starts the archive anew. One file of
+ * a container can be open at a time. */
+HAUL_MUST_USE haul_rc haul_tree_read(haul_tree *t, const char *path, haul_in **ret, haul_stat *ret_stat,
+                                     haul_err *e);
+/* The same into an existing object (or NULL in *io) so that its buffer is reused. */
+HAUL_MUST_USE haul_rc haul_tree_reread(haul_tree *t, const char *path, haul_in **io, haul_stat *ret_stat,
+                                       haul_err *e);
+/* A whole small file (at most max octets; larger fails with HAUL_SKIP), NUL-terminated, from a. */
+HAUL_MUST_USE haul_rc haul_tree_slurp(haul_tree *t, const char *path, size_t max, haul_arena *a, char **ret,
+                                      size_t *ret_n, haul_err *e);
+
+#endif

@@ -1,0 +1,183 @@
+/* The two vtables that a format plugs in with, and the registry of formats.
+ *
+ * Order of calls, reader: probe (any number) · open · next* with at most one body after each MESSAGE · close.
+ * Order of calls, sink: open · (folder | message | commit)* · finish · close. Everything runs in one thread.
+ * Source of the shape: docs/architecture.md; how to add one: docs/adding-a-format.md. */
+#ifndef HAUL_MODEL_FORMAT_H
+#define HAUL_MODEL_FORMAT_H
+
+#include "io/tree.h"
+#include "model/folder.h"
+#include "model/msg.h"
+
+/* ── options of a format: a table, shown by --help and checked by the core ── */
+
+typedef struct haul_format_option {
+    const char *name;    /* without "--": "mbox-variant" */
+    const char *choices; /* "mboxrd|mboxo" or NULL for free text */
+    const char *value;   /* the default, one of the choices; never NULL */
+    const char *help;    /* one line */
+} haul_format_option;
+
+typedef struct haul_values haul_values; /* what the user said, by option name */
+haul_values *haul_values_new(void);
+void haul_values_free(haul_values *v);
+HAUL_DEFINE_AUTO(haul_values, haul_values_free)
+void haul_values_set(haul_values *v, const char *name, const char *value);
+/* What was set for o->name, else o->value. */
+const char *haul_values_get(const haul_values *v, const haul_format_option *o);
+/* Index of that among o->choices. The core has checked it before any format is opened. */
+size_t haul_values_choice(const haul_values *v, const haul_format_option *o);
+
+/* ── readers ── */
+
+#define HAUL_PROBE_HEAD 4096u
+
+typedef struct haul_probe {     /* what the core has looked up; probe functions do no I/O of their own */
+    const char *label;          /* name of the source or file, for its suffix */
+    bool is_dir;
+    const char *head;           /* first octets of the file, unpacked; "" for a directory */
+    size_t head_len;
+    const haul_entry *entries;  /* of the directory, NULL for a file */
+    size_t n_entries;
+    const struct haul_probe *files; /* directory: probes of some files found in it or below, for tree formats */
+    size_t n_files;
+} haul_probe;
+
+typedef enum haul_item_type { HAUL_ITEM_FOLDER, HAUL_ITEM_MESSAGE } haul_item_type;
+
+typedef struct haul_item {
+    haul_item_type type;
+    haul_folder folder; /* FOLDER: filled by the reader, its strings valid until the next call */
+    haul_msg *msg;      /* given empty by the core; MESSAGE and SKIP: filled by the reader */
+} haul_item;
+
+typedef struct haul_reader_ops haul_reader_ops;
+
+typedef struct haul_reader {
+    const haul_reader_ops *ops;
+    void *state;               /* ops->state_size octets, zeroed by the core */
+    haul_tree *tree;           /* the source, open; owned by the core */
+    const haul_values *values;
+    /* An issue of the source rather than of an item ("a/b.lock: a FIFO"); never NULL. */
+    void (*issue)(void *ctx, haul_issue_id id, const char *detail);
+    void *issue_ctx;
+} haul_reader;
+
+struct haul_reader_ops {
+    size_t state_size;
+    /* Bits verified by what was seen (libarchive's rule), 0 = not this format. Pure. */
+    int (*probe)(const haul_probe *p);
+    /* close() follows even when this fails. */
+    haul_rc (*open)(haul_reader *r, haul_err *e);
+    /* OK: *it filled · END: no more, and END again ever after · SKIP: this item is lost, *e says why and
+     * it->msg has key, place and folder if known; go on · < 0: the source is lost. A folder comes before
+     * any message in it. Metadata only: set what is known without reading the body. */
+    haul_rc (*next)(haul_reader *r, haul_item *it, haul_err *e);
+    /* Push the octets of the last message, at most once, or never. OK · SKIP: the item is lost or cut
+     * short (what was pushed is discarded by the core) · < 0: the source is lost. A failure of `to` is
+     * returned as it came. May add issues to the message. */
+    haul_rc (*body)(haul_reader *r, haul_msg *m, haul_out *to, haul_err *e);
+    void (*close)(haul_reader *r); /* takes any half-open state */
+};
+
+void haul_reader_issue(haul_reader *r, haul_issue_id id, const char *fmt, ...) HAUL_PRINTF(3, 4);
+
+/* ── sinks ── */
+
+/* How a target names folders: data for map.c, no code in the sink. */
+typedef struct haul_naming {
+    const char *reserved;    /* octets that may not stand in a component: escaped as %XX, or as `escape` says */
+    char escape;             /* '%' → %2F; '\\' → \2f (Dovecot's listescape) */
+    const char *first;       /* octets that may not begin a component (".") */
+    const char *last;        /* octets that may not end one (". ") */
+    bool windows_devices;    /* CON, NUL, COM1… are escaped */
+    bool fold_case;          /* names that differ in case only are kept apart */
+    size_t component_max;    /* octets of one component after `expand`, 0 = no limit */
+    bool mutf7;              /* lengths count in modified UTF-7 */
+    const char *suffixes;    /* '|'-separated endings that the layout gives a meaning (".sbd|.msf"); escaped */
+    const char *const *reserved_names; /* whole components the layout needs for itself ("cur"), NULL-ended; or NULL */
+    bool inbox_root;         /* a top folder named INBOX in any case, or with role inbox, is "INBOX" */
+} haul_naming;
+
+typedef struct haul_path {   /* a mapped folder in the target */
+    size_t n;
+    const char *const *parts; /* UTF-8, already escaped by `naming`; the sink adds only its charset and layout */
+    const char *text;         /* parts joined by '/': unique in the target, for reports and stored_as */
+    haul_role role;
+} haul_path;
+
+/* Durable state of a sink, as named values: what is needed to go on after the last commit. Only
+ * changed ones are put; the core keeps them in the journal and gives all of them back at open. */
+typedef struct haul_tokens haul_tokens;
+haul_tokens *haul_tokens_new(void);
+void haul_tokens_free(haul_tokens *t);
+HAUL_DEFINE_AUTO(haul_tokens, haul_tokens_free)
+void haul_tokens_put(haul_tokens *t, const char *key, const char *value);
+const char *haul_tokens_get(const haul_tokens *t, const char *key); /* NULL when absent */
+size_t haul_tokens_count(const haul_tokens *t);
+void haul_tokens_at(const haul_tokens *t, size_t i, const char **ret_key, const char **ret_value);
+void haul_tokens_clear(haul_tokens *t);
+
+typedef struct haul_sink_ops haul_sink_ops;
+
+typedef struct haul_sink {
+    const haul_sink_ops *ops;
+    void *state;
+    const haul_values *values;
+    bool merge;   /* --merge: the target had content of its own before our first run */
+    /* To the core: message m is written (durable after the next commit) at `place`, or refused. */
+    void (*receipt)(void *ctx, const haul_msg *m, const char *place, haul_rc rc, const haul_err *why);
+    void (*issue)(void *ctx, const haul_msg *m, haul_issue_id id, const char *detail);
+    void *ctx;
+} haul_sink;
+
+struct haul_sink_ops {
+    size_t state_size;
+    /* Naming for these options; constant data. */
+    const haul_naming *(*naming)(const haul_values *values);
+    /* resume: the tokens of the last commit, NULL on a first run. Whatever lies beyond them in the target
+     * is ours and unfinished: cut it off or write over it. close() follows even when this fails. */
+    haul_rc (*open)(haul_sink *s, const char *target, const haul_tokens *resume, haul_err *e);
+    /* Declare a folder (an empty one appears in the target too). A repeated declaration is harmless. id is
+     * the handle that later messages use in m->folder: unique per mapped path. */
+    haul_rc (*folder)(haul_sink *s, uint32_t id, const haul_path *path, haul_err *e);
+    /* Take one frozen message for the folder `id`. Exactly one receipt, now or before commit returns; a
+     * receipt with rc != OK costs this item only. < 0: the target is lost. */
+    haul_rc (*message)(haul_sink *s, uint32_t id, const haul_msg *m, haul_err *e);
+    /* Make everything received so far durable, give all outstanding receipts, put changed tokens. */
+    haul_rc (*commit)(haul_sink *s, haul_tokens *ret, haul_err *e);
+    haul_rc (*finish)(haul_sink *s, haul_err *e); /* trailers, indexes; may fail; followed by a last commit */
+    void (*close)(haul_sink *s);                  /* may not fail; takes any half-open state */
+};
+
+void haul_sink_receipt(haul_sink *s, const haul_msg *m, const char *place, haul_rc rc, const haul_err *why);
+void haul_sink_issue(haul_sink *s, const haul_msg *m, haul_issue_id id, const char *fmt, ...) HAUL_PRINTF(4, 5);
+
+/* ── the registry: built from formats/formats.def ── */
+
+typedef struct haul_format {
+    const char *name;          /* "maildir" */
+    const char *title;         /* "Maildir, Maildir++ and nested layouts" */
+    const char *suffixes;      /* of target names that mean this format, '|'-separated: ".mbox|.mbx", or "" */
+    const haul_reader_ops *reader; /* NULL: not read */
+    const haul_sink_ops *sink;     /* NULL: not written */
+    const haul_format_option *options; /* ended by name == NULL; or NULL */
+    bool single_file;          /* a target of this format may be one file (state goes beside it) */
+    unsigned keeps_flags;      /* HAUL_FLAG_* that survive reading back */
+    bool keeps_keywords, keeps_received, keeps_folders, keeps_empty_folders;
+} haul_format;
+
+extern const haul_format *const haul_formats[]; /* NULL-ended, in the order of formats.def */
+const haul_format *haul_format_find(const char *name); /* NULL when unknown */
+/* The format whose probe verifies the most bits of the open source; NULL when none does. */
+HAUL_MUST_USE haul_rc haul_format_detect(haul_tree *t, const haul_format **ret, haul_err *e);
+/* By suffix of a target's name; NULL when it says nothing. */
+const haul_format *haul_format_for_target(const char *target);
+
+/* Open a reader on an open tree: allocates the state. On failure the reader is closed already. */
+HAUL_MUST_USE haul_rc haul_reader_open(haul_reader *r, const haul_format *f, haul_tree *t, const haul_values *v,
+                                       void (*issue)(void *, haul_issue_id, const char *), void *ctx, haul_err *e);
+void haul_reader_close(haul_reader *r); /* NULL state is accepted */
+
+#endif
