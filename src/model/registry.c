@@ -1,0 +1,191 @@
+/* The registry of formats, and detection by content: the probe that verifies the most bits wins. */
+#include "base/err.h"
+#include "model/format.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HAUL_FORMAT(name) extern const haul_format haul_format_##name;
+#include "formats.def"
+#undef HAUL_FORMAT
+
+const haul_format *const haul_formats[] = {
+#define HAUL_FORMAT(name) &haul_format_##name,
+#include "formats.def"
+#undef HAUL_FORMAT
+    NULL};
+
+/* Detection looks at no more than this of a directory tree. */
+#define SAMPLE_FILES 96u
+#define SAMPLE_EACH 4u
+#define SAMPLE_DEPTH 8u
+#define SAMPLE_DIRS 256u
+
+const haul_format *haul_format_find(const char *name)
+{
+    for (size_t i = 0; haul_formats[i]; i++)
+        if (strcmp(haul_formats[i]->name, name) == 0)
+            return haul_formats[i];
+    return NULL;
+}
+
+const haul_format *haul_format_for_target(const char *target)
+{
+    for (size_t i = 0; haul_formats[i]; i++) {
+        const haul_format *f = haul_formats[i];
+        for (const char *s = f->suffixes; f->sink && s && *s;) {
+            char suffix[32];
+            size_t n = strcspn(s, "|");
+            snprintf(suffix, sizeof(suffix), "%.*s", (int)n, s);
+            if (haul_iends(target, suffix))
+                return f;
+            s += n + (s[n] == '|');
+        }
+    }
+    return NULL;
+}
+
+static const haul_format *best_format(const haul_probe *p)
+{
+    const haul_format *best = NULL;
+    int bits = 0;
+    for (size_t i = 0; haul_formats[i]; i++) {
+        const haul_format *f = haul_formats[i];
+        int b = f->reader ? f->reader->probe(p) : 0;
+        if (b > bits) {
+            bits = b;
+            best = f;
+        }
+    }
+    return best;
+}
+
+/* Fill a probe with the first octets of one file; a file that cannot be read shows none. */
+static haul_rc probe_file(haul_tree *t, const char *path, haul_arena *a, haul_probe *ret, haul_err *e)
+{
+    haul_auto(haul_in) *in = NULL;
+    const char *p = NULL;
+    size_t n = 0;
+    haul_in *raw = NULL;
+    haul_rc rc = haul_tree_read(t, path, &raw, NULL, e);
+    if (rc == HAUL_OK)
+        rc = haul_in_auto(raw, &in, e);
+    if (rc == HAUL_OK)
+        rc = haul_in_peek(in, HAUL_PROBE_HEAD, &p, &n, e);
+    if (rc != HAUL_OK)
+        return rc;
+    ret->head_len = n < HAUL_PROBE_HEAD ? n : HAUL_PROBE_HEAD;
+    ret->head = haul_arena_strn(a, p, ret->head_len);
+    return HAUL_OK;
+}
+
+typedef struct sample {
+    haul_tree *tree;
+    haul_arena *arena;
+    haul_probe files[SAMPLE_FILES];
+    size_t n_files, n_dirs;
+} sample;
+
+static const char *join(haul_arena *a, const char *dir, const char *name)
+{
+    return *dir ? haul_arena_printf(a, "%s/%s", dir, name) : haul_arena_str(a, name);
+}
+
+/* Probe some files of a directory and go down; what cannot be read is the reader's to report. */
+static void sample_dir(sample *s, const char *dir, unsigned depth)
+{
+    haul_entry *v = NULL;
+    size_t n = 0;
+    unsigned taken = 0;
+    if (depth > SAMPLE_DEPTH || s->n_dirs++ >= SAMPLE_DIRS ||
+        haul_tree_list(s->tree, dir, s->arena, &v, &n, NULL) != HAUL_OK)
+        return;
+    for (size_t i = 0; i < n && taken < SAMPLE_EACH && s->n_files < SAMPLE_FILES; i++) {
+        if (v[i].type != HAUL_ENTRY_FILE || v[i].name[0] == '.')
+            continue;
+        haul_probe *p = &s->files[s->n_files];
+        *p = (haul_probe){.label = join(s->arena, dir, v[i].name), .head = ""};
+        if (probe_file(s->tree, p->label, s->arena, p, NULL) == HAUL_OK) {
+            s->n_files++;
+            taken++;
+        }
+    }
+    for (size_t i = 0; i < n && s->n_files < SAMPLE_FILES; i++)
+        if (v[i].type == HAUL_ENTRY_DIR && strcmp(v[i].name, ".mailhaul") != 0)
+            sample_dir(s, join(s->arena, dir, v[i].name), depth + 1);
+}
+
+haul_rc haul_format_detect(haul_tree *t, const haul_format **ret, haul_err *e)
+{
+    haul_arena arena = {0};
+    haul_probe p = {.label = haul_tree_label(t), .is_dir = !haul_tree_is_file(t), .head = ""};
+    haul_rc rc;
+    sample *s = NULL;
+    if (p.is_dir) {
+        haul_entry *v = NULL;
+        rc = haul_tree_list(t, "", &arena, &v, &p.n_entries, e);
+        p.entries = v;
+        s = haul_calloc(1, sizeof(*s));
+        s->tree = t;
+        s->arena = &arena;
+        if (rc == HAUL_OK)
+            sample_dir(s, "", 0);
+        p.files = s->files;
+        p.n_files = s->n_files;
+    } else {
+        rc = probe_file(t, "", &arena, &p, e);
+        if (rc == HAUL_SKIP)
+            rc = HAUL_E_SOURCE;
+    }
+    if (rc == HAUL_OK)
+        *ret = best_format(&p);
+    free(s);
+    haul_arena_done(&arena);
+    return rc;
+}
+
+haul_rc haul_reader_open(haul_reader *r, const haul_format *f, haul_tree *t, const haul_values *v,
+                         void (*issue)(void *, haul_issue_id, const char *), void *ctx, haul_err *e)
+{
+    *r = (haul_reader){.ops = f->reader, .tree = t, .values = v, .issue = issue, .issue_ctx = ctx};
+    r->state = haul_calloc(1, f->reader->state_size);
+    haul_rc rc = r->ops->open(r, e);
+    if (rc != HAUL_OK)
+        haul_reader_close(r);
+    return rc;
+}
+
+void haul_reader_close(haul_reader *r)
+{
+    if (!r->state)
+        return;
+    r->ops->close(r);
+    free(r->state);
+    r->state = NULL;
+}
+
+void haul_reader_issue(haul_reader *r, haul_issue_id id, const char *fmt, ...)
+{
+    char text[HAUL_ERR_TEXT];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    r->issue(r->issue_ctx, id, text);
+}
+
+void haul_sink_receipt(haul_sink *s, const haul_msg *m, const char *place, haul_rc rc, const haul_err *why)
+{
+    s->receipt(s->ctx, m, place, rc, why);
+}
+
+void haul_sink_issue(haul_sink *s, const haul_msg *m, haul_issue_id id, const char *fmt, ...)
+{
+    char text[HAUL_ERR_TEXT];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    s->issue(s->ctx, m, id, text);
+}
