@@ -1,0 +1,317 @@
+#define _GNU_SOURCE /* mkostemp */
+#include "io/spool.h"
+
+#include "base/str.h"
+#include "io/eol.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FIRST_CAP  (64u * 1024u)
+#define WORK_SIZE  (64u * 1024u) /* octets handed to the digest, or to a sink, at a time */
+#define WORK_INPUT (WORK_SIZE / 2)
+#define TEMP_NAME  "a temporary file"
+
+/* The first octets stay in memory, so that the header is always there; only what is beyond
+ * HAUL_SPOOL_MEMORY goes into the file. */
+struct haul_spool {
+    haul_out out;
+    char *mem;
+    size_t len, cap;
+    haul_file tail; /* fd < 0 and no buffer until it is needed */
+    uint64_t size;
+    haul_sha256 *sha; /* NULL: no digest wanted */
+    haul_eol_state eol;
+    char *work;       /* WORK_SIZE + HAUL_EOL_SLACK octets */
+    size_t work_used; /* octets waiting for the digest */
+    char last;
+    bool frozen;
+    haul_spool_facts facts;
+};
+
+/* ── in ── */
+
+static void spool_scan(haul_spool *s, const char *p, size_t n)
+{
+    if (!s->sha) {
+        (void)haul_eol_scan(&s->eol, p, n, NULL);
+        return;
+    }
+    while (n > 0) {
+        size_t step = (WORK_SIZE - s->work_used) / 2;
+        step = n < step ? n : step;
+        s->work_used += haul_eol_scan(&s->eol, p, step, s->work + s->work_used);
+        p += step;
+        n -= step;
+        if (s->work_used > WORK_INPUT) {
+            haul_sha256_update(s->sha, s->work, s->work_used);
+            s->work_used = 0;
+        }
+    }
+}
+
+static void mem_room(haul_spool *s, size_t n)
+{
+    size_t cap = s->cap ? s->cap : FIRST_CAP;
+    while (cap < s->len + n)
+        cap *= 2;
+    if (cap > HAUL_SPOOL_MEMORY)
+        cap = HAUL_SPOOL_MEMORY;
+    if (cap == s->cap)
+        return;
+    s->mem = haul_realloc(s->mem, cap);
+    s->cap = cap;
+}
+
+static haul_rc tail_open(haul_spool *s, haul_err *e)
+{
+    const char *dir = getenv("TMPDIR");
+    haul_auto_str name = {0};
+    haul_str_addf(&name, "%s/mailhaul-XXXXXX", dir && *dir ? dir : "/tmp");
+    int fd = mkostemp(name.p, O_CLOEXEC);
+    if (fd < 0)
+        return haul_fail_sys(e, HAUL_E_TARGET, "making " TEMP_NAME " %s", name.p);
+    (void)unlink(name.p);
+    haul_file_init(&s->tail, fd, 0, TEMP_NAME);
+    return HAUL_OK;
+}
+
+static haul_rc spool_write(haul_out *o, const void *p, size_t n, haul_err *e)
+{
+    haul_spool *s = (haul_spool *)o; /* out is its first member */
+    const char *from = p;
+    if (n == 0)
+        return HAUL_OK;
+    size_t in_mem = n < HAUL_SPOOL_MEMORY - s->len ? n : HAUL_SPOOL_MEMORY - s->len;
+    mem_room(s, in_mem);
+    memcpy(s->mem + s->len, from, in_mem);
+    if (n > in_mem) {
+        haul_rc rc = s->tail.fd < 0 ? tail_open(s, e) : HAUL_OK;
+        if (rc == HAUL_OK)
+            rc = haul_out_write(&s->tail.out, from + in_mem, n - in_mem, e);
+        if (rc != HAUL_OK)
+            return rc;
+    }
+    s->len += in_mem;
+    s->size += n;
+    s->last = from[n - 1];
+    spool_scan(s, from, n);
+    return HAUL_OK;
+}
+
+haul_spool *haul_spool_new(bool digest)
+{
+    haul_spool *s = haul_calloc(1, sizeof(*s));
+    s->out.write = spool_write;
+    s->tail.fd = -1;
+    s->sha = digest ? haul_sha256_new() : NULL;
+    s->work = haul_alloc(WORK_SIZE + HAUL_EOL_SLACK);
+    return s;
+}
+
+void haul_spool_free(haul_spool *s)
+{
+    if (!s)
+        return;
+    haul_file_done(&s->tail);
+    haul_sha256_free(s->sha);
+    free(s->mem);
+    free(s->work);
+    free(s);
+}
+
+haul_out *haul_spool_out(haul_spool *s)
+{
+    return &s->out;
+}
+
+void haul_spool_reset(haul_spool *s)
+{
+    uint8_t unused[HAUL_SHA256_LEN];
+    if (s->sha && !s->frozen && s->size)
+        haul_sha256_final(s->sha, unused);
+    haul_file_done(&s->tail);
+    s->len = s->work_used = 0;
+    s->size = 0;
+    s->frozen = false;
+    s->eol = (haul_eol_state){0};
+    s->facts = (haul_spool_facts){0};
+}
+
+haul_rc haul_spool_freeze(haul_spool *s, haul_err *e)
+{
+    if (s->frozen)
+        return HAUL_OK;
+    haul_rc rc = s->tail.fd < 0 ? HAUL_OK : haul_file_flush(&s->tail, e);
+    if (rc != HAUL_OK)
+        return rc;
+    const haul_eol_state *eol = &s->eol;
+    s->facts = (haul_spool_facts){.size = s->size,
+                                  .lf = eol->lf - eol->crlf,
+                                  .crlf = eol->crlf,
+                                  .bare_cr = eol->cr - eol->crlf,
+                                  .cr_crlf = eol->cr_crlf,
+                                  .nul = eol->nul,
+                                  .eight_bit = eol->eight_bit,
+                                  .final_eol = s->size == 0 || s->last == '\n'};
+    if (s->sha) {
+        haul_sha256_update(s->sha, s->work, s->work_used);
+        haul_sha256_final(s->sha, s->facts.sha256);
+    }
+    s->work_used = 0;
+    s->frozen = true;
+    return HAUL_OK;
+}
+
+const haul_spool_facts *haul_spool_get_facts(const haul_spool *s)
+{
+    return &s->facts;
+}
+
+haul_rc haul_spool_head(haul_spool *s, size_t max, const char **ret_p, size_t *ret_n, haul_err *e)
+{
+    (void)
+        e; /* nothing can fail while the head is in memory; the contract leaves room for a spool that reads */
+    *ret_p = s->mem ? s->mem : "";
+    *ret_n = max < s->len ? max : s->len;
+    return HAUL_OK;
+}
+
+/* ── out ── */
+
+haul_eol haul_eol_for(const haul_spool_facts *f, haul_eol want)
+{
+    if (want == HAUL_EOL_CRLF && f->lf > 0)
+        return HAUL_EOL_CRLF;
+    if (want == HAUL_EOL_LF && f->crlf > 0 && f->cr_crlf == 0)
+        return HAUL_EOL_LF;
+    return HAUL_EOL_KEEP;
+}
+
+uint64_t haul_eol_size(const haul_spool_facts *f, haul_eol eol)
+{
+    if (eol == HAUL_EOL_CRLF)
+        return f->size + f->lf;
+    return eol == HAUL_EOL_LF ? f->size - f->crlf : f->size;
+}
+
+typedef struct copy { /* one copy under way */
+    haul_out *to;
+    haul_eol eol;
+    haul_eol_state state; /* CRLF */
+    bool held_cr;         /* LF: a CR at the end of the last piece waits for its successor */
+    char *work;
+} copy;
+
+static haul_rc copy_crlf(copy *c, const char *p, size_t n, haul_err *e)
+{
+    haul_rc rc = HAUL_OK;
+    while (n > 0 && rc == HAUL_OK) {
+        size_t step = n < WORK_INPUT ? n : WORK_INPUT;
+        size_t out = haul_eol_scan(&c->state, p, step, c->work);
+        rc = haul_out_write(c->to, c->work, out, e);
+        p += step;
+        n -= step;
+    }
+    return rc;
+}
+
+/* The n octets at p, of which none stands behind a held CR, without the CR of each CRLF. A CR at
+ * the very end is left out and held. Returns the octets written to `to`. */
+static size_t strip_cr(copy *c, const char *p, size_t n, char *to)
+{
+    const char *end = p + n;
+    char *at = to;
+    while (p < end) {
+        const char *cr = memchr(p, '\r', (size_t)(end - p));
+        size_t run = (size_t)((cr ? cr : end) - p);
+        memcpy(at, p, run);
+        at += run;
+        if (!cr)
+            break;
+        c->held_cr = cr + 1 == end;
+        if (!c->held_cr && cr[1] != '\n')
+            *at++ = '\r';
+        p = cr + 1;
+    }
+    return (size_t)(at - to);
+}
+
+static haul_rc copy_lf(copy *c, const char *p, size_t n, haul_err *e)
+{
+    haul_rc rc = HAUL_OK;
+    while (n > 0 && rc == HAUL_OK) {
+        size_t step = n < WORK_INPUT ? n : WORK_INPUT, at = 0;
+        if (c->held_cr && *p != '\n')
+            c->work[at++] = '\r';
+        c->held_cr = false;
+        at += strip_cr(c, p, step, c->work + at);
+        rc = haul_out_write(c->to, c->work, at, e);
+        p += step;
+        n -= step;
+    }
+    return rc;
+}
+
+static haul_rc copy_piece(copy *c, const char *p, size_t n, haul_err *e)
+{
+    switch (c->eol) {
+    case HAUL_EOL_CRLF:
+        return copy_crlf(c, p, n, e);
+    case HAUL_EOL_LF:
+        return copy_lf(c, p, n, e);
+    case HAUL_EOL_KEEP:
+        break;
+    }
+    return haul_out_write(c->to, p, n, e);
+}
+
+/* The part of the body that is in the file. Its write buffer is empty by now and serves for reading. */
+static haul_rc copy_tail(haul_spool *s, copy *c, haul_err *e)
+{
+    haul_rc rc = HAUL_OK;
+    for (uint64_t at = 0; at < s->tail.offset && rc == HAUL_OK;) {
+        ssize_t n = pread(s->tail.fd, s->tail.buf, HAUL_OUT_BUFFER, (off_t)at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return haul_fail_sys(e, HAUL_E_TARGET, "reading back " TEMP_NAME);
+        if (n == 0)
+            return haul_fail(e, HAUL_E_TARGET, "reading back " TEMP_NAME ": it has become shorter");
+        rc = copy_piece(c, s->tail.buf, (size_t)n, e);
+        at += (uint64_t)n;
+    }
+    return rc;
+}
+
+haul_rc haul_spool_copy(haul_spool *s, haul_eol eol, haul_out *to, haul_err *e)
+{
+    copy c = {.to = to, .eol = eol, .work = s->work};
+    haul_rc rc = copy_piece(&c, s->mem, s->len, e);
+    if (rc == HAUL_OK && s->tail.fd >= 0)
+        rc = copy_tail(s, &c, e);
+    if (rc == HAUL_OK && c.held_cr)
+        rc = haul_out_write(to, "\r", 1, e);
+    return rc;
+}
+
+typedef struct fd_out {
+    haul_out out;
+    int fd;
+    const char *name;
+} fd_out;
+
+static haul_rc fd_write(haul_out *o, const void *p, size_t n, haul_err *e)
+{
+    const fd_out *f = (const fd_out *)o;
+    return haul_write_all(f->fd, p, n, f->name, e);
+}
+
+haul_rc haul_spool_to_fd(haul_spool *s, haul_eol eol, int fd, const char *name, haul_err *e)
+{
+    fd_out f = {.out = {.write = fd_write}, .fd = fd, .name = name};
+    return haul_spool_copy(s, eol, &f.out, e);
+}
