@@ -25,14 +25,20 @@ haul_in *haul_in_from_fd(int fd, const char *name); /* owns fd; name is copied f
 /* Borrows p for its lifetime. `step` > 0 hands out at most that many octets a read: tests feed
  * every parser one octet at a time with it. */
 haul_in *haul_in_from_mem(const void *p, size_t n, size_t step);
-/* Reuse an object, and its buffer, for another file descriptor (owned): one allocation for a million files. */
+/* Reuse an object, and its buffer, for another feed or file descriptor (owned): one allocation for a
+ * million files. What fed it before is closed. */
+void haul_in_reopen(haul_in *in, haul_feed feed);
 void haul_in_reopen_fd(haul_in *in, int fd);
+/* Name the file for messages (copied), and say what size fstat gave (UINT64_MAX: unknown): a short read
+ * that reaches it is taken for the last one. A file that is longer, or shorter, is still read to its end. */
+void haul_in_describe(haul_in *in, const char *name, uint64_t size);
 void haul_in_close(haul_in *in); /* NULL is accepted */
 HAUL_DEFINE_AUTO(haul_in, haul_in_close)
 
 /* See at least `want` octets ahead, or all there are before the end. *ret_p stays valid until the next
  * call on in. *ret_n may be larger than want: everything buffered. At the end *ret_n < want, 0 = no more.
- * want > HAUL_IN_PEEK_MAX is cut to it. Fails only when the feed fails (HAUL_E_SOURCE). */
+ * want > HAUL_IN_PEEK_MAX is cut to it. Fails only when the feed fails (HAUL_E_SOURCE, HAUL_E_LIMIT), and
+ * then again at each call; the octets before the failure can still be had with a want that they satisfy. */
 HAUL_MUST_USE haul_rc haul_in_peek(haul_in *in, size_t want, const char **ret_p, size_t *ret_n, haul_err *e);
 /* Step over n octets, n at most what the last peek showed. */
 void haul_in_consume(haul_in *in, size_t n);

@@ -1,0 +1,202 @@
+#include "io/in.h"
+
+#include "base/str.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct haul_in {
+    haul_feed feed;
+    const char *p; /* the window: what is buffered is p[start..end) */
+    char *own;     /* the buffer; p == own except over borrowed memory */
+    size_t cap, start, end;
+    uint64_t offset;  /* of p[start] */
+    uint64_t expect;  /* size that fstat gave; UINT64_MAX = unknown */
+    bool eof, failed; /* failed: failure tells why, again at each call */
+    haul_err failure;
+    int fd;          /* of the file descriptor feed */
+    haul_str name;   /* of it, for messages */
+    const char *mem; /* of the memory feed: what is left to hand out */
+    size_t mem_left, mem_step;
+};
+
+static haul_in *in_new(void)
+{
+    haul_in *in = haul_calloc(1, sizeof(*in));
+    in->fd = -1;
+    in->expect = UINT64_MAX;
+    return in;
+}
+
+static void close_feed(haul_in *in)
+{
+    if (in->feed.close)
+        in->feed.close(in->feed.ctx);
+    in->feed = (haul_feed){0};
+    haul_fd_autoclose(&in->fd);
+}
+
+void haul_in_reopen(haul_in *in, haul_feed feed)
+{
+    close_feed(in);
+    in->feed = feed;
+    in->p = in->own;
+    in->start = in->end = 0;
+    in->offset = 0;
+    in->expect = UINT64_MAX;
+    in->eof = in->failed = false;
+}
+
+haul_in *haul_in_new(haul_feed feed)
+{
+    haul_in *in = in_new();
+    in->feed = feed;
+    return in;
+}
+
+static ssize_t read_fd(void *ctx, void *to, size_t n, haul_err *e)
+{
+    const haul_in *in = ctx;
+    for (;;) {
+        ssize_t got = read(in->fd, to, n);
+        if (got >= 0)
+            return got;
+        if (errno != EINTR)
+            return haul_fail_sys(e, HAUL_E_SOURCE, "reading %s", haul_strz(&in->name));
+    }
+}
+
+void haul_in_reopen_fd(haul_in *in, int fd)
+{
+    haul_in_reopen(in, (haul_feed){.read = read_fd, .ctx = in});
+    in->fd = fd;
+}
+
+void haul_in_describe(haul_in *in, const char *name, uint64_t size)
+{
+    haul_str_clear(&in->name);
+    haul_str_addz(&in->name, name);
+    in->expect = size;
+}
+
+haul_in *haul_in_from_fd(int fd, const char *name)
+{
+    haul_in *in = in_new();
+    haul_in_reopen_fd(in, fd);
+    haul_in_describe(in, name, UINT64_MAX);
+    return in;
+}
+
+static ssize_t read_mem(void *ctx, void *to, size_t n, haul_err *e)
+{
+    haul_in *in = ctx;
+    (void)e;
+    if (n > in->mem_step)
+        n = in->mem_step;
+    if (n > in->mem_left)
+        n = in->mem_left;
+    if (n)
+        memcpy(to, in->mem, n);
+    in->mem += n;
+    in->mem_left -= n;
+    return (ssize_t)n;
+}
+
+haul_in *haul_in_from_mem(const void *p, size_t n, size_t step)
+{
+    haul_in *in = in_new();
+    in->feed = (haul_feed){.read = read_mem, .ctx = in};
+    in->mem = p;
+    in->mem_left = n;
+    in->mem_step = step;
+    if (step == 0) { /* the window is the memory itself */
+        in->p = p;
+        in->end = n;
+        in->eof = true;
+    }
+    return in;
+}
+
+void haul_in_close(haul_in *in)
+{
+    if (!in)
+        return;
+    close_feed(in);
+    haul_str_done(&in->name);
+    free(in->own);
+    free(in);
+}
+
+/* Room for a whole chunk behind what is buffered. What is left is moved only when at least as much
+ * was consumed, so that no octet is moved more than once on average. */
+static void make_room(haul_in *in)
+{
+    size_t left = in->end - in->start;
+    if (left == 0)
+        in->start = in->end = 0;
+    if (in->cap - in->end >= HAUL_IN_CHUNK)
+        return;
+    if (in->start >= left && in->cap - left >= HAUL_IN_CHUNK) {
+        memmove(in->own, in->own + in->start, left);
+    } else {
+        size_t cap = left + HAUL_IN_CHUNK > in->cap ? left * 2 + 2 * HAUL_IN_CHUNK : in->cap * 2;
+        char *grown = haul_alloc(cap);
+        if (left)
+            memcpy(grown, in->own + in->start, left);
+        free(in->own);
+        in->own = grown;
+        in->cap = cap;
+    }
+    in->p = in->own;
+    in->start = 0;
+    in->end = left;
+}
+
+static void fill(haul_in *in)
+{
+    make_room(in);
+    size_t room = in->cap - in->end;
+    ssize_t got = in->feed.read(in->feed.ctx, in->own + in->end, room, &in->failure);
+    if (got < 0) {
+        in->failed = true;
+        return;
+    }
+    in->end += (size_t)got;
+    /* A file that came up short at or behind the size it said needs no second read to be at its end. */
+    uint64_t total = in->offset + (in->end - in->start);
+    in->eof = got == 0 || ((size_t)got < room && total >= in->expect);
+}
+
+haul_rc haul_in_peek(haul_in *in, size_t want, const char **ret_p, size_t *ret_n, haul_err *e)
+{
+    if (want > HAUL_IN_PEEK_MAX)
+        want = HAUL_IN_PEEK_MAX;
+    while (in->end - in->start < want && !in->eof) {
+        if (!in->failed)
+            fill(in);
+        if (in->failed) {
+            if (e)
+                *e = in->failure;
+            return in->failure.rc;
+        }
+    }
+    *ret_p = in->p ? in->p + in->start : "";
+    *ret_n = in->end - in->start;
+    return HAUL_OK;
+}
+
+void haul_in_consume(haul_in *in, size_t n)
+{
+    size_t left = in->end - in->start;
+    n = n < left ? n : left;
+    in->start += n;
+    in->offset += n;
+}
+
+uint64_t haul_in_offset(const haul_in *in)
+{
+    return in->offset;
+}
