@@ -158,6 +158,7 @@ static size_t skip_quoted(const char *p, size_t n, size_t at)
 bool haul_header_addr(haul_span value, haul_span *ret)
 {
     size_t word = 0;
+    bool angled = value.len && memchr(value.p, '<', value.len);
     for (size_t at = 0; at < value.len;) {
         char c = value.p[at];
         if (c == '<') {
@@ -173,7 +174,7 @@ bool haul_header_addr(haul_span value, haul_span *ret)
         at++;
         if (c == ' ' || c == '\t' || c == ',' || c == ':' || c == '\n' || c == '\r')
             word = at;
-        else if (c == '@' && !memchr(value.p + at, '<', value.len - at)) {
+        else if (c == '@' && !angled) {
             size_t end = at;
             while (end < value.len && !strchr(" \t,;()\r\n", value.p[end]))
                 end++;

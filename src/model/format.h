@@ -34,7 +34,7 @@ size_t haul_values_choice(const haul_values *v, const haul_format_option *o);
 #define HAUL_PROBE_HEAD 4096u
 
 typedef struct haul_probe {     /* what the core has looked up; probe functions do no I/O of their own */
-    const char *label;          /* name of the source or file, for its suffix */
+    const char *label;          /* name of the source; in `files` the path below it ("A/cur/1:2,S") */
     bool is_dir;
     const char *head;           /* first octets of the file, unpacked; "" for a directory */
     size_t head_len;
@@ -100,6 +100,12 @@ typedef struct haul_naming {
     bool inbox_root;         /* a top folder named INBOX in any case, or with role inbox, is "INBOX" */
 } haul_naming;
 
+/* Write one folder name as naming asks, and read it back. Unescaping returns false, to untouched, when name
+ * is not what escaping of some name would have written, so that names of other programs stay as they are.
+ * *ret_cut: the name was too long; "~" and 8 hex digits of its digest stand for its end (not reversible). */
+void haul_naming_escape(const haul_naming *n, const char *name, haul_str *to, bool *ret_cut);
+bool haul_naming_unescape(const haul_naming *n, const char *name, haul_str *to);
+
 typedef struct haul_path {   /* a mapped folder in the target */
     size_t n;
     const char *const *parts; /* UTF-8, already escaped by `naming`; the sink adds only its charset and layout */
@@ -134,6 +140,8 @@ typedef struct haul_sink {
 
 struct haul_sink_ops {
     size_t state_size;
+    /* True when this target is one file, so that state goes beside it; NULL = always a directory. */
+    bool (*is_file)(const char *target, const haul_values *values);
     /* Naming for these options; constant data. */
     const haul_naming *(*naming)(const haul_values *values);
     /* resume: the tokens of the last commit, NULL on a first run. Whatever lies beyond them in the target
@@ -163,7 +171,6 @@ typedef struct haul_format {
     const haul_reader_ops *reader; /* NULL: not read */
     const haul_sink_ops *sink;     /* NULL: not written */
     const haul_format_option *options; /* ended by name == NULL; or NULL */
-    bool single_file;          /* a target of this format may be one file (state goes beside it) */
     unsigned keeps_flags;      /* HAUL_FLAG_* that survive reading back */
     bool keeps_keywords, keeps_received, keeps_folders, keeps_empty_folders;
 } haul_format;

@@ -47,6 +47,7 @@ typedef struct haul_msg {
     unsigned refs;
     unsigned set;             /* HAUL_SET_* */
     char id[HAUL_ID_LEN];     /* stable across runs; given by the pipeline from key and fingerprint */
+    const char *source;       /* pipeline: name of the source it came from, borrowed */
     const char *key;          /* reader: unique and stable within the source: "Inbox@0", a unique Maildir name */
     const char *place;        /* reader: where it is, for people and for verify: what the sink of the same
                                  format gives as stored_as: "INBOX/x.eml", "Work@123" */

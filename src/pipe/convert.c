@@ -1,0 +1,449 @@
+/* The loop of design.md section 3: one direction, one item at a time, every item accounted for. */
+#include "pipe/filter.h"
+#include "pipe/run.h"
+
+#include "base/hash.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+int haul_totals_exit(const haul_totals *t)
+{
+    return t->failed || t->damaged ? 1 : 0;
+}
+
+/* ── accounting ── */
+
+static uint64_t *status_total(haul_totals *t, haul_status_id s)
+{
+    switch (s) {
+    case HAUL_STORED:
+        return &t->stored;
+    case HAUL_FILTERED:
+        return &t->filtered;
+    case HAUL_DUPLICATE:
+        return &t->duplicate;
+    case HAUL_ALREADY_STORED:
+        return &t->already_stored;
+    default:
+        return &t->failed;
+    }
+}
+
+haul_rc haul_run_account(haul_run *r, const haul_item_line *line, haul_err *e)
+{
+    bool damaged = line->status == HAUL_FAILED;
+    ++*status_total(&r->totals, line->status);
+    for (const haul_issue *i = line->msg->issues; i; i = i->next) {
+        r->totals.issues[i->id]++;
+        damaged |= haul_issue_severity(i->id) == HAUL_DAMAGE;
+    }
+    r->totals.damaged += damaged;
+    if (line->msg->folder < r->folders.n)
+        r->by_folder[line->msg->folder].count->by_status[line->status]++;
+    return haul_report_item(r->report, line, e);
+}
+
+static haul_rc account(haul_run *r, haul_status_id status, const char *reason, haul_err *e)
+{
+    haul_msg *m = r->msg;
+    bool body = m->set & HAUL_SET_BODY;
+    haul_item_line line = {.msg = m, .status = status, .reason = reason, .size = m->size,
+                           .has_size = m->set & HAUL_SET_SIZE, .sha256 = body ? m->sha256 : NULL};
+    if (m->folder < r->folders.n)
+        line.folder = r->by_folder[m->folder].path;
+    return haul_run_account(r, &line, e);
+}
+
+static void tick(haul_run *r)
+{
+    if (!r->job->progress)
+        return;
+    r->progress.totals = r->totals;
+    r->job->progress(r->job->ctx, &r->progress);
+}
+
+/* ── one message ── */
+
+/* The fingerprint tells apart what a changed source puts under an old key. */
+void haul_run_make_id(haul_msg *m, const uint8_t *salt)
+{
+    static haul_sha256 *h; /* one context for millions of ids */
+    uint8_t digest[HAUL_SHA256_LEN], print[8];
+    if (!h)
+        h = haul_sha256_new();
+    for (int i = 0; i < 8; i++)
+        print[i] = (uint8_t)(m->fingerprint >> (8 * i));
+    haul_sha256_update(h, m->source, strlen(m->source) + 1);
+    haul_sha256_update(h, m->key, strlen(m->key) + 1);
+    haul_sha256_update(h, print, sizeof(print));
+    if (salt)
+        haul_sha256_update(h, salt, HAUL_SHA256_LEN);
+    haul_sha256_final(h, digest);
+    haul_hex(m->id, digest, 16);
+}
+
+static void note_facts(haul_msg *m, const haul_spool_facts *f)
+{
+    if (!f->size)
+        haul_msg_issue(m, HAUL_ISSUE_MSG_EMPTY, "%s", "");
+    if (f->nul)
+        haul_msg_issue(m, HAUL_ISSUE_MSG_NUL, "%llu", (unsigned long long)f->nul);
+    if (f->bare_cr)
+        haul_msg_issue(m, HAUL_ISSUE_MSG_BARE_CR, "%llu", (unsigned long long)f->bare_cr);
+}
+
+static void settle_time(haul_msg *m)
+{
+    if (m->set & HAUL_SET_RECEIVED)
+        return;
+    if (m->set & HAUL_SET_SENT) {
+        haul_msg_received(m, m->sent_us, m->sent_tz);
+        haul_msg_issue(m, HAUL_ISSUE_TIME_GUESSED, "from Date");
+    } else {
+        haul_msg_issue(m, HAUL_ISSUE_TIME_UNKNOWN, "%s", "");
+    }
+}
+
+/* Read the body into the spool and freeze the message. SKIP: this item failed and is accounted for. */
+static haul_rc read_body(haul_run *r, haul_err *e)
+{
+    haul_msg *m = r->msg;
+    haul_err why = {0};
+    if (!m->body)
+        m->body = haul_spool_new(true);
+    haul_rc rc = r->reader.ops->body(&r->reader, m, haul_spool_out(m->body), &why);
+    if (rc == HAUL_OK)
+        rc = haul_spool_freeze(m->body, &why);
+    if (rc == HAUL_SKIP) {
+        haul_msg_issue(m, HAUL_ISSUE_MSG_READ_FAILED, "%s", why.text);
+        rc = account(r, HAUL_FAILED, why.text, e);
+        return rc == HAUL_OK ? HAUL_SKIP : rc;
+    }
+    if (rc != HAUL_OK) {
+        if (e)
+            *e = why;
+        return rc;
+    }
+    const haul_spool_facts *f = haul_spool_get_facts(m->body);
+    m->size = f->size;
+    memcpy(m->sha256, f->sha256, HAUL_SHA256_LEN);
+    m->set |= HAUL_SET_SIZE | HAUL_SET_BODY;
+    r->progress.octets_read += f->size;
+    note_facts(m, f);
+    return HAUL_OK;
+}
+
+static haul_rc already_stored(haul_run *r, const haul_record *rec, haul_err *e)
+{
+    haul_msg *m = r->msg;
+    haul_item_line line = {.msg = m, .folder = r->by_folder[m->folder].path, .status = HAUL_ALREADY_STORED,
+                           .stored_as = rec->place, .sha256 = rec->sha256, .size = rec->size, .has_size = true};
+    if (!(m->set & HAUL_SET_BODY))
+        r->progress.octets_read += rec->size;
+    haul_rc rc = haul_journal_mark_seen(r->journal, rec->row, e);
+    return rc == HAUL_OK ? haul_run_account(r, &line, e) : rc;
+}
+
+/* Ask the journal before the body is read. END: known and accounted for; OK: go on. */
+static haul_rc known_by_id(haul_run *r, bool *ret_reused, haul_err *e)
+{
+    haul_record rec;
+    bool seen = false;
+    *ret_reused = false;
+    haul_rc rc = haul_journal_find(r->journal, r->msg->id, &rec, &seen, e);
+    if (rc == HAUL_END)
+        return HAUL_OK;
+    if (rc != HAUL_OK)
+        return rc;
+    if (seen || r->msg->may_grow) {
+        *ret_reused = true; /* the digest decides */
+        return HAUL_OK;
+    }
+    rc = already_stored(r, &rec, e);
+    return rc == HAUL_OK ? HAUL_END : rc;
+}
+
+/* Ask again with the digest: the message may have moved within its source. END as above. */
+static haul_rc known_by_digest(haul_run *r, bool reused, haul_err *e)
+{
+    haul_msg *m = r->msg;
+    haul_record rec;
+    if (!haul_journal_has_items(r->journal))
+        return HAUL_OK;
+    haul_record like = {.source = m->source, .folder = r->by_folder[m->folder].to.path.text, .sha256 = m->sha256};
+    haul_rc rc = haul_journal_find_moved(r->journal, &like, &rec, e);
+    if (rc == HAUL_OK) {
+        rc = already_stored(r, &rec, e);
+        return rc == HAUL_OK ? HAUL_END : rc;
+    }
+    if (rc != HAUL_END)
+        return rc;
+    if (reused) { /* another message under a known id */
+        haul_run_make_id(m, m->sha256);
+        haul_msg_issue(m, HAUL_ISSUE_SOURCE_CHANGED, "%s", "");
+    }
+    return HAUL_OK;
+}
+
+static haul_rc is_duplicate(haul_run *r, haul_err *e)
+{
+    haul_record rec;
+    haul_msg *m = r->msg;
+    if (!r->job->dedupe)
+        return HAUL_OK;
+    haul_rc rc = haul_journal_find_digest(r->journal, m->sha256, &rec, e);
+    if (rc != HAUL_OK)
+        return rc == HAUL_END ? HAUL_OK : rc;
+    haul_item_line line = {.msg = m, .folder = r->by_folder[m->folder].path, .status = HAUL_DUPLICATE,
+                           .duplicate_of = rec.place, .sha256 = m->sha256, .size = m->size, .has_size = true};
+    rc = haul_run_account(r, &line, e);
+    return rc == HAUL_OK ? HAUL_END : rc;
+}
+
+/* The steps of the drawing that need the body. */
+static haul_rc take_body(haul_run *r, bool reused, haul_err *e)
+{
+    haul_rc rc = read_body(r, e);
+    if (rc != HAUL_OK)
+        return rc == HAUL_SKIP ? HAUL_OK : rc;
+    const char *left_out = haul_filter_message(&r->job->filter, r->msg); /* its size is known only now */
+    if (left_out)
+        return account(r, HAUL_FILTERED, left_out, e);
+    rc = known_by_digest(r, reused, e);
+    if (rc == HAUL_OK)
+        rc = is_duplicate(r, e);
+    if (rc == HAUL_OK)
+        rc = haul_store_message(r, e);
+    return rc == HAUL_END ? HAUL_OK : rc;
+}
+
+static haul_rc take_message(haul_run *r, haul_err *e)
+{
+    haul_msg *m = r->msg;
+    r->totals.found++;
+    if (m->folder >= r->folders.n)
+        return haul_fail(e, HAUL_E_FORMAT, "%s: a message without a folder", m->key);
+    haul_run_folder *f = &r->by_folder[m->folder];
+    f->count->found++;
+    m->source = r->source;
+    haul_run_make_id(m, NULL);
+    r->progress.folder = f->path;
+    settle_time(m);
+    const char *left_out = f->left_out ? f->left_out : haul_filter_message(&r->job->filter, m);
+    if (left_out)
+        return account(r, HAUL_FILTERED, left_out, e);
+    haul_rc rc = f->mapped ? HAUL_OK : haul_store_folder(r, m->folder, e);
+    bool reused = false;
+    if (rc == HAUL_OK)
+        rc = known_by_id(r, &reused, e);
+    if (rc == HAUL_OK)
+        rc = take_body(r, reused, e);
+    return rc == HAUL_END ? HAUL_OK : rc;
+}
+
+/* An item the reader could not give: it counts, with what is known of it. */
+static haul_rc take_lost(haul_run *r, const haul_err *why, haul_err *e)
+{
+    haul_msg *m = r->msg;
+    r->totals.found++;
+    m->source = r->source;
+    if (!m->key)
+        m->key = haul_arena_printf(&m->arena, "lost-%llu", (unsigned long long)r->totals.found);
+    haul_run_make_id(m, NULL);
+    if (m->folder < r->folders.n)
+        r->by_folder[m->folder].count->found++;
+    haul_msg_issue(m, HAUL_ISSUE_MSG_READ_FAILED, "%s", why->text);
+    return account(r, HAUL_FAILED, why->text, e);
+}
+
+/* ── one source ── */
+
+static haul_rc take_folder(haul_run *r, const haul_folder *f, haul_err *e)
+{
+    if (!haul_folders_add(&r->folders, f))
+        return haul_fail(e, HAUL_E_FORMAT, "folder %u is declared out of order", f->id);
+    r->by_folder = haul_realloc(r->by_folder, r->folders.n * sizeof(*r->by_folder));
+    haul_run_folder *to = &r->by_folder[f->id];
+    haul_auto_str path = {0};
+    haul_folders_path(&r->folders, f->id, &path);
+    *to = (haul_run_folder){.path = haul_arena_str(&r->paths, path.p),
+                            .left_out = haul_filter_folder(&r->job->filter, path.p)};
+    to->count = haul_report_folder(r->report, path.p, f->role);
+    return to->left_out ? HAUL_OK : haul_store_folder(r, f->id, e);
+}
+
+static void on_source_issue(void *ctx, haul_issue_id id, const char *detail)
+{
+    haul_run *r = ctx;
+    r->totals.issues[id]++;
+    r->totals.damaged += haul_issue_severity(id) == HAUL_DAMAGE;
+    haul_report_notice(r->report, r->source, id, detail);
+    if (r->job->message)
+        r->job->message(r->job->ctx, haul_issue_severity(id), detail);
+}
+
+static bool is_source_loss(haul_rc rc)
+{
+    return rc == HAUL_E_SOURCE || rc == HAUL_E_FORMAT || rc == HAUL_E_LIMIT;
+}
+
+/* Pull until the end. *ret_source_lost: the failure is the source's, not the target's. */
+static haul_rc pull(haul_run *r, haul_err *e)
+{
+    for (;;) {
+        haul_err why = {0};
+        haul_item it = {.msg = r->msg};
+        if (r->job->stop && *r->job->stop)
+            return haul_fail(e, HAUL_E_INTERRUPTED, "interrupted; the same command goes on");
+        haul_msg_reset(r->msg);
+        haul_rc rc = r->reader.ops->next(&r->reader, &it, &why);
+        if (rc == HAUL_END)
+            return HAUL_OK;
+        if (rc == HAUL_SKIP)
+            rc = take_lost(r, &why, e);
+        else if (rc != HAUL_OK && e)
+            *e = why;
+        else if (it.type == HAUL_ITEM_FOLDER)
+            rc = take_folder(r, &it.folder, e);
+        else
+            rc = take_message(r, e);
+        if (rc != HAUL_OK)
+            return rc;
+        tick(r);
+    }
+}
+
+static haul_rc open_reader(haul_run *r, haul_tree *t, haul_err *e)
+{
+    const haul_format *f = r->job->from;
+    haul_rc rc = f ? HAUL_OK : haul_format_detect(t, &f, e);
+    if (rc == HAUL_OK && !f)
+        rc = haul_fail(e, HAUL_E_FORMAT, "no format is recognised; --from FORMAT decides it by hand");
+    if (rc == HAUL_OK && !f->reader)
+        rc = haul_fail(e, HAUL_E_USAGE, "%s is written, not read", f->name);
+    r->from = f;
+    r->source = haul_report_source(r->report, haul_tree_path(t), haul_tree_label(t), f ? f->name : NULL);
+    return rc == HAUL_OK ? haul_reader_open(&r->reader, f, t, r->job->values, on_source_issue, r, e) : rc;
+}
+
+static haul_rc read_source(haul_run *r, const char *path, haul_err *e)
+{
+    haul_auto(haul_tree) *t = NULL;
+    haul_rc rc = haul_tree_open(path, &t, e);
+    if (rc != HAUL_OK) {
+        r->source = haul_report_source(r->report, path, path, NULL);
+        return rc;
+    }
+    rc = open_reader(r, t, e);
+    if (rc == HAUL_OK)
+        rc = pull(r, e);
+    /* Receipts still out refer to this source's folders. */
+    haul_err late = {0};
+    if (rc == HAUL_OK || is_source_loss(rc) || rc == HAUL_E_INTERRUPTED) {
+        haul_rc done = haul_store_commit(r, &late);
+        if (done != HAUL_OK) {
+            if (e)
+                *e = late;
+            rc = done;
+        }
+    }
+    haul_reader_close(&r->reader);
+    return rc == HAUL_OK ? rc : haul_wrap(e, rc, "%s", path);
+}
+
+static void forget_source(haul_run *r)
+{
+    haul_folders_done(&r->folders);
+    free(r->by_folder);
+    r->by_folder = NULL;
+    haul_arena_reset(&r->paths);
+}
+
+/* Every source, whatever became of the one before; the first loss is what the run reports. */
+static haul_rc read_sources(haul_run *r, haul_err *e)
+{
+    haul_rc first = HAUL_OK;
+    for (const char *const *s = r->job->sources; *s; s++) {
+        haul_err why = {0};
+        haul_rc rc = read_source(r, *s, &why);
+        forget_source(r);
+        if (rc == HAUL_OK)
+            continue;
+        haul_report_source_failed(r->report, why.text);
+        if (first == HAUL_OK || !is_source_loss(rc)) {
+            first = rc;
+            if (e)
+                *e = why;
+        }
+        if (!is_source_loss(rc))
+            return rc;
+        if (r->job->message && s[1])
+            r->job->message(r->job->ctx, HAUL_DAMAGE, why.text);
+    }
+    return first;
+}
+
+/* ── the run ── */
+
+static void measure_sources(haul_run *r)
+{
+    for (const char *const *s = r->job->sources; r->job->progress && *s; s++) {
+        struct stat st;
+        if (stat(*s, &st) != 0 || !S_ISREG(st.st_mode)) {
+            r->progress.octets_total = 0; /* a tree is not walked for the sake of a bar */
+            return;
+        }
+        r->progress.octets_total += (uint64_t)st.st_size;
+    }
+}
+
+static haul_rc report(haul_run *r, haul_rc rc, json_t **ret_report, haul_err *e)
+{
+    if (!r->report)
+        return rc;
+    haul_err why = {0};
+    json_t *json = haul_report_json(r->report, &r->totals, r->to, rc == HAUL_OK || !e ? NULL : e->text);
+    haul_rc done = haul_report_flush(r->report, &why);
+    if (done == HAUL_OK)
+        done = haul_report_write(r->report, json, r->job->dry_run ? NULL : r->state.p, &why);
+    if (ret_report)
+        *ret_report = json_incref(json);
+    json_decref(json);
+    if (rc == HAUL_OK && done != HAUL_OK) {
+        rc = done;
+        if (e)
+            *e = why;
+    }
+    return rc;
+}
+
+haul_rc haul_convert(const haul_job *job, haul_totals *ret_totals, json_t **ret_report, haul_err *e)
+{
+    haul_err own = {0};
+    haul_run r = {.job = job, .to = job->to, .msg = haul_msg_new(),
+                  .batch_limit = job->commit_items ? job->commit_items : HAUL_COMMIT_ITEMS,
+                  .progress = {.folder = "", .phase = "reading"}};
+    e = e ? e : &own;
+    measure_sources(&r);
+    haul_rc rc = haul_store_open(&r, e);
+    if (rc == HAUL_OK) {
+        rc = read_sources(&r, e);
+        if (rc == HAUL_OK || is_source_loss(rc)) {
+            haul_err why = {0};
+            haul_rc done = haul_store_finish(&r, &why);
+            if (done != HAUL_OK) {
+                rc = done;
+                *e = why;
+            }
+        }
+        tick(&r);
+    }
+    rc = report(&r, rc, ret_report, e);
+    *ret_totals = r.totals;
+    haul_store_close(&r);
+    haul_msg_unref(r.msg);
+    haul_arena_done(&r.paths);
+    return rc;
+}

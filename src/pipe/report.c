@@ -1,0 +1,343 @@
+#include "pipe/report.h"
+
+#include "base/json.h"
+#include "base/time.h"
+#include "io/atomic.h"
+#include "io/out.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef struct source_row {
+    const char *path, *name, *format, *failure;
+} source_row;
+
+struct haul_report {
+    const haul_job *job;
+    haul_arena arena;
+    haul_file items;
+    char *items_name;
+    haul_str line;
+    source_row *sources;
+    size_t n_sources;
+    haul_folder_count **folders;
+    size_t n_folders, cap_folders;
+    json_t *notices;
+    char started[HAUL_ISO_LEN];
+};
+
+const char *haul_status_name(haul_status_id s)
+{
+    static const char *const names[] = {"stored", "filtered", "duplicate", "failed", "already-stored"};
+    return (size_t)s < HAUL_COUNT(names) ? names[s] : "failed";
+}
+
+/* The reports are the one place that shows the clock; nothing that is converted does. */
+static void now(char to[HAUL_ISO_LEN])
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    haul_iso_format(to, (int64_t)t.tv_sec * HAUL_US);
+}
+
+haul_rc haul_report_open(const haul_job *job, const char *items, haul_report **ret, haul_err *e)
+{
+    haul_auto(haul_report) *r = haul_calloc(1, sizeof(*r));
+    r->job = job;
+    r->items.fd = -1;
+    r->notices = json_array();
+    now(r->started);
+    if (items) {
+        r->items_name = haul_strdup(items);
+        int fd = open(items, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        if (fd < 0)
+            return haul_fail_sys(e, HAUL_E_STATE, "%s", items);
+        haul_file_init(&r->items, fd, 0, r->items_name);
+    }
+    *ret = r;
+    r = NULL;
+    return HAUL_OK;
+}
+
+void haul_report_free(haul_report *r)
+{
+    if (!r)
+        return;
+    if (r->items_name)
+        haul_file_done(&r->items);
+    free(r->items_name);
+    haul_str_done(&r->line);
+    free(r->sources);
+    free(r->folders);
+    json_decref(r->notices);
+    haul_arena_done(&r->arena);
+    free(r);
+}
+
+const char *haul_report_source(haul_report *r, const char *path, const char *label, const char *format)
+{
+    unsigned same = 1;
+    for (size_t i = 0; i < r->n_sources; i++) {
+        size_t n = strlen(label);
+        const char *name = r->sources[i].name;
+        same += strncmp(name, label, n) == 0 && (!name[n] || name[n] == '#');
+    }
+    r->sources = haul_realloc(r->sources, (r->n_sources + 1) * sizeof(*r->sources));
+    source_row *s = &r->sources[r->n_sources++];
+    *s = (source_row){.path = haul_arena_str(&r->arena, path), .format = format};
+    s->name = same == 1 ? haul_arena_str(&r->arena, label) : haul_arena_printf(&r->arena, "%s#%u", label, same);
+    return s->name;
+}
+
+void haul_report_source_failed(haul_report *r, const char *text)
+{
+    r->sources[r->n_sources - 1].failure = haul_arena_str(&r->arena, text);
+}
+
+haul_folder_count *haul_report_folder(haul_report *r, const char *path, haul_role role)
+{
+    if (r->n_folders == r->cap_folders) {
+        r->cap_folders = r->cap_folders ? r->cap_folders * 2 : 16;
+        r->folders = haul_realloc(r->folders, r->cap_folders * sizeof(haul_folder_count *));
+    }
+    haul_folder_count *f = haul_arena_calloc(&r->arena, sizeof(*f));
+    f->source = r->sources[r->n_sources - 1].name;
+    f->path = haul_arena_str(&r->arena, path);
+    f->role = role;
+    return r->folders[r->n_folders++] = f;
+}
+
+/* Text that Jansson takes: it refuses malformed UTF-8, and names from sources may be just that. */
+static json_t *json_text(const char *z)
+{
+    haul_auto_str line = {0};
+    haul_json_str(&line, z, strlen(z));
+    json_t *v = json_loadb(line.p, line.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    return v ? v : json_null();
+}
+
+static json_t *json_text_or_null(const char *z)
+{
+    return z ? json_text(z) : json_null();
+}
+
+void haul_report_notice(haul_report *r, const char *source, haul_issue_id id, const char *detail)
+{
+    if (json_array_size(r->notices) >= HAUL_REPORT_NOTICES_MAX)
+        return;
+    json_t *o = json_object();
+    json_object_set_new(o, "source", json_text_or_null(source));
+    json_object_set_new(o, "issue", json_string(haul_issue_name(id)));
+    json_object_set_new(o, "severity", json_string(haul_severity_name(haul_issue_severity(id))));
+    json_object_set_new(o, "detail", json_text(detail ? detail : ""));
+    json_array_append_new(r->notices, o);
+}
+
+static void line_time(haul_str *s, const char *name, bool known, int64_t us, int tz)
+{
+    char text[HAUL_ISO_LEN];
+    if (known && tz)
+        haul_iso_format_tz(text, us, tz);
+    else if (known)
+        haul_iso_format(text, us);
+    haul_json_member(s, name, known ? text : NULL);
+}
+
+static void line_flags(haul_str *s, unsigned flags)
+{
+    haul_auto_str text = {0};
+    haul_flags_text(flags, &text);
+    haul_json_key(s, "flags");
+    haul_str_addc(s, '[');
+    for (const char *p = haul_strz(&text); *p;) {
+        size_t n = strcspn(p, " ");
+        haul_json_str(s, p, n);
+        p += n;
+        if (*p++ != ' ')
+            break;
+        haul_str_addc(s, ',');
+    }
+    haul_str_addc(s, ']');
+}
+
+static void line_keywords(haul_str *s, const haul_msg *m)
+{
+    haul_json_key(s, "keywords");
+    haul_str_addc(s, '[');
+    for (size_t i = 0; i < m->n_keywords; i++) {
+        if (i)
+            haul_str_addc(s, ',');
+        haul_json_str(s, m->keywords[i], strlen(m->keywords[i]));
+    }
+    haul_str_addc(s, ']');
+}
+
+static void line_issues(haul_str *s, const haul_msg *m)
+{
+    haul_json_key(s, "issues");
+    haul_str_addc(s, '[');
+    for (const haul_issue *i = m->issues; i; i = i->next) {
+        if (i != m->issues)
+            haul_str_addc(s, ',');
+        haul_str_addc(s, '{');
+        haul_json_member(s, "id", haul_issue_name(i->id));
+        if (*i->detail)
+            haul_json_member(s, "detail", i->detail);
+        haul_str_addc(s, '}');
+    }
+    haul_str_addc(s, ']');
+}
+
+static void line_result(haul_str *s, const haul_item_line *l)
+{
+    if (l->has_size)
+        haul_json_member_u64(s, "size", l->size);
+    else
+        haul_json_member(s, "size", NULL);
+    char hex[HAUL_SHA256_HEX];
+    if (l->sha256)
+        haul_hex(hex, l->sha256, HAUL_SHA256_LEN);
+    haul_json_member(s, "sha256", l->sha256 ? hex : NULL);
+    haul_json_member(s, "status", haul_status_name(l->status));
+    haul_json_member(s, "stored_as", l->stored_as);
+    if (l->duplicate_of)
+        haul_json_member(s, "duplicate_of", l->duplicate_of);
+    if (l->reason)
+        haul_json_member(s, "reason", l->reason);
+}
+
+haul_rc haul_report_item(haul_report *r, const haul_item_line *l, haul_err *e)
+{
+    const haul_msg *m = l->msg;
+    haul_str *s = &r->line;
+    if (!r->items_name)
+        return HAUL_OK;
+    haul_str_clear(s);
+    haul_str_addc(s, '{');
+    haul_json_member(s, "id", m->id);
+    haul_json_member(s, "source", m->source);
+    haul_json_member(s, "source_place", m->place);
+    haul_json_member(s, "folder", l->folder);
+    haul_json_member(s, "kind", haul_kind_name(m->kind));
+    haul_json_member(s, "message_id", m->message_id);
+    line_time(s, "received", m->set & HAUL_SET_RECEIVED, m->received_us, m->received_tz);
+    line_time(s, "sent", m->set & HAUL_SET_SENT, m->sent_us, m->sent_tz);
+    line_flags(s, m->flags);
+    line_keywords(s, m);
+    line_result(s, l);
+    line_issues(s, m);
+    haul_str_addz(s, "}\n");
+    return haul_out_write(&r->items.out, s->p, s->len, e);
+}
+
+haul_rc haul_report_flush(haul_report *r, haul_err *e)
+{
+    return r->items_name ? haul_file_flush(&r->items, e) : HAUL_OK;
+}
+
+static json_t *counts_json(uint64_t found, const uint64_t by_status[HAUL_STATUS_COUNT])
+{
+    static const char *const names[] = {"stored", "filtered", "duplicate", "failed", "already_stored"};
+    json_t *o = json_object();
+    json_object_set_new(o, "found", json_integer((json_int_t)found));
+    for (size_t i = 0; i < HAUL_STATUS_COUNT; i++)
+        json_object_set_new(o, names[i], json_integer((json_int_t)by_status[i]));
+    return o;
+}
+
+static json_t *folders_json(const haul_report *r)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < r->n_folders; i++) {
+        const haul_folder_count *f = r->folders[i];
+        json_t *o = counts_json(f->found, f->by_status);
+        json_object_set_new(o, "source", json_text(f->source));
+        json_object_set_new(o, "path", json_text(f->path));
+        json_object_set_new(o, "target", json_text_or_null(f->target));
+        json_object_set_new(o, "role", *haul_role_name(f->role) ? json_string(haul_role_name(f->role)) : json_null());
+        json_array_append_new(list, o);
+    }
+    return list;
+}
+
+static json_t *sources_json(const haul_report *r)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < r->n_sources; i++) {
+        json_t *o = json_object();
+        json_object_set_new(o, "path", json_text(r->sources[i].path));
+        json_object_set_new(o, "name", json_text(r->sources[i].name));
+        json_object_set_new(o, "format", json_text_or_null(r->sources[i].format));
+        if (r->sources[i].failure)
+            json_object_set_new(o, "error", json_text(r->sources[i].failure));
+        json_array_append_new(list, o);
+    }
+    return list;
+}
+
+static json_t *totals_json(const haul_totals *t)
+{
+    const uint64_t by_status[] = {t->stored, t->filtered, t->duplicate, t->failed, t->already_stored};
+    json_t *o = counts_json(t->found, by_status), *issues = json_object();
+    json_object_set_new(o, "damaged", json_integer((json_int_t)t->damaged));
+    json_object_set_new(o, "octets", json_integer((json_int_t)t->octets));
+    for (size_t i = 0; i < HAUL_ISSUE_COUNT; i++)
+        if (t->issues[i])
+            json_object_set_new(issues, haul_issue_name((haul_issue_id)i), json_integer((json_int_t)t->issues[i]));
+    json_object_set_new(o, "issues", issues);
+    return o;
+}
+
+json_t *haul_report_json(haul_report *r, const haul_totals *t, const haul_format *to, const char *failure)
+{
+    char finished[HAUL_ISO_LEN];
+    now(finished);
+    json_t *o = json_object();
+    json_object_set_new(o, "version", json_integer(HAUL_REPORT_VERSION));
+    json_object_set_new(o, "tool", json_string("mailhaul " HAUL_VERSION));
+    json_object_set_new(o, "command", json_string(r->job->command));
+    json_object_set_new(o, "dry_run", json_boolean(r->job->dry_run));
+    json_object_set_new(o, "sources", sources_json(r));
+    json_object_set_new(o, "target", json_text(r->job->target));
+    json_object_set_new(o, "target_format", json_string(to->name));
+    json_object_set_new(o, "started", json_string(r->started));
+    json_object_set_new(o, "finished", json_string(finished));
+    json_object_set_new(o, "complete", json_boolean(!failure));
+    json_object_set_new(o, "error", json_text_or_null(failure));
+    json_object_set_new(o, "totals", totals_json(t));
+    json_object_set_new(o, "folders", folders_json(r));
+    json_object_set(o, "notices", r->notices);
+    return o;
+}
+
+static haul_rc write_to(const char *dir, const char *name, const char *text, haul_err *e)
+{
+    haul_auto_fd int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return haul_fail_sys(e, HAUL_E_STATE, "%s", dir);
+    return haul_write_file(fd, name, text, strlen(text), e);
+}
+
+haul_rc haul_report_write(haul_report *r, const json_t *json, const char *state, haul_err *e)
+{
+    char *dump = json_dumps(json, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    haul_auto_str text = {0};
+    haul_rc rc = HAUL_OK;
+    haul_str_addz(&text, dump);
+    haul_str_addc(&text, '\n');
+    free(dump);
+    if (state)
+        rc = write_to(state, "report.json", text.p, e);
+    if (rc == HAUL_OK && r->job->report) {
+        int fd = open(r->job->report, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        if (fd < 0)
+            return haul_fail_sys(e, HAUL_E_TARGET, "%s", r->job->report);
+        rc = haul_write_all(fd, text.p, text.len, r->job->report, e);
+        if (close(fd) != 0 && rc == HAUL_OK)
+            rc = haul_fail_sys(e, HAUL_E_TARGET, "%s", r->job->report);
+    }
+    return rc;
+}

@@ -1,0 +1,69 @@
+/* The state of one run, shared by the loop (convert.c), the target side (store.c) and nobody else. */
+#ifndef HAUL_PIPE_RUN_H
+#define HAUL_PIPE_RUN_H
+
+#include "pipe/journal.h"
+#include "pipe/map.h"
+#include "pipe/report.h"
+
+#define HAUL_COMMIT_ITEMS 4096u                          /* a batch ends after so many items … */
+#define HAUL_COMMIT_OCTETS (UINT64_C(256) * 1024 * 1024) /* … or so many octets */
+
+typedef struct haul_run_folder { /* by source folder id */
+    haul_mapped to;
+    bool mapped;
+    const char *path;   /* source path */
+    const char *left_out; /* the filter that leaves it out, or NULL */
+    haul_folder_count *count;
+} haul_run_folder;
+
+typedef struct haul_run {
+    const haul_job *job;
+    const haul_format *to;
+    haul_totals totals;
+    haul_journal *journal;    /* a private copy in a dry run */
+    haul_map *map;
+    haul_report *report;
+    haul_sink sink;
+    haul_tokens *tokens;
+    haul_msg *msg;
+    haul_progress progress;
+    haul_str state;           /* state directory */
+    /* of the source being read */
+    const char *source;
+    const haul_format *from;
+    haul_reader reader;
+    haul_folders folders;
+    haul_run_folder *by_folder;
+    haul_arena paths;
+    /* of the batch */
+    unsigned batch_items;
+    uint64_t batch_octets;
+    unsigned batch_limit;
+    /* What a receipt could not report upwards: the sink's callbacks return nothing. */
+    haul_rc deferred;
+    haul_err deferred_err;
+} haul_run;
+
+/* Open target, journal and sink; nothing is touched in a dry run. */
+HAUL_MUST_USE haul_rc haul_store_open(haul_run *r, haul_err *e);
+/* Map a source folder, declare it to the sink, remember its name. Once per source folder. */
+HAUL_MUST_USE haul_rc haul_store_folder(haul_run *r, uint32_t folder, haul_err *e);
+/* Give the frozen r->msg to the sink. */
+HAUL_MUST_USE haul_rc haul_store_message(haul_run *r, haul_err *e);
+HAUL_MUST_USE haul_rc haul_store_commit(haul_run *r, haul_err *e);
+/* Finish the sink and commit; then nothing more may be stored. */
+HAUL_MUST_USE haul_rc haul_store_finish(haul_run *r, haul_err *e);
+void haul_store_close(haul_run *r);
+
+/* The id of m (m->source, key and fingerprint are set): stable across runs. salt: a SHA-256 that makes
+ * the id of a later version of the same item, or NULL. */
+void haul_run_make_id(haul_msg *m, const uint8_t *salt);
+
+/* Keywords sorted and joined by line ends, as the journal keeps them. */
+void haul_keywords_text(const haul_msg *m, haul_str *to);
+
+/* Count and report one item. */
+HAUL_MUST_USE haul_rc haul_run_account(haul_run *r, const haul_item_line *line, haul_err *e);
+
+#endif

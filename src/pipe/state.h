@@ -1,0 +1,19 @@
+/* Where a run keeps its journal and reports, and whether the target may be written at all. */
+#ifndef HAUL_PIPE_STATE_H
+#define HAUL_PIPE_STATE_H
+
+#include "pipe/job.h"
+
+#define HAUL_STATE_DIR ".mailhaul"
+
+/* The state directory of a target: --state, TARGET/.mailhaul, or TARGET.mailhaul beside a single file. */
+void haul_state_path(const char *target, const haul_format *to, const haul_values *values, const char *state_dir,
+                     haul_str *ret);
+/* For verify, before the format is known: whichever of the two exists. False when neither does. */
+bool haul_state_find(const char *target, const char *state_dir, haul_str *ret);
+/* Refuse a target with content that no journal explains, unless merge is set; make the state directory
+ * (and the target directory) otherwise. *ret_existed: a journal is there already. */
+HAUL_MUST_USE haul_rc haul_state_prepare(const char *target, bool is_file, const char *state, bool merge,
+                                         bool *ret_existed, haul_err *e);
+
+#endif

@@ -1,0 +1,270 @@
+/* The target side of a run: journal, sink, receipts, commits. */
+#include "pipe/run.h"
+
+#include "pipe/state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static haul_run_folder *folder_of(haul_run *r, const haul_msg *m)
+{
+    return &r->by_folder[m->folder];
+}
+
+/* The core made every message; sinks only borrow them as const. */
+static haul_msg *own(const haul_msg *m)
+{
+    return (haul_msg *)(uintptr_t)m;
+}
+
+static unsigned lost_of(const haul_msg *m)
+{
+    unsigned lost = 0;
+    for (const haul_issue *i = m->issues; i; i = i->next) {
+        if (i->id == HAUL_ISSUE_TARGET_FLAGS_NOT_HELD)
+            lost |= HAUL_LOST_FLAGS;
+        if (i->id == HAUL_ISSUE_KEYWORD_NOT_HELD || i->id == HAUL_ISSUE_KEYWORD_NAME_CHANGED ||
+            i->id == HAUL_ISSUE_MAILDIR_KEYWORDS_FULL)
+            lost |= HAUL_LOST_KEYWORDS;
+        if (i->id == HAUL_ISSUE_TARGET_TIME_CLAMPED || i->id == HAUL_ISSUE_TIME_UNKNOWN)
+            lost |= HAUL_LOST_TIME;
+    }
+    return lost;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void haul_keywords_text(const haul_msg *m, haul_str *to)
+{
+    const char *sorted[HAUL_KEYWORDS_MAX];
+    if (!m->n_keywords)
+        return;
+    memcpy(sorted, m->keywords, m->n_keywords * sizeof(*sorted));
+    qsort(sorted, m->n_keywords, sizeof(*sorted), by_text);
+    for (size_t i = 0; i < m->n_keywords; i++)
+        haul_str_addf(to, "%s%s", i ? "\n" : "", sorted[i]);
+}
+
+static haul_rc record_stored(haul_run *r, const haul_msg *m, const char *place, haul_err *e)
+{
+    haul_auto_str keywords = {0};
+    haul_keywords_text(m, &keywords);
+    haul_record rec = {.id = m->id, .source = m->source, .folder = folder_of(r, m)->to.path.text, .place = place,
+                       .message_id = m->message_id, .keywords = haul_strz(&keywords), .sha256 = m->sha256,
+                       .size = m->size, .has_received = m->set & HAUL_SET_RECEIVED,
+                       .received_us = m->received_us, .flags = m->flags, .lost = lost_of(m)};
+    haul_rc rc = haul_journal_add(r->journal, &rec, e);
+    if (rc != HAUL_OK)
+        return rc;
+    r->totals.octets += m->size;
+    haul_item_line line = {.msg = m, .folder = folder_of(r, m)->path, .status = HAUL_STORED, .stored_as = place,
+                           .sha256 = m->sha256, .size = m->size, .has_size = true};
+    return haul_run_account(r, &line, e);
+}
+
+static haul_rc record_refused(haul_run *r, const haul_msg *m, const haul_err *why, haul_err *e)
+{
+    const char *text = why && why->text[0] ? why->text : "the target refused it";
+    haul_msg_issue(own(m), HAUL_ISSUE_TARGET_REFUSED, "%s", text);
+    haul_item_line line = {.msg = m, .folder = folder_of(r, m)->path, .status = HAUL_FAILED, .reason = text,
+                           .sha256 = m->sha256, .size = m->size, .has_size = true};
+    return haul_run_account(r, &line, e);
+}
+
+static void on_receipt(void *ctx, const haul_msg *m, const char *place, haul_rc rc, const haul_err *why)
+{
+    haul_run *r = ctx;
+    haul_rc done = rc == HAUL_OK ? record_stored(r, m, place, &r->deferred_err)
+                                 : record_refused(r, m, why, &r->deferred_err);
+    if (done != HAUL_OK)
+        r->deferred = done;
+}
+
+static void on_issue(void *ctx, const haul_msg *m, haul_issue_id id, const char *detail)
+{
+    haul_run *r = ctx;
+    if (m) {
+        haul_msg_issue(own(m), id, "%s", detail);
+        return;
+    }
+    r->totals.issues[id]++;
+    haul_report_notice(r->report, NULL, id, detail);
+    if (r->job->message)
+        r->job->message(r->job->ctx, haul_issue_severity(id), detail);
+}
+
+static haul_rc take_deferred(haul_run *r, haul_err *e)
+{
+    haul_rc rc = r->deferred;
+    if (rc != HAUL_OK && e)
+        *e = r->deferred_err;
+    r->deferred = HAUL_OK;
+    return rc;
+}
+
+/* A target belongs to one format; a later run must not mix another into it. */
+static haul_rc check_meta(haul_run *r, haul_err *e)
+{
+    const char *format = haul_journal_meta(r->journal, "format");
+    if (format && strcmp(format, r->to->name) != 0)
+        return haul_fail(e, HAUL_E_USAGE, "%s was written as %s, not as %s", r->job->target, format, r->to->name);
+    if (format)
+        return HAUL_OK;
+    haul_rc rc = haul_journal_set_meta(r->journal, "format", r->to->name, e);
+    if (rc == HAUL_OK)
+        rc = haul_journal_set_meta(r->journal, "merge", r->job->merge ? "1" : "0", e);
+    return rc == HAUL_OK ? haul_journal_commit(r->journal, e) : rc;
+}
+
+static haul_rc open_journal(haul_run *r, bool *ret_existed, haul_err *e)
+{
+    haul_auto_str file = {0};
+    bool is_file = r->to->sink->is_file && r->to->sink->is_file(r->job->target, r->job->values);
+    haul_rc rc = haul_state_prepare(r->job->target, is_file, r->state.p, r->job->merge, ret_existed, e);
+    haul_str_addf(&file, "%s/journal.db", r->state.p);
+    if (rc == HAUL_OK)
+        rc = haul_journal_open(file.p, false, &r->journal, e);
+    if (rc == HAUL_OK)
+        rc = check_meta(r, e);
+    return rc == HAUL_OK ? haul_journal_begin_run(r->journal, r->job->dedupe, e) : rc;
+}
+
+static haul_rc open_sink(haul_run *r, bool existed, haul_err *e)
+{
+    haul_auto(haul_tokens) *resume = haul_tokens_new();
+    const char *merge = haul_journal_meta(r->journal, "merge");
+    r->sink = (haul_sink){.ops = r->to->sink, .values = r->job->values, .receipt = on_receipt, .issue = on_issue,
+                          .ctx = r, .merge = (merge && *merge == '1') || r->job->merge};
+    r->sink.state = haul_calloc(1, r->to->sink->state_size);
+    r->tokens = haul_tokens_new();
+    haul_rc rc = haul_journal_get_tokens(r->journal, resume, e);
+    return rc == HAUL_OK ? r->sink.ops->open(&r->sink, r->job->target, existed ? resume : NULL, e) : rc;
+}
+
+/* A dry run asks a copy of the journal what is stored already, and writes nothing. */
+static haul_rc open_dry(haul_run *r, haul_err *e)
+{
+    haul_auto_str file = {0};
+    haul_str_addf(&file, "%s/journal.db", r->state.p);
+    haul_rc rc = haul_journal_open_copy(file.p, &r->journal, e);
+    if (rc == HAUL_OK)
+        rc = check_meta(r, e);
+    if (rc == HAUL_OK)
+        rc = haul_journal_begin_run(r->journal, r->job->dedupe, e);
+    return rc == HAUL_OK ? haul_report_open(r->job, NULL, &r->report, e) : rc;
+}
+
+haul_rc haul_store_open(haul_run *r, haul_err *e)
+{
+    const haul_job *job = r->job;
+    bool existed = false;
+    r->map = haul_map_new(r->to->sink->naming(job->values), job->rules, job->n_rules, job->prefix);
+    haul_state_path(job->target, r->to, job->values, job->state_dir, &r->state);
+    if (job->dry_run)
+        return open_dry(r, e);
+    haul_auto_str items = {0};
+    haul_str_addf(&items, "%s/items.jsonl", r->state.p);
+    haul_rc rc = open_journal(r, &existed, e);
+    if (rc == HAUL_OK)
+        rc = haul_report_open(job, items.p, &r->report, e);
+    return rc == HAUL_OK ? open_sink(r, existed, e) : rc;
+}
+
+static void folder_notice(haul_run *r, const haul_run_folder *f, haul_issue_id id)
+{
+    haul_auto_str text = {0};
+    haul_str_addf(&text, "%s → %s", f->path, f->to.path.text);
+    r->totals.issues[id]++;
+    haul_report_notice(r->report, r->source, id, text.p);
+}
+
+static haul_rc declare(haul_run *r, haul_run_folder *f, haul_err *e)
+{
+    haul_rc rc = r->sink.ops->folder(&r->sink, f->to.id, &f->to.path, e);
+    /* What was in a merged target before is known only by a token taken before the first message. */
+    if (rc == HAUL_OK && r->sink.merge && !f->to.known)
+        rc = haul_store_commit(r, e);
+    return rc;
+}
+
+haul_rc haul_store_folder(haul_run *r, uint32_t folder, haul_err *e)
+{
+    haul_run_folder *f = &r->by_folder[folder];
+    const char *earlier = haul_journal_folder(r->journal, r->source, f->path);
+    bool is_new = !earlier;
+    haul_map_folder(r->map, &r->folders, folder, earlier, &f->to);
+    f->mapped = true;
+    f->count->target = f->to.path.text;
+    if (f->to.known)
+        folder_notice(r, f, HAUL_ISSUE_FOLDER_MERGED);
+    if (f->to.cut)
+        folder_notice(r, f, HAUL_ISSUE_FOLDER_NAME_SHORTENED);
+    else if (f->to.changed)
+        folder_notice(r, f, HAUL_ISSUE_FOLDER_NAME_CHANGED);
+    haul_rc rc = HAUL_OK;
+    if (is_new)
+        rc = haul_journal_add_folder(r->journal, r->source, f->path, f->to.path.text, e);
+    return rc == HAUL_OK && !r->job->dry_run ? declare(r, f, e) : rc;
+}
+
+haul_rc haul_store_message(haul_run *r, haul_err *e)
+{
+    haul_msg *m = r->msg;
+    haul_run_folder *f = folder_of(r, m);
+    if (r->job->dry_run)
+        return record_stored(r, m, "", e);
+    haul_rc rc = r->sink.ops->message(&r->sink, f->to.id, m, e);
+    if (rc == HAUL_OK)
+        rc = take_deferred(r, e);
+    if (rc != HAUL_OK)
+        return haul_wrap(e, rc, "storing %s", m->place ? m->place : m->key);
+    r->batch_items++;
+    r->batch_octets += m->size;
+    if (r->batch_items < r->batch_limit && r->batch_octets < HAUL_COMMIT_OCTETS)
+        return HAUL_OK;
+    return haul_store_commit(r, e);
+}
+
+haul_rc haul_store_commit(haul_run *r, haul_err *e)
+{
+    if (r->job->dry_run)
+        return haul_journal_commit(r->journal, e);
+    r->progress.phase = "syncing";
+    haul_rc rc = r->sink.ops->commit(&r->sink, r->tokens, e);
+    if (rc == HAUL_OK)
+        rc = take_deferred(r, e);
+    if (rc == HAUL_OK)
+        rc = haul_journal_put_tokens(r->journal, r->tokens, e);
+    if (rc == HAUL_OK)
+        rc = haul_journal_commit(r->journal, e);
+    if (rc != HAUL_OK)
+        return rc;
+    haul_tokens_clear(r->tokens);
+    r->batch_items = 0;
+    r->batch_octets = 0;
+    r->progress.phase = "reading";
+    return haul_report_flush(r->report, e);
+}
+
+haul_rc haul_store_finish(haul_run *r, haul_err *e)
+{
+    if (r->job->dry_run)
+        return HAUL_OK;
+    haul_rc rc = r->sink.ops->finish(&r->sink, e);
+    return rc == HAUL_OK ? haul_store_commit(r, e) : rc;
+}
+
+void haul_store_close(haul_run *r)
+{
+    if (r->sink.state)
+        r->sink.ops->close(&r->sink);
+    free(r->sink.state);
+    haul_tokens_free(r->tokens);
+    haul_journal_close(r->journal);
+    haul_map_free(r->map);
+    haul_report_free(r->report);
+    haul_str_done(&r->state);
+}
