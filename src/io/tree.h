@@ -41,9 +41,14 @@ bool haul_tree_is_file(const haul_tree *t);      /* a single, not-container file
 bool haul_tree_is_container(const haul_tree *t);
 /* The absolute host path of the root, for recognising a source again. */
 const char *haul_tree_realpath(const haul_tree *t);
+/* Of a container whose end is damaged or cut off: what is wrong, for a source.unreadable issue; the
+ * members before it can be read. NULL when the index is complete. */
+const char *haul_tree_damage(const haul_tree *t);
 
 /* The entries of a directory ("" = root, else "a/b" without a leading slash), in reading order: by
- * octets of the name for directories, in archive order for containers. Memory from a. */
+ * octets of the name for directories, in archive order for containers. Memory from a. A name that a
+ * container holds twice gets " (2)". HAUL_SKIP: this directory is lost (unreadable, nested deeper than
+ * HAUL_TREE_DEPTH_MAX), the source is not. */
 HAUL_MUST_USE haul_rc haul_tree_list(haul_tree *t, const char *dir, haul_arena *a, haul_entry **ret,
                                      size_t *ret_n, haul_err *e);
 bool haul_tree_has(haul_tree *t, const char *path, haul_entry_type type);

@@ -217,6 +217,17 @@ static bool is_bzip2(const char *p, size_t n)
            (memcmp(p + 4, "1AY&SY", 6) == 0 || memcmp(p + 4, "\x17rE8P\x90", 6) == 0);
 }
 
+static bool is_gzip(const char *p, size_t n)
+{
+    return n >= 3 && memcmp(p, "\x1f\x8b\x08", 3) == 0;
+}
+
+bool haul_in_is_packed(const char *p, size_t n)
+{
+    return is_gzip(p, n) || is_bzip2(p, n) || (n >= 4 && memcmp(p, "\x28\xb5\x2f\xfd", 4) == 0) ||
+           (n >= 6 && memcmp(p, "\xfd\x37zXZ", 6) == 0);
+}
+
 haul_rc haul_in_auto(haul_in *inner, haul_in **ret, haul_err *e)
 {
     const char *p;
@@ -226,14 +237,9 @@ haul_rc haul_in_auto(haul_in *inner, haul_in **ret, haul_err *e)
         haul_in_close(inner);
         return rc;
     }
-    if (n >= 3 && memcmp(p, "\x1f\x8b\x08", 3) == 0)
+    if (is_gzip(p, n))
         return haul_in_gunzip(inner, ret, e);
-    if ((n >= 4 && memcmp(p, "\x28\xb5\x2f\xfd", 4) == 0) ||
-        (n >= 6 && memcmp(p,
-                          "\xfd"
-                          "7zXZ",
-                          6) == 0) ||
-        is_bzip2(p, n))
+    if (haul_in_is_packed(p, n))
         return haul_in_decompress(inner, ret, e);
     *ret = inner;
     return HAUL_OK;
