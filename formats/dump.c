@@ -16,6 +16,7 @@ typedef struct dump {
     char *name;
     const char **folders; /* path texts by id; the core keeps them alive */
     size_t n_folders;
+    haul_tokens *written; /* folders whose line is in the file, put again at every commit until durable */
     haul_str line;
 } dump;
 
@@ -54,6 +55,12 @@ static haul_rc dump_open(haul_sink *s, const char *target, const haul_tokens *re
     dump *d = s->state;
     uint64_t at = 0;
     d->name = haul_strdup(target);
+    d->written = haul_tokens_new();
+    for (size_t i = 0; i < haul_tokens_count(resume); i++) {
+        const char *key, *value;
+        haul_tokens_at(resume, i, &key, &value);
+        haul_tokens_put(d->written, key, value);
+    }
     int fd = open(target, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0)
         return haul_fail_sys(e, HAUL_E_TARGET, "%s", target);
@@ -74,6 +81,11 @@ static haul_rc dump_folder(haul_sink *s, uint32_t id, const haul_path *path, hau
         return HAUL_OK;
     }
     d->folders[id] = path->text;
+    haul_auto_str key = {0};
+    haul_str_addf(&key, "folder/%s", path->text);
+    if (haul_tokens_get(d->written, key.p))
+        return HAUL_OK;
+    haul_tokens_put(d->written, key.p, "1");
     haul_str_clear(&d->line);
     haul_str_addc(&d->line, '{');
     haul_json_member(&d->line, "type", "folder");
@@ -170,8 +182,12 @@ static haul_rc dump_commit(haul_sink *s, haul_tokens *ret, haul_err *e)
     if (rc == HAUL_OK && fdatasync(d->file.fd) != 0)
         rc = haul_fail_sys(e, HAUL_E_TARGET, "%s", d->name);
     haul_str_addf(&size, "%llu", (unsigned long long)d->file.offset);
-    if (rc == HAUL_OK)
-        haul_tokens_put(ret, "size", size.p);
+    haul_tokens_put(d->written, "size", size.p);
+    for (size_t i = 0; i < haul_tokens_count(d->written) && rc == HAUL_OK; i++) {
+        const char *key, *value;
+        haul_tokens_at(d->written, i, &key, &value);
+        haul_tokens_put(ret, key, value);
+    }
     return rc;
 }
 
@@ -188,6 +204,7 @@ static void dump_close(haul_sink *s)
     if (d->open)
         haul_file_done(&d->file);
     haul_str_done(&d->line);
+    haul_tokens_free(d->written);
     free(d->folders);
     free(d->name);
 }

@@ -21,13 +21,12 @@ typedef struct zone_name {
 
 /* RFC 5322 4.3 and those that mail in the wild writes; ambiguous ones (IST, BST) take the common reading. */
 static const zone_name zones[] = {
-    {"UT", 0},      {"UTC", 0},     {"GMT", 0},     {"Z", 0},       {"WET", 0},     {"EST", -300},
-    {"EDT", -240},  {"CST", -360},  {"CDT", -300},  {"MST", -420},  {"MDT", -360},  {"PST", -480},
-    {"PDT", -420},  {"AKST", -540}, {"AKDT", -480}, {"HST", -600},  {"CET", 60},    {"MET", 60},
-    {"CEST", 120},  {"MEST", 120},  {"MESZ", 120},  {"MEZ", 60},    {"WEST", 60},   {"BST", 60},
-    {"EET", 120},   {"EEST", 180},  {"MSK", 180},   {"MSD", 240},   {"JST", 540},   {"KST", 540},
-    {"AEST", 600},  {"AEDT", 660},  {"AWST", 480},  {"ACST", 570},  {"NZST", 720},  {"NZDT", 780},
-    {"SGT", 480},   {"HKT", 480},
+    {"UT", 0},      {"UTC", 0},    {"GMT", 0},    {"Z", 0},      {"WET", 0},    {"EST", -300}, {"EDT", -240},
+    {"CST", -360},  {"CDT", -300}, {"MST", -420}, {"MDT", -360}, {"PST", -480}, {"PDT", -420}, {"AKST", -540},
+    {"AKDT", -480}, {"HST", -600}, {"CET", 60},   {"MET", 60},   {"CEST", 120}, {"MEST", 120}, {"MESZ", 120},
+    {"MEZ", 60},    {"WEST", 60},  {"BST", 60},   {"EET", 120},  {"EEST", 180}, {"MSK", 180},  {"MSD", 240},
+    {"JST", 540},   {"KST", 540},  {"AEST", 600}, {"AEDT", 660}, {"AWST", 480}, {"ACST", 570}, {"NZST", 720},
+    {"NZDT", 780},  {"SGT", 480},  {"HKT", 480},
 };
 
 static int find_name(const char *p, size_t n, const char *names, size_t count)
@@ -243,8 +242,12 @@ static void scan(parts *d, const char *p, size_t n)
 
 static bool instant(const parts *d, int64_t *ret_us, int16_t *ret_tz)
 {
-    haul_civil c = {.year = d->year, .month = d->month, .day = d->day,
-                    .hour = d->hour, .minute = d->minute, .second = d->second};
+    haul_civil c = {.year = d->year,
+                    .month = d->month,
+                    .day = d->day,
+                    .hour = d->hour,
+                    .minute = d->minute,
+                    .second = d->second};
     if (d->am && c.hour <= 12)
         c.hour = c.hour % 12 + (d->pm ? 12 : 0);
     if (!complete(d) || d->year < 1900 || !haul_civil_ok(&c))

@@ -9,8 +9,8 @@
 size_t haul_header_length(const char *p, size_t n);
 
 typedef struct haul_field {
-    haul_span name;  /* without the colon and blanks before it */
-    haul_span value; /* after the colon, folded lines included, without the last line end */
+    haul_span name;    /* without the colon and blanks before it */
+    haul_span value;   /* after the colon, folded lines included, without the last line end */
     size_t start, end; /* octets of the whole field within the header, line end included */
 } haul_field;
 

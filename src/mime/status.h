@@ -12,7 +12,7 @@ typedef struct haul_status {
     unsigned flags;    /* HAUL_FLAG_* */
     haul_str keywords; /* UTF-8, each ended by NUL, no duplicates */
     size_t n_keywords;
-    haul_str labels;   /* Gmail labels that are no flag, each ended by NUL, decoded, in order */
+    haul_str labels; /* Gmail labels that are no flag, each ended by NUL, decoded, in order */
     size_t n_labels;
 } haul_status;
 

@@ -5,28 +5,29 @@
 #include "base/arena.h"
 #include "base/str.h"
 
-#define HAUL_FOLDER_NONE UINT32_MAX
+#define HAUL_FOLDER_NONE      UINT32_MAX
 #define HAUL_FOLDER_DEPTH_MAX 64u
 
 /* X(enum, name): special uses of RFC 6154 plus what Outlook and Thunderbird know. */
-#define HAUL_ROLE_LIST(X)                                                                          \
-    X(NONE, "") X(INBOX, "inbox") X(SENT, "sent") X(DRAFTS, "drafts") X(TRASH, "trash")            \
-    X(JUNK, "junk") X(ARCHIVE, "archive") X(ALL, "all") X(FLAGGED, "flagged")                      \
-    X(IMPORTANT, "important") X(OUTBOX, "outbox") X(TEMPLATES, "templates")
+#define HAUL_ROLE_LIST(X)                                                                                    \
+    X(NONE, "")                                                                                              \
+    X(INBOX, "inbox") X(SENT, "sent") X(DRAFTS, "drafts") X(TRASH, "trash") X(JUNK, "junk")                  \
+        X(ARCHIVE, "archive") X(ALL, "all") X(FLAGGED, "flagged") X(IMPORTANT, "important")                  \
+            X(OUTBOX, "outbox") X(TEMPLATES, "templates")
 
 typedef enum haul_role {
 #define X(id, name) HAUL_ROLE_##id,
     HAUL_ROLE_LIST(X)
 #undef X
-    HAUL_ROLE_COUNT
+        HAUL_ROLE_COUNT
 } haul_role;
 
 const char *haul_role_name(haul_role r); /* "" for none */
 
 typedef struct haul_folder {
-    uint32_t id;      /* dense from 0 in order of declaration, given by the reader */
-    uint32_t parent;  /* an id declared before, or HAUL_FOLDER_NONE */
-    const char *name; /* one level, UTF-8, not empty, no separator meaning: may hold '/' or '.' */
+    uint32_t id;          /* dense from 0 in order of declaration, given by the reader */
+    uint32_t parent;      /* an id declared before, or HAUL_FOLDER_NONE */
+    const char *name;     /* one level, UTF-8, not empty, no separator meaning: may hold '/' or '.' */
     const char *raw_name; /* the octets as stored where they were not UTF-8, else NULL */
     haul_role role;
 } haul_folder;

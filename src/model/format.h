@@ -33,14 +33,15 @@ size_t haul_values_choice(const haul_values *v, const haul_format_option *o);
 
 #define HAUL_PROBE_HEAD 4096u
 
-typedef struct haul_probe {     /* what the core has looked up; probe functions do no I/O of their own */
-    const char *label;          /* name of the source; in `files` the path below it ("A/cur/1:2,S") */
+typedef struct haul_probe { /* what the core has looked up; probe functions do no I/O of their own */
+    const char *label;      /* name of the source; in `files` the path below it ("A/cur/1:2,S") */
     bool is_dir;
-    const char *head;           /* first octets of the file, unpacked; "" for a directory */
+    const char *head; /* first octets of the file, unpacked; "" for a directory */
     size_t head_len;
-    const haul_entry *entries;  /* of the directory, NULL for a file */
+    const haul_entry *entries; /* of the directory, NULL for a file */
     size_t n_entries;
-    const struct haul_probe *files; /* directory: probes of some files found in it or below, for tree formats */
+    const struct haul_probe
+        *files; /* directory: probes of some files found in it or below, for tree formats */
     size_t n_files;
 } haul_probe;
 
@@ -56,8 +57,8 @@ typedef struct haul_reader_ops haul_reader_ops;
 
 typedef struct haul_reader {
     const haul_reader_ops *ops;
-    void *state;               /* ops->state_size octets, zeroed by the core */
-    haul_tree *tree;           /* the source, open; owned by the core */
+    void *state;     /* ops->state_size octets, zeroed by the core */
+    haul_tree *tree; /* the source, open; owned by the core */
     const haul_values *values;
     /* An issue of the source rather than of an item ("a/b.lock: a FIFO"); never NULL. */
     void (*issue)(void *ctx, haul_issue_id id, const char *detail);
@@ -87,17 +88,18 @@ void haul_reader_issue(haul_reader *r, haul_issue_id id, const char *fmt, ...) H
 
 /* How a target names folders: data for map.c, no code in the sink. */
 typedef struct haul_naming {
-    const char *reserved;    /* octets that may not stand in a component: escaped as %XX, or as `escape` says */
-    char escape;             /* '%' → %2F; '\\' → \2f (Dovecot's listescape) */
-    const char *first;       /* octets that may not begin a component (".") */
-    const char *last;        /* octets that may not end one (". ") */
-    bool windows_devices;    /* CON, NUL, COM1… are escaped */
-    bool fold_case;          /* names that differ in case only are kept apart */
-    size_t component_max;    /* octets of one component after `expand`, 0 = no limit */
-    bool mutf7;              /* lengths count in modified UTF-7 */
-    const char *suffixes;    /* '|'-separated endings that the layout gives a meaning (".sbd|.msf"); escaped */
-    const char *const *reserved_names; /* whole components the layout needs for itself ("cur"), NULL-ended; or NULL */
-    bool inbox_root;         /* a top folder named INBOX in any case, or with role inbox, is "INBOX" */
+    const char *reserved; /* octets that may not stand in a component: escaped as %XX, or as `escape` says */
+    char escape;          /* '%' → %2F; '\\' → \2f (Dovecot's listescape) */
+    const char *first;    /* octets that may not begin a component (".") */
+    const char *last;     /* octets that may not end one (". ") */
+    bool windows_devices; /* CON, NUL, COM1… are escaped */
+    bool fold_case;       /* names that differ in case only are kept apart */
+    size_t component_max; /* octets of one component after `expand`, 0 = no limit */
+    bool mutf7;           /* lengths count in modified UTF-7 */
+    const char *suffixes; /* '|'-separated endings that the layout gives a meaning (".sbd|.msf"); escaped */
+    const char *const
+        *reserved_names; /* whole components the layout needs for itself ("cur"), NULL-ended; or NULL */
+    bool inbox_root;     /* a top folder named INBOX in any case, or with role inbox, is "INBOX" */
 } haul_naming;
 
 /* Write one folder name as naming asks, and read it back. Unescaping returns false, to untouched, when name
@@ -106,10 +108,11 @@ typedef struct haul_naming {
 void haul_naming_escape(const haul_naming *n, const char *name, haul_str *to, bool *ret_cut);
 bool haul_naming_unescape(const haul_naming *n, const char *name, haul_str *to);
 
-typedef struct haul_path {   /* a mapped folder in the target */
+typedef struct haul_path { /* a mapped folder in the target */
     size_t n;
-    const char *const *parts; /* UTF-8, already escaped by `naming`; the sink adds only its charset and layout */
-    const char *text;         /* parts joined by '/': unique in the target, for reports and stored_as */
+    const char *const
+        *parts;       /* UTF-8, already escaped by `naming`; the sink adds only its charset and layout */
+    const char *text; /* parts joined by '/': unique in the target, for reports and stored_as */
     haul_role role;
 } haul_path;
 
@@ -131,7 +134,7 @@ typedef struct haul_sink {
     const haul_sink_ops *ops;
     void *state;
     const haul_values *values;
-    bool merge;   /* --merge: the target had content of its own before our first run */
+    bool merge; /* --merge: the target had content of its own before our first run */
     /* To the core: message m is written (durable after the next commit) at `place`, or refused. */
     void (*receipt)(void *ctx, const haul_msg *m, const char *place, haul_rc rc, const haul_err *why);
     void (*issue)(void *ctx, const haul_msg *m, haul_issue_id id, const char *detail);
@@ -160,22 +163,23 @@ struct haul_sink_ops {
 };
 
 void haul_sink_receipt(haul_sink *s, const haul_msg *m, const char *place, haul_rc rc, const haul_err *why);
-void haul_sink_issue(haul_sink *s, const haul_msg *m, haul_issue_id id, const char *fmt, ...) HAUL_PRINTF(4, 5);
+void haul_sink_issue(haul_sink *s, const haul_msg *m, haul_issue_id id, const char *fmt, ...)
+    HAUL_PRINTF(4, 5);
 
 /* ── the registry: built from formats/formats.def ── */
 
 typedef struct haul_format {
-    const char *name;          /* "maildir" */
-    const char *title;         /* "Maildir, Maildir++ and nested layouts" */
-    const char *suffixes;      /* of target names that mean this format, '|'-separated: ".mbox|.mbx", or "" */
-    const haul_reader_ops *reader; /* NULL: not read */
-    const haul_sink_ops *sink;     /* NULL: not written */
+    const char *name;     /* "maildir" */
+    const char *title;    /* "Maildir, Maildir++ and nested layouts" */
+    const char *suffixes; /* of target names that mean this format, '|'-separated: ".mbox|.mbx", or "" */
+    const haul_reader_ops *reader;     /* NULL: not read */
+    const haul_sink_ops *sink;         /* NULL: not written */
     const haul_format_option *options; /* ended by name == NULL; or NULL */
-    unsigned keeps_flags;      /* HAUL_FLAG_* that survive reading back */
+    unsigned keeps_flags;              /* HAUL_FLAG_* that survive reading back */
     bool keeps_keywords, keeps_received, keeps_folders, keeps_empty_folders;
 } haul_format;
 
-extern const haul_format *const haul_formats[]; /* NULL-ended, in the order of formats.def */
+extern const haul_format *const haul_formats[];        /* NULL-ended, in the order of formats.def */
 const haul_format *haul_format_find(const char *name); /* NULL when unknown */
 /* The format whose probe verifies the most bits of the open source; NULL when none does. */
 HAUL_MUST_USE haul_rc haul_format_detect(haul_tree *t, const haul_format **ret, haul_err *e);
@@ -183,8 +187,10 @@ HAUL_MUST_USE haul_rc haul_format_detect(haul_tree *t, const haul_format **ret, 
 const haul_format *haul_format_for_target(const char *target);
 
 /* Open a reader on an open tree: allocates the state. On failure the reader is closed already. */
-HAUL_MUST_USE haul_rc haul_reader_open(haul_reader *r, const haul_format *f, haul_tree *t, const haul_values *v,
-                                       void (*issue)(void *, haul_issue_id, const char *), void *ctx, haul_err *e);
+HAUL_MUST_USE haul_rc haul_reader_open(haul_reader *r, const haul_format *f, haul_tree *t,
+                                       const haul_values *v,
+                                       void (*issue)(void *, haul_issue_id, const char *), void *ctx,
+                                       haul_err *e);
 void haul_reader_close(haul_reader *r); /* NULL state is accepted */
 
 #endif

@@ -9,10 +9,11 @@
 #include "model/issue.h"
 
 /* X(enum, bit, name): RFC 3501 system flags and the registered keywords that all mail programs share. */
-#define HAUL_FLAG_LIST(X)                                                                          \
-    X(SEEN, 0x001u, "seen") X(ANSWERED, 0x002u, "answered") X(FLAGGED, 0x004u, "flagged")          \
-    X(DRAFT, 0x008u, "draft") X(DELETED, 0x010u, "deleted") X(FORWARDED, 0x020u, "forwarded")      \
-    X(JUNK, 0x040u, "junk") X(NOTJUNK, 0x080u, "notjunk") X(MDNSENT, 0x100u, "mdnsent")
+#define HAUL_FLAG_LIST(X)                                                                                    \
+    X(SEEN, 0x001u, "seen")                                                                                  \
+    X(ANSWERED, 0x002u, "answered") X(FLAGGED, 0x004u, "flagged") X(DRAFT, 0x008u, "draft")                  \
+        X(DELETED, 0x010u, "deleted") X(FORWARDED, 0x020u, "forwarded") X(JUNK, 0x040u, "junk")              \
+            X(NOTJUNK, 0x080u, "notjunk") X(MDNSENT, 0x100u, "mdnsent")
 
 enum {
 #define X(id, bit, name) HAUL_FLAG_##id = (bit),
@@ -21,53 +22,54 @@ enum {
 };
 #define HAUL_FLAG_ALL 0x1ffu
 
-#define HAUL_KIND_LIST(X)                                                                          \
+#define HAUL_KIND_LIST(X)                                                                                    \
     X(MAIL, "mail") X(CALENDAR, "calendar") X(CONTACT, "contact") X(TASK, "task") X(NOTE, "note")
 typedef enum haul_kind {
 #define X(id, name) HAUL_KIND_##id,
     HAUL_KIND_LIST(X)
 #undef X
-    HAUL_KIND_COUNT
+        HAUL_KIND_COUNT
 } haul_kind;
 
 /* Which fields of a message were set: absent is not zero. */
 enum {
     HAUL_SET_RECEIVED = 0x01u,
     HAUL_SET_SENT = 0x02u,
-    HAUL_SET_FLAGS = 0x04u,     /* the source stores flags for this message, perhaps none */
+    HAUL_SET_FLAGS = 0x04u, /* the source stores flags for this message, perhaps none */
     HAUL_SET_SIZE = 0x08u,
-    HAUL_SET_BODY = 0x10u,      /* body is frozen, sha256 is filled */
+    HAUL_SET_BODY = 0x10u, /* body is frozen, sha256 is filled */
 };
 
-#define HAUL_ID_LEN 33          /* 32 hex digits and NUL */
-#define HAUL_KEYWORDS_MAX 256u  /* keywords of one message; more are named in an issue */
-#define HAUL_HEAD_MAX (1024u * 1024u) /* octets of a header searched for dates, flags and names */
+#define HAUL_ID_LEN       33              /* 32 hex digits and NUL */
+#define HAUL_KEYWORDS_MAX 256u            /* keywords of one message; more are named in an issue */
+#define HAUL_HEAD_MAX     (1024u * 1024u) /* octets of a header searched for dates, flags and names */
 
 typedef struct haul_msg {
     unsigned refs;
-    unsigned set;             /* HAUL_SET_* */
-    char id[HAUL_ID_LEN];     /* stable across runs; given by the pipeline from key and fingerprint */
-    const char *source;       /* pipeline: name of the source it came from, borrowed */
-    const char *key;          /* reader: unique and stable within the source: "Inbox@0", a unique Maildir name */
-    const char *place;        /* reader: where it is, for people and for verify: what the sink of the same
+    unsigned set;         /* HAUL_SET_* */
+    char id[HAUL_ID_LEN]; /* stable across runs; given by the pipeline from key and fingerprint */
+    const char *source;   /* pipeline: name of the source it came from, borrowed */
+    const char *key;      /* reader: unique and stable within the source: "Inbox@0", a unique Maildir name */
+    const char *place;    /* reader: where it is, for people and for verify: what the sink of the same
                                  format gives as stored_as: "INBOX/x.eml", "Work@123" */
-    uint64_t fingerprint;     /* reader: of the cheap metadata (header octets), tells reused keys apart; 0 = none */
-    bool may_grow;            /* reader: at the end of a file that may grow: the key alone proves nothing */
-    uint32_t folder;          /* id of a declared folder */
+    uint64_t
+        fingerprint; /* reader: of the cheap metadata (header octets), tells reused keys apart; 0 = none */
+    bool may_grow;   /* reader: at the end of a file that may grow: the key alone proves nothing */
+    uint32_t folder; /* id of a declared folder */
     haul_kind kind;
     int64_t received_us, sent_us;
     int16_t received_tz, sent_tz; /* minutes east of UTC as stored */
-    unsigned flags;           /* HAUL_FLAG_* */
-    const char **keywords;    /* UTF-8, in source order, no duplicates */
+    unsigned flags;               /* HAUL_FLAG_* */
+    const char **keywords;        /* UTF-8, in source order, no duplicates */
     size_t n_keywords;
-    const char *message_id;   /* with its angle brackets, NULL when absent */
-    const char *subject;      /* decoded UTF-8, NULL when absent */
-    const char *sender;       /* envelope sender (Return-Path, From_, From): addr-spec, NULL when unknown */
-    uint64_t size;            /* octets; of the body once frozen, before that what the source says */
+    const char *message_id; /* with its angle brackets, NULL when absent */
+    const char *subject;    /* decoded UTF-8, NULL when absent */
+    const char *sender;     /* envelope sender (Return-Path, From_, From): addr-spec, NULL when unknown */
+    uint64_t size;          /* octets; of the body once frozen, before that what the source says */
     uint8_t sha256[HAUL_SHA256_LEN];
     haul_spool *body;
     haul_issue *issues, **issues_tail;
-    haul_arena arena;         /* everything above lives here */
+    haul_arena arena; /* everything above lives here */
 } haul_msg;
 
 haul_msg *haul_msg_new(void);

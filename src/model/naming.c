@@ -57,7 +57,8 @@ static bool must_escape(const haul_naming *n, const char *name, size_t at, size_
 {
     unsigned char c = (unsigned char)name[at];
     return c < 32 || c == 127 || in_set(n->reserved, (char)c) || looks_escaped(n, name + at) ||
-           (at == 0 && (in_set(n->first, (char)c) || (n->windows_devices && is_device(name)) || is_reserved_name(n, name))) ||
+           (at == 0 && (in_set(n->first, (char)c) || (n->windows_devices && is_device(name)) ||
+                        is_reserved_name(n, name))) ||
            (at == len - 1 && in_set(n->last, (char)c)) || (suffix && at == len - suffix);
 }
 
@@ -114,7 +115,8 @@ bool haul_naming_unescape(const haul_naming *n, const char *name, haul_str *to)
         return false;
     for (const char *p = name; *p;)
         if (looks_escaped(n, p)) {
-            haul_str_addc(&plain, (char)(haul_hexval((unsigned char)p[1]) * 16 + haul_hexval((unsigned char)p[2])));
+            haul_str_addc(&plain,
+                          (char)(haul_hexval((unsigned char)p[1]) * 16 + haul_hexval((unsigned char)p[2])));
             p += 3;
         } else {
             haul_str_addc(&plain, *p++);
@@ -122,7 +124,7 @@ bool haul_naming_unescape(const haul_naming *n, const char *name, haul_str *to)
     if (strlen(haul_strz(&plain)) != plain.len || !plain.len || !haul_utf8_valid(plain.p, plain.len))
         return false;
     haul_naming_escape(n, plain.p, &again, &was_cut);
-    if (was_cut || strcmp(haul_strz(&again), name) != 0)
+    if (was_cut || plain.len == strlen(name) || strcmp(haul_strz(&again), name) != 0)
         return false;
     haul_str_add(to, plain.p, plain.len);
     return true;

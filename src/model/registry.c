@@ -18,9 +18,9 @@ const haul_format *const haul_formats[] = {
 
 /* Detection looks at no more than this of a directory tree. */
 #define SAMPLE_FILES 96u
-#define SAMPLE_EACH 4u
+#define SAMPLE_EACH  4u
 #define SAMPLE_DEPTH 8u
-#define SAMPLE_DIRS 256u
+#define SAMPLE_DIRS  256u
 
 const haul_format *haul_format_find(const char *name)
 {

@@ -49,8 +49,12 @@ static haul_rc account(haul_run *r, haul_status_id status, const char *reason, h
 {
     haul_msg *m = r->msg;
     bool body = m->set & HAUL_SET_BODY;
-    haul_item_line line = {.msg = m, .status = status, .reason = reason, .size = m->size,
-                           .has_size = m->set & HAUL_SET_SIZE, .sha256 = body ? m->sha256 : NULL};
+    haul_item_line line = {.msg = m,
+                           .status = status,
+                           .reason = reason,
+                           .size = m->size,
+                           .has_size = m->set & HAUL_SET_SIZE,
+                           .sha256 = body ? m->sha256 : NULL};
     if (m->folder < r->folders.n)
         line.folder = r->by_folder[m->folder].path;
     return haul_run_account(r, &line, e);
@@ -138,8 +142,13 @@ static haul_rc read_body(haul_run *r, haul_err *e)
 static haul_rc already_stored(haul_run *r, const haul_record *rec, haul_err *e)
 {
     haul_msg *m = r->msg;
-    haul_item_line line = {.msg = m, .folder = r->by_folder[m->folder].path, .status = HAUL_ALREADY_STORED,
-                           .stored_as = rec->place, .sha256 = rec->sha256, .size = rec->size, .has_size = true};
+    haul_item_line line = {.msg = m,
+                           .folder = r->by_folder[m->folder].path,
+                           .status = HAUL_ALREADY_STORED,
+                           .stored_as = rec->place,
+                           .sha256 = rec->sha256,
+                           .size = rec->size,
+                           .has_size = true};
     if (!(m->set & HAUL_SET_BODY))
         r->progress.octets_read += rec->size;
     haul_rc rc = haul_journal_mark_seen(r->journal, rec->row, e);
@@ -172,7 +181,8 @@ static haul_rc known_by_digest(haul_run *r, bool reused, haul_err *e)
     haul_record rec;
     if (!haul_journal_has_items(r->journal))
         return HAUL_OK;
-    haul_record like = {.source = m->source, .folder = r->by_folder[m->folder].to.path.text, .sha256 = m->sha256};
+    haul_record like = {
+        .source = m->source, .folder = r->by_folder[m->folder].to.path.text, .sha256 = m->sha256};
     haul_rc rc = haul_journal_find_moved(r->journal, &like, &rec, e);
     if (rc == HAUL_OK) {
         rc = already_stored(r, &rec, e);
@@ -196,8 +206,13 @@ static haul_rc is_duplicate(haul_run *r, haul_err *e)
     haul_rc rc = haul_journal_find_digest(r->journal, m->sha256, &rec, e);
     if (rc != HAUL_OK)
         return rc == HAUL_END ? HAUL_OK : rc;
-    haul_item_line line = {.msg = m, .folder = r->by_folder[m->folder].path, .status = HAUL_DUPLICATE,
-                           .duplicate_of = rec.place, .sha256 = m->sha256, .size = m->size, .has_size = true};
+    haul_item_line line = {.msg = m,
+                           .folder = r->by_folder[m->folder].path,
+                           .status = HAUL_DUPLICATE,
+                           .duplicate_of = rec.place,
+                           .sha256 = m->sha256,
+                           .size = m->size,
+                           .has_size = true};
     rc = haul_run_account(r, &line, e);
     return rc == HAUL_OK ? HAUL_END : rc;
 }
@@ -422,7 +437,9 @@ static haul_rc report(haul_run *r, haul_rc rc, json_t **ret_report, haul_err *e)
 haul_rc haul_convert(const haul_job *job, haul_totals *ret_totals, json_t **ret_report, haul_err *e)
 {
     haul_err own = {0};
-    haul_run r = {.job = job, .to = job->to, .msg = haul_msg_new(),
+    haul_run r = {.job = job,
+                  .to = job->to,
+                  .msg = haul_msg_new(),
                   .batch_limit = job->commit_items ? job->commit_items : HAUL_COMMIT_ITEMS,
                   .progress = {.folder = "", .phase = "reading"}};
     e = e ? e : &own;

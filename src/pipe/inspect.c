@@ -160,7 +160,8 @@ static haul_rc add_item(inventory *v, haul_msg *m, haul_err *e)
 {
     uint64_t octets = 0;
     if (m->folder >= v->folders.n)
-        return haul_fail(e, HAUL_E_FORMAT, "%s is in a folder that was not declared", m->place ? m->place : "an item");
+        return haul_fail(e, HAUL_E_FORMAT, "%s is in a folder that was not declared",
+                         m->place ? m->place : "an item");
     haul_rc rc = size_of(v, m, &octets, e);
     if (rc == HAUL_SKIP)
         lost_item(v, m, e);
@@ -295,8 +296,8 @@ static haul_rc read_source(inventory *v, haul_tree *t, json_t *o, haul_err *e)
     return rc;
 }
 
-static haul_rc inspect_source(const haul_job *job, const char *path, haul_progress *p, json_t **ret, tally *all,
-                              haul_err *e)
+static haul_rc inspect_source(const haul_job *job, const char *path, haul_progress *p, json_t **ret,
+                              tally *all, haul_err *e)
 {
     haul_auto(haul_tree) *t = NULL;
     inventory v = {.job = job, .progress = p, .at = HAUL_FOLDER_NONE};

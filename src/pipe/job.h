@@ -15,52 +15,54 @@ typedef struct haul_map_rule { /* --map 'FROM=TO': the folder FROM and all below
 typedef struct haul_filter {
     bool has_since, has_until;
     int64_t since_us, until_us; /* of the received time, else the sent time: since <= t < until */
-    const char *const *folders; /* --folder GLOBs over source paths; any may match; NULL-ended or NULL = all */
+    const char *const
+        *folders; /* --folder GLOBs over source paths; any may match; NULL-ended or NULL = all */
     const char *const *not_folders;
-    unsigned kinds;             /* bit per haul_kind; 0 = all */
-    uint64_t max_size;          /* octets; 0 = no limit */
+    unsigned kinds;    /* bit per haul_kind; 0 = all */
+    uint64_t max_size; /* octets; 0 = no limit */
 } haul_filter;
 
 typedef struct haul_totals {
     uint64_t found, stored, filtered, duplicate, failed, already_stored;
-    uint64_t damaged;           /* items with an issue of severity DAMAGE, failed ones included */
-    uint64_t octets;            /* of stored bodies */
+    uint64_t damaged; /* items with an issue of severity DAMAGE, failed ones included */
+    uint64_t octets;  /* of stored bodies */
     uint64_t issues[HAUL_ISSUE_COUNT];
 } haul_totals;
 
 /* Seen by --progress. Called often; the callee decides when to draw. */
 typedef struct haul_progress {
     haul_totals totals;
-    uint64_t octets_read;       /* of the source, so far */
-    uint64_t octets_total;      /* 0 = unknown */
-    const char *folder;         /* being read, "" at first */
-    const char *phase;          /* "reading", "syncing", "verifying" */
+    uint64_t octets_read;  /* of the source, so far */
+    uint64_t octets_total; /* 0 = unknown */
+    const char *folder;    /* being read, "" at first */
+    const char *phase;     /* "reading", "syncing", "verifying" */
 } haul_progress;
 
 typedef struct haul_job {
-    const char *command;            /* "convert" */
-    const char *const *sources;     /* paths, NULL-ended */
-    const char *target;             /* path; NULL for inspect */
-    const haul_format *from, *to;   /* NULL = detect / by name of target */
-    const haul_values *values;      /* options of formats */
+    const char *command;          /* "convert" */
+    const char *const *sources;   /* paths, NULL-ended */
+    const char *target;           /* path; NULL for inspect */
+    const haul_format *from, *to; /* NULL = detect / by name of target */
+    const haul_values *values;    /* options of formats */
     haul_filter filter;
     const haul_map_rule *rules;
     size_t n_rules;
-    const char *prefix;             /* --prefix, NULL = none */
+    const char *prefix; /* --prefix, NULL = none */
     bool dedupe, dry_run, merge;
-    const char *state_dir;          /* --state, NULL = TARGET/.mailhaul or TARGET.mailhaul */
-    const char *report;             /* --report FILE: a further copy of report.json; NULL = none */
-    unsigned commit_items;          /* items a batch; 0 = the default */
-    void (*progress)(void *ctx, const haul_progress *p); /* may be NULL */
+    const char *state_dir; /* --state, NULL = TARGET/.mailhaul or TARGET.mailhaul */
+    const char *report;    /* --report FILE: a further copy of report.json; NULL = none */
+    unsigned commit_items; /* items a batch; 0 = the default */
+    void (*progress)(void *ctx, const haul_progress *p);           /* may be NULL */
     void (*message)(void *ctx, haul_severity s, const char *text); /* for stderr; may be NULL */
     void *ctx;
-    volatile sig_atomic_t *stop;    /* set by SIGINT/SIGTERM: finish the item, commit, return E_INTERRUPTED */
+    volatile sig_atomic_t *stop; /* set by SIGINT/SIGTERM: finish the item, commit, return E_INTERRUPTED */
 } haul_job;
 
 /* Read, map, store, journal, report. *ret_totals is filled even on failure. HAUL_OK also when items
  * failed or were damaged: the exit status follows from totals (haul_totals_exit). ret_report may be
  * NULL; else *ret_report is the report.json object (a new reference) whenever one was made. */
-HAUL_MUST_USE haul_rc haul_convert(const haul_job *job, haul_totals *ret_totals, json_t **ret_report, haul_err *e);
+HAUL_MUST_USE haul_rc haul_convert(const haul_job *job, haul_totals *ret_totals, json_t **ret_report,
+                                   haul_err *e);
 int haul_totals_exit(const haul_totals *t); /* 0 or 1 */
 
 /* Inventory without bodies: *ret is an object {version, sources:[{path, format, folders:[{path, role,

@@ -8,39 +8,43 @@
 
 /* Rows are appended without an index: a first run never looks one up. Indexes are made when a later run
  * finds rows, in one sort. */
-static const char schema[] =
-    "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE token(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE folder(source TEXT, path TEXT, target TEXT NOT NULL, PRIMARY KEY(source, path)) WITHOUT ROWID;"
-    "CREATE TABLE name(n INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);"
-    "CREATE TABLE item(n INTEGER PRIMARY KEY, id BLOB NOT NULL, source INTEGER NOT NULL, folder INTEGER NOT NULL,"
-    " place TEXT NOT NULL, message_id TEXT, keywords TEXT NOT NULL, sha256 BLOB NOT NULL, size INTEGER NOT NULL,"
-    " received INTEGER, flags INTEGER NOT NULL, lost INTEGER NOT NULL, run INTEGER NOT NULL, seen INTEGER NOT NULL);";
+static const char schema[] = "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+                             "CREATE TABLE token(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+                             "CREATE TABLE folder(source TEXT, path TEXT, target TEXT NOT NULL, PRIMARY "
+                             "KEY(source, path)) WITHOUT ROWID;"
+                             "CREATE TABLE name(n INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);"
+                             "CREATE TABLE item(n INTEGER PRIMARY KEY, id BLOB NOT NULL, source INTEGER NOT "
+                             "NULL, folder INTEGER NOT NULL,"
+                             " place TEXT NOT NULL, message_id TEXT, keywords TEXT NOT NULL, sha256 BLOB NOT "
+                             "NULL, size INTEGER NOT NULL,"
+                             " received INTEGER, flags INTEGER NOT NULL, lost INTEGER NOT NULL, run INTEGER "
+                             "NOT NULL, seen INTEGER NOT NULL);";
 
 /* X(enum, text): every statement, prepared at its first use. */
-#define STATEMENTS(X)                                                                              \
-    X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
-    X(COMMIT, "COMMIT")                                                                            \
-    X(META_GET, "SELECT value FROM meta WHERE key = ?1")                                           \
-    X(META_SET, "INSERT INTO meta VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value = ?2")       \
-    X(NAME_ADD, "INSERT INTO name(text) VALUES(?1)")                                               \
-    X(NAME_GET, "SELECT n FROM name WHERE text = ?1 LIMIT 1")                                      \
-    X(FOLDER_GET, "SELECT target FROM folder WHERE source = ?1 AND path = ?2")                     \
-    X(FOLDER_ADD, "INSERT INTO folder VALUES(?1, ?2, ?3)")                                         \
-    X(TOKEN_PUT, "INSERT INTO token VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value = ?2")     \
-    X(TOKEN_ALL, "SELECT key, value FROM token ORDER BY key")                                      \
-    X(ITEM_ADD, "INSERT INTO item(id, source, folder, place, message_id, keywords, sha256, size,"  \
-                " received, flags, lost, run, seen)"                                               \
-                " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12)")                 \
-    X(ITEM_SEEN, "UPDATE item SET seen = ?2 WHERE n = ?1")                                         \
-    X(ITEM_ID, "SELECT " COLUMNS " WHERE i.id = ?1 ORDER BY i.n LIMIT 1")                          \
-    X(ITEM_MOVED, "SELECT " COLUMNS " WHERE i.sha256 = ?1 AND i.seen < ?2 AND s.text = ?3"         \
-                  " AND f.text = ?4 ORDER BY i.seen, i.n LIMIT 1")                                         \
-    X(ITEM_DIGEST, "SELECT " COLUMNS " WHERE i.sha256 = ?1 LIMIT 1")                  \
+#define STATEMENTS(X)                                                                                        \
+    X(BEGIN, "BEGIN IMMEDIATE")                                                                              \
+    X(COMMIT, "COMMIT")                                                                                      \
+    X(META_GET, "SELECT value FROM meta WHERE key = ?1")                                                     \
+    X(META_SET, "INSERT INTO meta VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value = ?2")                 \
+    X(NAME_ADD, "INSERT INTO name(text) VALUES(?1)")                                                         \
+    X(NAME_GET, "SELECT n FROM name WHERE text = ?1 LIMIT 1")                                                \
+    X(FOLDER_GET, "SELECT target FROM folder WHERE source = ?1 AND path = ?2")                               \
+    X(FOLDER_ADD, "INSERT INTO folder VALUES(?1, ?2, ?3)")                                                   \
+    X(TOKEN_PUT, "INSERT INTO token VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value = ?2")               \
+    X(TOKEN_ALL, "SELECT key, value FROM token ORDER BY key")                                                \
+    X(ITEM_ADD, "INSERT INTO item(id, source, folder, place, message_id, keywords, sha256, size,"            \
+                " received, flags, lost, run, seen)"                                                         \
+                " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12)")                           \
+    X(ITEM_SEEN, "UPDATE item SET seen = ?2 WHERE n = ?1")                                                   \
+    X(ITEM_ID, "SELECT " COLUMNS " WHERE i.id = ?1 ORDER BY i.n LIMIT 1")                                    \
+    X(ITEM_MOVED, "SELECT " COLUMNS " WHERE i.sha256 = ?1 AND i.seen < ?2 AND s.text = ?3"                   \
+                  " AND f.text = ?4 ORDER BY i.seen, i.n LIMIT 1")                                           \
+    X(ITEM_DIGEST, "SELECT " COLUMNS " WHERE i.sha256 = ?1 LIMIT 1")                                         \
     X(ITEM_ALL, "SELECT " COLUMNS " ORDER BY i.n")
 
-#define COLUMNS                                                                                    \
-    "i.n, lower(hex(i.id)), s.text, f.text, i.place, i.message_id, i.keywords, i.sha256, i.size, i.received," \
+#define COLUMNS                                                                                              \
+    "i.n, lower(hex(i.id)), s.text, f.text, i.place, i.message_id, i.keywords, i.sha256, i.size, "           \
+    "i.received,"                                                                                            \
     " i.flags, i.lost, i.seen FROM item i JOIN name s ON s.n = i.source JOIN name f ON f.n = i.folder"
 
 enum {
@@ -155,8 +159,10 @@ static haul_rc open_db(haul_journal *j, const char *file, bool read_only, haul_e
     haul_rc rc = HAUL_OK;
     /* One writer for the whole run: exclusive locking also spares WAL its shared memory. */
     if (!read_only)
-        rc = exec(j, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-                     "PRAGMA cache_size = -8000;", "opening", e);
+        rc = exec(j,
+                  "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                  "PRAGMA cache_size = -8000;",
+                  "opening", e);
     if (rc == HAUL_OK)
         rc = create_or_check(j, read_only, e);
     return rc == HAUL_OK ? rc : haul_wrap(e, rc, "%s", file);
@@ -286,7 +292,8 @@ haul_rc haul_journal_begin_run(haul_journal *j, bool by_digest, haul_err *e)
 static bool id_octets(const char *hex, uint8_t to[16])
 {
     for (size_t i = 0; i < 16; i++) {
-        int hi = haul_hexval((unsigned char)hex[2 * i]), lo = hi < 0 ? -1 : haul_hexval((unsigned char)hex[2 * i + 1]);
+        int hi = haul_hexval((unsigned char)hex[2 * i]),
+            lo = hi < 0 ? -1 : haul_hexval((unsigned char)hex[2 * i + 1]);
         if (lo < 0)
             return false;
         to[i] = (uint8_t)(hi * 16 + lo);
@@ -309,12 +316,18 @@ static haul_rc read_row(haul_journal *j, sqlite3_stmt *s, haul_record *ret, int6
         return db_fail(j, "reading", e);
     if (sqlite3_column_bytes(s, 7) != HAUL_SHA256_LEN)
         return haul_fail(e, HAUL_E_STATE, "journal: a damaged row");
-    *ret = (haul_record){.row = sqlite3_column_int64(s, 0), .id = text_at(s, 1), .source = text_at(s, 2),
-                         .folder = text_at(s, 3), .place = text_at(s, 4), .message_id = text_at(s, 5),
-                         .keywords = text_at(s, 6), .sha256 = sqlite3_column_blob(s, 7),
+    *ret = (haul_record){.row = sqlite3_column_int64(s, 0),
+                         .id = text_at(s, 1),
+                         .source = text_at(s, 2),
+                         .folder = text_at(s, 3),
+                         .place = text_at(s, 4),
+                         .message_id = text_at(s, 5),
+                         .keywords = text_at(s, 6),
+                         .sha256 = sqlite3_column_blob(s, 7),
                          .size = (uint64_t)sqlite3_column_int64(s, 8),
                          .has_received = sqlite3_column_type(s, 9) != SQLITE_NULL,
-                         .received_us = sqlite3_column_int64(s, 9), .flags = (unsigned)sqlite3_column_int(s, 10),
+                         .received_us = sqlite3_column_int64(s, 9),
+                         .flags = (unsigned)sqlite3_column_int(s, 10),
                          .lost = (unsigned)sqlite3_column_int(s, 11)};
     if (ret_seen)
         *ret_seen = sqlite3_column_int64(s, 12);
@@ -404,8 +417,8 @@ static haul_rc name_row(haul_journal *j, int slot, const char *text, int64_t *re
     return rc;
 }
 
-static void bind_item(haul_journal *j, sqlite3_stmt *s, const haul_record *r, const uint8_t id[16], int64_t source,
-                      int64_t folder)
+static void bind_item(haul_journal *j, sqlite3_stmt *s, const haul_record *r, const uint8_t id[16],
+                      int64_t source, int64_t folder)
 {
     sqlite3_bind_blob(s, 1, id, 16, SQLITE_STATIC);
     sqlite3_bind_int64(s, 2, source);
@@ -487,8 +500,8 @@ haul_rc haul_journal_get_tokens(haul_journal *j, haul_tokens *to, haul_err *e)
     return code == SQLITE_DONE ? HAUL_OK : db_fail(j, "reading", e);
 }
 
-haul_rc haul_journal_each(haul_journal *j, haul_rc (*fn)(void *ctx, const haul_record *r, haul_err *e), void *ctx,
-                          haul_err *e)
+haul_rc haul_journal_each(haul_journal *j, haul_rc (*fn)(void *ctx, const haul_record *r, haul_err *e),
+                          void *ctx, haul_err *e)
 {
     sqlite3_stmt *s = fresh(j, ST_ITEM_ALL);
     haul_record r;

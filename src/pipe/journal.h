@@ -14,20 +14,20 @@ typedef struct haul_journal haul_journal;
 /* What a target could not hold of an item, so that verify does not ask for it. */
 enum { HAUL_LOST_FLAGS = 1, HAUL_LOST_KEYWORDS = 2, HAUL_LOST_TIME = 4 };
 
-typedef struct haul_record {  /* one stored item */
-    int64_t row;              /* of an existing record, 0 = new */
-    const char *id;           /* 32 hex digits */
+typedef struct haul_record { /* one stored item */
+    int64_t row;             /* of an existing record, 0 = new */
+    const char *id;          /* 32 hex digits */
     const char *source;
-    const char *folder;       /* path in the target */
-    const char *place;        /* stored_as */
-    const char *message_id;   /* NULL when absent */
-    const char *keywords;     /* joined by '\n', sorted; "" for none */
+    const char *folder;     /* path in the target */
+    const char *place;      /* stored_as */
+    const char *message_id; /* NULL when absent */
+    const char *keywords;   /* joined by '\n', sorted; "" for none */
     const uint8_t *sha256;
     uint64_t size;
     bool has_received;
     int64_t received_us;
     unsigned flags;
-    unsigned lost;            /* HAUL_LOST_* */
+    unsigned lost; /* HAUL_LOST_* */
 } haul_record;
 
 /* Open or create FILE. HAUL_E_STATE: not a journal, of a newer version, or in use by another run.
@@ -49,12 +49,15 @@ bool haul_journal_has_items(const haul_journal *j);
 HAUL_MUST_USE haul_rc haul_journal_begin_run(haul_journal *j, bool by_digest, haul_err *e);
 /* The record with this id (of any run): OK, or END when there is none. Its texts are valid until the next
  * look-up. *ret_seen: it was matched in this run already. */
-HAUL_MUST_USE haul_rc haul_journal_find(haul_journal *j, const char *id, haul_record *ret, bool *ret_seen, haul_err *e);
+HAUL_MUST_USE haul_rc haul_journal_find(haul_journal *j, const char *id, haul_record *ret, bool *ret_seen,
+                                        haul_err *e);
 /* A record of an earlier run, not seen yet, from this source in this folder with this digest: the same
  * message under another key (a compacted mbox). OK or END. */
-HAUL_MUST_USE haul_rc haul_journal_find_moved(haul_journal *j, const haul_record *like, haul_record *ret, haul_err *e);
+HAUL_MUST_USE haul_rc haul_journal_find_moved(haul_journal *j, const haul_record *like, haul_record *ret,
+                                              haul_err *e);
 /* Any record with this digest (needs by_digest): OK or END. */
-HAUL_MUST_USE haul_rc haul_journal_find_digest(haul_journal *j, const uint8_t *sha256, haul_record *ret, haul_err *e);
+HAUL_MUST_USE haul_rc haul_journal_find_digest(haul_journal *j, const uint8_t *sha256, haul_record *ret,
+                                               haul_err *e);
 HAUL_MUST_USE haul_rc haul_journal_mark_seen(haul_journal *j, int64_t row, haul_err *e);
 HAUL_MUST_USE haul_rc haul_journal_add(haul_journal *j, const haul_record *r, haul_err *e);
 
@@ -68,7 +71,8 @@ HAUL_MUST_USE haul_rc haul_journal_put_tokens(haul_journal *j, const haul_tokens
 HAUL_MUST_USE haul_rc haul_journal_get_tokens(haul_journal *j, haul_tokens *to, haul_err *e);
 
 /* Every record in the order of storing. fn's failure ends the walk. */
-HAUL_MUST_USE haul_rc haul_journal_each(haul_journal *j, haul_rc (*fn)(void *ctx, const haul_record *r, haul_err *e),
+HAUL_MUST_USE haul_rc haul_journal_each(haul_journal *j,
+                                        haul_rc (*fn)(void *ctx, const haul_record *r, haul_err *e),
                                         void *ctx, haul_err *e);
 
 #endif

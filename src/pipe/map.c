@@ -20,7 +20,8 @@ struct haul_map {
     uint32_t next_id;
 };
 
-haul_map *haul_map_new(const haul_naming *naming, const haul_map_rule *rules, size_t n_rules, const char *prefix)
+haul_map *haul_map_new(const haul_naming *naming, const haul_map_rule *rules, size_t n_rules,
+                       const char *prefix)
 {
     haul_map *m = haul_calloc(1, sizeof(*m));
     *m = (haul_map){.naming = naming, .rules = rules, .n_rules = n_rules, .prefix = prefix};
@@ -183,7 +184,8 @@ static void compose(haul_map *m, const haul_folders *fs, uint32_t folder, names 
     apply_prefix(m, v);
 }
 
-void haul_map_folder(haul_map *m, const haul_folders *fs, uint32_t folder, const char *earlier, haul_mapped *ret)
+void haul_map_folder(haul_map *m, const haul_folders *fs, uint32_t folder, const char *earlier,
+                     haul_mapped *ret)
 {
     haul_mapped now = {0};
     const haul_folder *f = haul_folders_get(fs, folder);

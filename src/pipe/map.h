@@ -7,20 +7,22 @@
 
 typedef struct haul_map haul_map;
 
-haul_map *haul_map_new(const haul_naming *naming, const haul_map_rule *rules, size_t n_rules, const char *prefix);
+haul_map *haul_map_new(const haul_naming *naming, const haul_map_rule *rules, size_t n_rules,
+                       const char *prefix);
 void haul_map_free(haul_map *m);
 HAUL_DEFINE_AUTO(haul_map, haul_map_free)
 
 typedef struct haul_mapped {
-    uint32_t id;     /* of the target folder: equal for folders that are merged */
-    bool known;      /* this target folder was given before */
-    bool changed;    /* a name was escaped */
-    bool cut;        /* a name was shortened */
-    haul_path path;  /* lives as long as the map */
+    uint32_t id;    /* of the target folder: equal for folders that are merged */
+    bool known;     /* this target folder was given before */
+    bool changed;   /* a name was escaped */
+    bool cut;       /* a name was shortened */
+    haul_path path; /* lives as long as the map */
 } haul_mapped;
 
 /* Map a folder. `earlier` (may be NULL) is the target path an earlier run gave it: it is kept.
  * The longest rule whose `from` is the folder's path or a parent of it wins; then the prefix is put in front. */
-void haul_map_folder(haul_map *m, const haul_folders *fs, uint32_t folder, const char *earlier, haul_mapped *ret);
+void haul_map_folder(haul_map *m, const haul_folders *fs, uint32_t folder, const char *earlier,
+                     haul_mapped *ret);
 
 #endif

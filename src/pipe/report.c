@@ -88,7 +88,8 @@ const char *haul_report_source(haul_report *r, const char *path, const char *lab
     r->sources = haul_realloc(r->sources, (r->n_sources + 1) * sizeof(*r->sources));
     source_row *s = &r->sources[r->n_sources++];
     *s = (source_row){.path = haul_arena_str(&r->arena, path), .format = format};
-    s->name = same == 1 ? haul_arena_str(&r->arena, label) : haul_arena_printf(&r->arena, "%s#%u", label, same);
+    s->name =
+        same == 1 ? haul_arena_str(&r->arena, label) : haul_arena_printf(&r->arena, "%s#%u", label, same);
     return s->name;
 }
 
@@ -257,7 +258,8 @@ static json_t *folders_json(const haul_report *r)
         json_object_set_new(o, "source", json_text(f->source));
         json_object_set_new(o, "path", json_text(f->path));
         json_object_set_new(o, "target", json_text_or_null(f->target));
-        json_object_set_new(o, "role", *haul_role_name(f->role) ? json_string(haul_role_name(f->role)) : json_null());
+        json_object_set_new(o, "role",
+                            *haul_role_name(f->role) ? json_string(haul_role_name(f->role)) : json_null());
         json_array_append_new(list, o);
     }
     return list;
@@ -286,7 +288,8 @@ static json_t *totals_json(const haul_totals *t)
     json_object_set_new(o, "octets", json_integer((json_int_t)t->octets));
     for (size_t i = 0; i < HAUL_ISSUE_COUNT; i++)
         if (t->issues[i])
-            json_object_set_new(issues, haul_issue_name((haul_issue_id)i), json_integer((json_int_t)t->issues[i]));
+            json_object_set_new(issues, haul_issue_name((haul_issue_id)i),
+                                json_integer((json_int_t)t->issues[i]));
     json_object_set_new(o, "issues", issues);
     return o;
 }

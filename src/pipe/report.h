@@ -4,11 +4,16 @@
 
 #include "pipe/job.h"
 
-#define HAUL_REPORT_VERSION 1
+#define HAUL_REPORT_VERSION     1
 #define HAUL_REPORT_NOTICES_MAX 10000u /* issues of sources and folders listed one by one; all are counted */
 
 typedef enum haul_status_id {
-    HAUL_STORED, HAUL_FILTERED, HAUL_DUPLICATE, HAUL_FAILED, HAUL_ALREADY_STORED, HAUL_STATUS_COUNT
+    HAUL_STORED,
+    HAUL_FILTERED,
+    HAUL_DUPLICATE,
+    HAUL_FAILED,
+    HAUL_ALREADY_STORED,
+    HAUL_STATUS_COUNT
 } haul_status_id;
 const char *haul_status_name(haul_status_id s); /* "already-stored" */
 
@@ -20,7 +25,7 @@ typedef struct haul_folder_count { /* one source folder */
 
 typedef struct haul_item_line { /* one line of items.jsonl; NULL and absent fields are left out or null */
     const haul_msg *msg;
-    const char *folder;       /* source path */
+    const char *folder; /* source path */
     haul_status_id status;
     const char *stored_as;    /* place in the target */
     const char *duplicate_of; /* place of the other */
@@ -33,7 +38,8 @@ typedef struct haul_item_line { /* one line of items.jsonl; NULL and absent fiel
 typedef struct haul_report haul_report;
 
 /* items: path of items.jsonl, NULL for none (dry run). */
-HAUL_MUST_USE haul_rc haul_report_open(const haul_job *job, const char *items, haul_report **ret, haul_err *e);
+HAUL_MUST_USE haul_rc haul_report_open(const haul_job *job, const char *items, haul_report **ret,
+                                       haul_err *e);
 void haul_report_free(haul_report *r);
 HAUL_DEFINE_AUTO(haul_report, haul_report_free)
 

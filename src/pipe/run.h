@@ -6,13 +6,13 @@
 #include "pipe/map.h"
 #include "pipe/report.h"
 
-#define HAUL_COMMIT_ITEMS 4096u                          /* a batch ends after so many items … */
+#define HAUL_COMMIT_ITEMS  4096u                         /* a batch ends after so many items … */
 #define HAUL_COMMIT_OCTETS (UINT64_C(256) * 1024 * 1024) /* … or so many octets */
 
 typedef struct haul_run_folder { /* by source folder id */
     haul_mapped to;
     bool mapped;
-    const char *path;   /* source path */
+    const char *path;     /* source path */
     const char *left_out; /* the filter that leaves it out, or NULL */
     haul_folder_count *count;
 } haul_run_folder;
@@ -21,14 +21,14 @@ typedef struct haul_run {
     const haul_job *job;
     const haul_format *to;
     haul_totals totals;
-    haul_journal *journal;    /* a private copy in a dry run */
+    haul_journal *journal; /* a private copy in a dry run */
     haul_map *map;
     haul_report *report;
     haul_sink sink;
     haul_tokens *tokens;
     haul_msg *msg;
     haul_progress progress;
-    haul_str state;           /* state directory */
+    haul_str state; /* state directory */
     /* of the source being read */
     const char *source;
     const haul_format *from;

@@ -18,8 +18,8 @@ static void beside(const char *target, bool is_file, haul_str *to)
     haul_str_addz(to, is_file ? HAUL_STATE_DIR : "/" HAUL_STATE_DIR);
 }
 
-void haul_state_path(const char *target, const haul_format *to, const haul_values *values, const char *state_dir,
-                     haul_str *ret)
+void haul_state_path(const char *target, const haul_format *to, const haul_values *values,
+                     const char *state_dir, haul_str *ret)
 {
     haul_str_clear(ret);
     if (state_dir)
@@ -62,9 +62,10 @@ static haul_rc make_dir(const char *path, haul_err *e)
 
 static haul_rc refuse(const char *target, haul_err *e)
 {
-    return haul_fail(e, HAUL_E_TARGET,
-                     "%s is not empty and was not written by mailhaul; name a new target, or add to it with --merge",
-                     target);
+    return haul_fail(
+        e, HAUL_E_TARGET,
+        "%s is not empty and was not written by mailhaul; name a new target, or add to it with --merge",
+        target);
 }
 
 static haul_rc check_dir(const char *target, bool trusted, haul_err *e)

@@ -7,8 +7,8 @@
 #define HAUL_STATE_DIR ".mailhaul"
 
 /* The state directory of a target: --state, TARGET/.mailhaul, or TARGET.mailhaul beside a single file. */
-void haul_state_path(const char *target, const haul_format *to, const haul_values *values, const char *state_dir,
-                     haul_str *ret);
+void haul_state_path(const char *target, const haul_format *to, const haul_values *values,
+                     const char *state_dir, haul_str *ret);
 /* For verify, before the format is known: whichever of the two exists. False when neither does. */
 bool haul_state_find(const char *target, const char *state_dir, haul_str *ret);
 /* Refuse a target with content that no journal explains, unless merge is set; make the state directory

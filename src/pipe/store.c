@@ -52,16 +52,29 @@ static haul_rc record_stored(haul_run *r, const haul_msg *m, const char *place, 
 {
     haul_auto_str keywords = {0};
     haul_keywords_text(m, &keywords);
-    haul_record rec = {.id = m->id, .source = m->source, .folder = folder_of(r, m)->to.path.text, .place = place,
-                       .message_id = m->message_id, .keywords = haul_strz(&keywords), .sha256 = m->sha256,
-                       .size = m->size, .has_received = m->set & HAUL_SET_RECEIVED,
-                       .received_us = m->received_us, .flags = m->flags, .lost = lost_of(m)};
+    haul_record rec = {.id = m->id,
+                       .source = m->source,
+                       .folder = folder_of(r, m)->to.path.text,
+                       .place = place,
+                       .message_id = m->message_id,
+                       .keywords = haul_strz(&keywords),
+                       .sha256 = m->sha256,
+                       .size = m->size,
+                       .has_received = m->set & HAUL_SET_RECEIVED,
+                       .received_us = m->received_us,
+                       .flags = m->flags,
+                       .lost = lost_of(m)};
     haul_rc rc = haul_journal_add(r->journal, &rec, e);
     if (rc != HAUL_OK)
         return rc;
     r->totals.octets += m->size;
-    haul_item_line line = {.msg = m, .folder = folder_of(r, m)->path, .status = HAUL_STORED, .stored_as = place,
-                           .sha256 = m->sha256, .size = m->size, .has_size = true};
+    haul_item_line line = {.msg = m,
+                           .folder = folder_of(r, m)->path,
+                           .status = HAUL_STORED,
+                           .stored_as = place,
+                           .sha256 = m->sha256,
+                           .size = m->size,
+                           .has_size = true};
     return haul_run_account(r, &line, e);
 }
 
@@ -69,8 +82,13 @@ static haul_rc record_refused(haul_run *r, const haul_msg *m, const haul_err *wh
 {
     const char *text = why && why->text[0] ? why->text : "the target refused it";
     haul_msg_issue(own(m), HAUL_ISSUE_TARGET_REFUSED, "%s", text);
-    haul_item_line line = {.msg = m, .folder = folder_of(r, m)->path, .status = HAUL_FAILED, .reason = text,
-                           .sha256 = m->sha256, .size = m->size, .has_size = true};
+    haul_item_line line = {.msg = m,
+                           .folder = folder_of(r, m)->path,
+                           .status = HAUL_FAILED,
+                           .reason = text,
+                           .sha256 = m->sha256,
+                           .size = m->size,
+                           .has_size = true};
     return haul_run_account(r, &line, e);
 }
 
@@ -110,7 +128,8 @@ static haul_rc check_meta(haul_run *r, haul_err *e)
 {
     const char *format = haul_journal_meta(r->journal, "format");
     if (format && strcmp(format, r->to->name) != 0)
-        return haul_fail(e, HAUL_E_USAGE, "%s was written as %s, not as %s", r->job->target, format, r->to->name);
+        return haul_fail(e, HAUL_E_USAGE, "%s was written as %s, not as %s", r->job->target, format,
+                         r->to->name);
     if (format)
         return HAUL_OK;
     haul_rc rc = haul_journal_set_meta(r->journal, "format", r->to->name, e);
@@ -136,8 +155,12 @@ static haul_rc open_sink(haul_run *r, bool existed, haul_err *e)
 {
     haul_auto(haul_tokens) *resume = haul_tokens_new();
     const char *merge = haul_journal_meta(r->journal, "merge");
-    r->sink = (haul_sink){.ops = r->to->sink, .values = r->job->values, .receipt = on_receipt, .issue = on_issue,
-                          .ctx = r, .merge = (merge && *merge == '1') || r->job->merge};
+    r->sink = (haul_sink){.ops = r->to->sink,
+                          .values = r->job->values,
+                          .receipt = on_receipt,
+                          .issue = on_issue,
+                          .ctx = r,
+                          .merge = (merge && *merge == '1') || r->job->merge};
     r->sink.state = haul_calloc(1, r->to->sink->state_size);
     r->tokens = haul_tokens_new();
     haul_rc rc = haul_journal_get_tokens(r->journal, resume, e);

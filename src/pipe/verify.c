@@ -12,20 +12,31 @@
 #include <string.h>
 
 #define HAUL_DIFFERENCES_MAX 1000u /* listed; all are counted */
-#define HAUL_VERIFY_VERSION 1
+#define HAUL_VERIFY_VERSION  1
 
 static const char schema[] =
-    "CREATE TABLE want(n INTEGER PRIMARY KEY, id TEXT, place TEXT, folder TEXT, message_id TEXT, keywords TEXT,"
+    "CREATE TABLE want(n INTEGER PRIMARY KEY, id TEXT, place TEXT, folder TEXT, message_id TEXT, keywords "
+    "TEXT,"
     " sha256 BLOB, received INTEGER, flags INTEGER, lost INTEGER, in_target INTEGER DEFAULT 0,"
     " in_source INTEGER DEFAULT 0);";
-static const char indexes[] =
-    "CREATE INDEX want_place ON want(place); CREATE INDEX want_id ON want(id);"
-    "CREATE INDEX want_target ON want(sha256, in_target); CREATE INDEX want_source ON want(sha256, in_source);";
+static const char indexes[] = "CREATE INDEX want_place ON want(place); CREATE INDEX want_id ON want(id);"
+                              "CREATE INDEX want_target ON want(sha256, in_target); CREATE INDEX want_source "
+                              "ON want(sha256, in_source);";
 
 #define WANT "SELECT n, id, place, folder, message_id, keywords, sha256, received, flags, lost FROM want "
 
-enum { ST_ADD, ST_BY_PLACE, ST_BY_SHA, ST_BY_ID, ST_ANY_SHA, ST_HIT_TARGET, ST_HIT_SOURCE, ST_NO_TARGET, ST_NO_SOURCE,
-       ST_COUNT };
+enum {
+    ST_ADD,
+    ST_BY_PLACE,
+    ST_BY_SHA,
+    ST_BY_ID,
+    ST_ANY_SHA,
+    ST_HIT_TARGET,
+    ST_HIT_SOURCE,
+    ST_NO_TARGET,
+    ST_NO_SOURCE,
+    ST_COUNT
+};
 
 static const char *const statements[ST_COUNT] = {
     [ST_ADD] = "INSERT INTO want(id, place, folder, message_id, keywords, sha256, received, flags, lost)"
@@ -227,7 +238,8 @@ static void compare_keywords(verify *v, const want *w, const char *place)
 {
     haul_auto_str is = {0};
     haul_keywords_text(v->msg, &is);
-    if (!v->format->keeps_keywords || w->lost & HAUL_LOST_KEYWORDS || strcmp(w->keywords, haul_strz(&is)) == 0)
+    if (!v->format->keeps_keywords || w->lost & HAUL_LOST_KEYWORDS ||
+        strcmp(w->keywords, haul_strz(&is)) == 0)
         return;
     differ(v, "keywords", w, place, w->keywords, haul_strz(&is));
 }
@@ -238,8 +250,8 @@ static void check_target_message(verify *v)
     haul_msg *m = v->msg;
     want w;
     uint64_t before = v->differ;
-    bool found = (v->from_journal && find_text(v, ST_BY_PLACE, m->place, &w)) ||
-                 find_sha(v, ST_BY_SHA, m->sha256, &w);
+    bool found =
+        (v->from_journal && find_text(v, ST_BY_PLACE, m->place, &w)) || find_sha(v, ST_BY_SHA, m->sha256, &w);
     v->checked++;
     if (!found) {
         if (!v->merged) /* what was there before a merge has no record */
@@ -263,9 +275,14 @@ static haul_rc check_source_message(verify *v, haul_err *e)
     if (v->filling) {
         haul_auto_str keywords = {0};
         haul_keywords_text(m, &keywords);
-        haul_record r = {.id = m->id, .place = m->place, .message_id = m->message_id, .sha256 = m->sha256,
-                         .keywords = haul_strz(&keywords), .flags = m->flags,
-                         .has_received = m->set & HAUL_SET_RECEIVED, .received_us = m->received_us};
+        haul_record r = {.id = m->id,
+                         .place = m->place,
+                         .message_id = m->message_id,
+                         .sha256 = m->sha256,
+                         .keywords = haul_strz(&keywords),
+                         .flags = m->flags,
+                         .has_received = m->set & HAUL_SET_RECEIVED,
+                         .received_us = m->received_us};
         return add_want(v, &r, e);
     }
     if (find_text(v, ST_BY_ID, m->id, &w) && memcmp(w.sha256, m->sha256, HAUL_SHA256_LEN) == 0) {
@@ -316,7 +333,8 @@ static bool is_left_out(verify *v)
 {
     haul_auto_str path = {0};
     haul_folders_path(&v->folders, v->msg->folder, &path);
-    return haul_filter_folder(&v->job->filter, haul_strz(&path)) || haul_filter_message(&v->job->filter, v->msg);
+    return haul_filter_folder(&v->job->filter, haul_strz(&path)) ||
+           haul_filter_message(&v->job->filter, v->msg);
 }
 
 static haul_rc check_message(verify *v, haul_reader *r, bool is_source, haul_err *e)
@@ -440,7 +458,8 @@ static haul_rc load_wanted(verify *v, haul_err *e)
         v->filling = true;
         rc = read_sources(v, e);
     } else {
-        rc = haul_fail(e, HAUL_E_STATE, "%s has no journal; name the sources to compare it with", v->job->target);
+        rc = haul_fail(e, HAUL_E_STATE, "%s has no journal; name the sources to compare it with",
+                       v->job->target);
     }
     if (rc == HAUL_OK && sqlite3_exec(v->db, indexes, NULL, NULL, NULL) != SQLITE_OK)
         rc = db_fail(v, e);
@@ -500,7 +519,9 @@ haul_rc haul_verify(const haul_job *job, json_t **ret, haul_err *e)
 {
     haul_err own = {0};
     e = e ? e : &own;
-    verify v = {.job = job, .msg = haul_msg_new(), .list = json_array(),
+    verify v = {.job = job,
+                .msg = haul_msg_new(),
+                .list = json_array(),
                 .progress = {.folder = "", .phase = "verifying"}};
     haul_rc rc = haul_report_open(job, NULL, &v.names, e);
     if (rc == HAUL_OK)
