@@ -37,7 +37,7 @@ static bool begin_member(gunzip *g, const char *p, size_t n)
     while (g->members && zeros < n && p[zeros] == '\0')
         zeros++;
     haul_in_consume(g->inner, zeros);
-    g->padding = zeros > 0;
+    g->padding |= zeros > 0;
     return zeros > 0;
 }
 
@@ -197,8 +197,12 @@ haul_rc haul_in_decompress(haul_in *inner, haul_in **ret, haul_err *e)
     int r = archive_read_open(u->a, u, NULL, unpack_feed, NULL);
     if (r == ARCHIVE_OK)
         r = archive_read_next_header(u->a, &entry);
-    if (r < ARCHIVE_WARN) {
-        haul_rc rc = unpack_broken(u, e);
+    /* A header cut short is no header to libarchive: it would hand the packed octets on as they are. */
+    bool packed = archive_filter_code(u->a, 0) != ARCHIVE_FILTER_NONE;
+    if (r < ARCHIVE_WARN || !packed) {
+        haul_rc rc = packed || u->inner_error.text[0]
+                         ? unpack_broken(u, e)
+                         : haul_fail(e, HAUL_E_SOURCE, "compressed data: cut short");
         unpack_close(u);
         return rc;
     }
