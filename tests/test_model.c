@@ -1,6 +1,7 @@
 #include "model/format.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 Test(folder, paths_escape_their_separator)

@@ -1,0 +1,406 @@
+/* What every format must do, run over every row of formats.def: no format is named here. */
+#define _GNU_SOURCE /* nftw */
+#include "pipe/job.h"
+#include "testing.h"
+
+#include <criterion/criterion.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Written for these tests: every trap of line ends, quoting, flags and headers in a few octets. */
+static const char sample[] =
+    "From alice@example.org Fri May 23 16:35:53 2025\n"
+    "From: Alice <alice@example.org>\nSubject: one\nDate: Fri, 23 May 2025 18:35:53 +0200\n"
+    "Message-ID: <1@example.org>\nStatus: RO\nX-Status: AF\nX-Keywords: work urgent\n\nHello.\n>From here\n\n"
+    "From bob@example.org Sat May 24 10:00:00 2025\n"
+    "From: Bob <bob@example.org>\r\nSubject: two\r\nMessage-ID: <2@example.org>\r\n\r\nCRLF lines.\r\n\r\n\n"
+    "From carol@example.org Sun May 25 10:00:00 2025\n"
+    "From: Carol <carol@example.org>\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\nStatus: O\n\n\n\nmany blank "
+    "lines\n\n\n\n"
+    "From dave@example.org Mon May 26 10:00:00 2025\n"
+    "From: Dave <dave@example.org>\nSubject: CON\n\nthe same subject as a device\n\n"
+    "From dave@example.org Mon May 26 10:00:00 2025\n"
+    "From: Dave <dave@example.org>\nSubject: CON\n\nthe same subject as a device\n\n"
+    "From erin@example.org Tue May 27 10:00:00 2025\n"
+    "From: Erin <erin@example.org>\nSubject: last\nX-Status: D\n\nno final newline";
+
+#define SAMPLE_MESSAGES 6
+
+typedef struct run {
+    haul_totals totals;
+    haul_err err;
+    haul_rc rc;
+    unsigned stop_after; /* items, 0 = never */
+    volatile sig_atomic_t stop;
+} run;
+
+static void on_progress(void *ctx, const haul_progress *p)
+{
+    run *r = ctx;
+    if (r->stop_after && p->totals.found >= r->stop_after)
+        r->stop = 1;
+}
+
+static void convert(run *r, const char *source, const char *target, const haul_format *to)
+{
+    const char *sources[] = {source, NULL};
+    haul_job job = {.command = "convert",
+                    .sources = sources,
+                    .target = target,
+                    .to = to,
+                    .progress = on_progress,
+                    .ctx = r,
+                    .stop = &r->stop,
+                    .commit_items = 1};
+    r->stop = 0;
+    r->rc = haul_convert(&job, &r->totals, NULL, &r->err);
+}
+
+static const char *make_sample(void)
+{
+    static char path[4096]; /* testing_path's own memory is a ring */
+    snprintf(path, sizeof(path), "%s", testing_path("sample.mbox"));
+    testing_write(path, sample, sizeof(sample) - 1);
+    return path;
+}
+
+static bool both_ways(const haul_format *f)
+{
+    return f->reader && f->sink;
+}
+
+static const char *target_path(const haul_format *f, const char *name)
+{
+    static char path[4][4096];
+    static unsigned turn;
+    char *p = path[turn++ % 4];
+    snprintf(p, sizeof(path[0]), "%s", testing_path("%s-%s", f->name, name));
+    return p;
+}
+
+/* The lines of a dump that must survive any target: digest and subject, sorted; places and keys differ. */
+static int by_line(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static char *sorted_digests(const char *jsonl)
+{
+    char *text = testing_read(jsonl, NULL), *lines[64];
+    size_t n = 0;
+    haul_str out = {0};
+    for (char *p = text; p && (p = strstr(p, "\"sha256\":\"")) && n < 64; p += 64) {
+        p += strlen("\"sha256\":\"");
+        lines[n++] = strndup(p, 64);
+    }
+    qsort(lines, n, sizeof(*lines), by_line);
+    for (size_t i = 0; i < n; i++) {
+        haul_str_addf(&out, "%s\n", lines[i]);
+        free(lines[i]);
+    }
+    free(text);
+    haul_str_addz(&out, "");
+    return out.p ? out.p : strdup("");
+}
+
+static char *digests_of(const char *source, const char *name)
+{
+    const haul_format *dump = haul_format_find("dump");
+    const char *path = testing_path("%s.jsonl", name);
+    run r = {0};
+    convert(&r, source, path, dump);
+    cr_expect_eq(r.rc, HAUL_OK, "%s: %s", source, r.err.text);
+    return sorted_digests(path);
+}
+
+Test(conformance, every_format_is_complete)
+{
+    for (size_t i = 0; haul_formats[i]; i++) {
+        const haul_format *f = haul_formats[i];
+        cr_expect(f->name && f->title && *f->title && f->suffixes, "%s", f->name);
+        cr_expect(f->reader || f->sink, "%s", f->name);
+        cr_expect_eq(haul_format_find(f->name), f);
+        for (size_t k = i + 1; haul_formats[k]; k++)
+            cr_expect_str_neq(f->name, haul_formats[k]->name);
+        for (const haul_format_option *o = f->options; o && o->name; o++) {
+            haul_auto(haul_values) *v = haul_values_new();
+            haul_values_set(v, o->name, o->value);
+            cr_expect_str_eq(haul_values_get(v, o), o->value, "%s", o->name);
+            cr_expect(o->help && *o->help, "%s", o->name);
+            cr_expect(!o->choices || strstr(o->choices, o->value), "%s", o->name);
+        }
+    }
+}
+
+Test(conformance, written_is_recognised_and_read_back_the_same)
+{
+    const char *mbox = make_sample();
+    char *want = digests_of(mbox, "want");
+    cr_expect_eq(strlen(want), SAMPLE_MESSAGES * 65);
+    for (size_t i = 0; haul_formats[i]; i++) {
+        const haul_format *f = haul_formats[i], *seen = NULL;
+        if (!both_ways(f))
+            continue;
+        run r = {0};
+        const char *target = target_path(f, "same");
+        convert(&r, mbox, target, f);
+        cr_assert_eq(r.rc, HAUL_OK, "%s: %s", f->name, r.err.text);
+        cr_expect_eq(r.totals.stored, SAMPLE_MESSAGES);
+        haul_tree *t = NULL;
+        cr_assert_eq(haul_tree_open(target, &t, &r.err), HAUL_OK, "%s", r.err.text);
+        cr_expect_eq(haul_format_detect(t, &seen, &r.err), HAUL_OK);
+        cr_expect_eq(seen, f, "%s was taken for %s", f->name, seen ? seen->name : "nothing");
+        haul_tree_close(t);
+        char *got = digests_of(target, f->name);
+        cr_expect_str_eq(got, want, "%s", f->name);
+        free(got);
+        haul_job verify = {.command = "verify", .target = target};
+        cr_expect_eq(haul_verify(&verify, NULL, &r.err), HAUL_OK, "%s: %s", f->name, r.err.text);
+    }
+    free(want);
+}
+
+static void ignore_issue(void *ctx, haul_issue_id id, const char *detail)
+{
+    (void)ctx;
+    (void)id;
+    (void)detail;
+}
+
+static haul_rc count_octets(haul_out *o, const void *p, size_t n, haul_err *e)
+{
+    (void)o;
+    (void)p;
+    (void)n;
+    (void)e;
+    return HAUL_OK;
+}
+
+/* Read a source to its end, bodies too. Returns the last code; *ret_keys joins all keys. */
+static haul_rc read_whole(const haul_format *f, const char *path, haul_str *keys)
+{
+    haul_tree *t = NULL;
+    haul_reader r = {0};
+    haul_err e = {0};
+    haul_out out = {.write = count_octets};
+    haul_rc rc = haul_tree_open(path, &t, &e);
+    if (rc == HAUL_OK)
+        rc = haul_reader_open(&r, f, t, NULL, ignore_issue, NULL, &e);
+    haul_msg *m = haul_msg_new();
+    unsigned items = 0;
+    while (rc >= HAUL_OK && rc != HAUL_END && items++ < 100000) {
+        haul_item it = {.msg = m};
+        haul_msg_reset(m);
+        rc = r.ops->next(&r, &it, &e);
+        if (rc == HAUL_OK && it.type == HAUL_ITEM_MESSAGE) {
+            haul_str_addf(keys, "%s\n", m->key);
+            if (items % 3) /* a body may be left out */
+                rc = r.ops->body(&r, m, &out, &e);
+        }
+    }
+    cr_expect_lt(items, 100000, "%s does not end", f->name);
+    if (rc == HAUL_END) {
+        haul_item it = {.msg = m};
+        haul_msg_reset(m);
+        cr_expect_eq(r.ops->next(&r, &it, &e), HAUL_END, "%s: END does not stay END", f->name);
+    }
+    if (rc < 0)
+        cr_expect(e.text[0], "%s: a failure without a text", f->name);
+    haul_msg_unref(m);
+    haul_reader_close(&r);
+    haul_tree_close(t);
+    return rc;
+}
+
+Test(conformance, end_stays_and_keys_are_unique_and_stable)
+{
+    const char *mbox = make_sample();
+    for (size_t i = 0; haul_formats[i]; i++) {
+        const haul_format *f = haul_formats[i];
+        if (!both_ways(f))
+            continue;
+        run r = {0};
+        const char *target = target_path(f, "keys");
+        convert(&r, mbox, target, f);
+        haul_auto_str a = {0}, b = {0};
+        cr_expect_eq(read_whole(f, target, &a), HAUL_END);
+        cr_expect_eq(read_whole(f, target, &b), HAUL_END);
+        cr_expect_str_eq(haul_strz(&a), haul_strz(&b), "%s", f->name);
+        size_t n = 0;
+        for (char *p = a.p, *end; p && (end = strchr(p, '\n')); p = end + 1, n++) {
+            *end = 0;
+            char *again = strstr(end + 1, p);
+            cr_expect(!again || again[-1] != '\n' || again[strlen(p)] != '\n', "%s: %s twice", f->name, p);
+        }
+        cr_expect_eq(n, SAMPLE_MESSAGES, "%s", f->name);
+    }
+}
+
+Test(conformance, damaged_files_end_in_a_code, .timeout = 120)
+{
+    char victim[4096];
+    snprintf(victim, sizeof(victim), "%s", testing_path("victim"));
+    for (size_t i = 0; haul_formats[i]; i++) {
+        const haul_format *f = haul_formats[i];
+        if (!f->reader)
+            continue;
+        for (size_t n = 0; n < sizeof(sample) - 1; n += 3) {
+            haul_auto_str keys = {0};
+            testing_write(victim, sample, n);
+            (void)read_whole(f, victim, &keys);
+        }
+        char damaged[sizeof(sample)];
+        for (size_t at = 0; at < sizeof(sample) - 1; at += 2) {
+            static const char octets[] = {0, '\r', '\n', (char)0xff, '>'};
+            haul_auto_str keys = {0};
+            memcpy(damaged, sample, sizeof(sample));
+            damaged[at] = octets[at % sizeof(octets)];
+            testing_write(victim, damaged, sizeof(sample) - 1);
+            (void)read_whole(f, victim, &keys);
+        }
+    }
+}
+
+/* ── stopped anywhere, the same in the end ── */
+
+static haul_str *walk_out;
+static size_t walk_root;
+
+static int walk_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)ftw;
+    if (strstr(path, ".mailhaul/") || haul_ends(path, ".mailhaul"))
+        return 0;
+    size_t n = 0;
+    char *text = type == FTW_F ? testing_read(path, &n) : NULL;
+    uint64_t sum = text ? haul_fnv64(text, n, 0) : 0;
+    free(text);
+    haul_str_addf(walk_out, "%s %zu %llx %lld\n", path + walk_root, n, (unsigned long long)sum,
+                  type == FTW_F && strstr(path, "keywords") == NULL ? (long long)st->st_mtime : 0);
+    return 0;
+}
+
+/* Names, contents and times of all files of a target, sorted. */
+static char *picture(const char *target, bool with_times)
+{
+    haul_str out = {0};
+    walk_out = &out;
+    walk_root = strlen(target);
+    nftw(target, walk_one, 8, FTW_PHYS);
+    char *lines[4096];
+    size_t n = 0;
+    for (char *p = out.p, *end; p && (end = strchr(p, '\n')) && n < HAUL_COUNT(lines); p = end + 1) {
+        *end = 0;
+        if (!with_times && strrchr(p, ' '))
+            *strrchr(p, ' ') = 0;
+        lines[n++] = p;
+    }
+    qsort(lines, n, sizeof(*lines), by_line);
+    haul_str sorted = {0};
+    for (size_t i = 0; i < n; i++)
+        haul_str_addf(&sorted, "%s\n", lines[i]);
+    haul_str_done(&out);
+    return sorted.p ? sorted.p : strdup("");
+}
+
+Test(conformance, stopped_at_every_message_it_goes_on, .timeout = 120)
+{
+    const char *mbox = make_sample();
+    for (size_t i = 0; haul_formats[i]; i++) {
+        const haul_format *f = haul_formats[i];
+        if (!f->sink)
+            continue;
+        run r = {0};
+        const char *whole = target_path(f, "whole");
+        convert(&r, mbox, whole, f);
+        cr_assert_eq(r.rc, HAUL_OK, "%s: %s", f->name, r.err.text);
+        char *want = picture(whole, false);
+        for (unsigned at = 1; at < SAMPLE_MESSAGES; at++) {
+            char name[16];
+            snprintf(name, sizeof(name), "stop%u", at);
+            const char *target = target_path(f, name);
+            r = (run){.stop_after = at};
+            convert(&r, mbox, target, f);
+            cr_expect_eq(r.rc, HAUL_E_INTERRUPTED, "%s: %s", f->name, haul_rc_name(r.rc));
+            cr_expect_eq(r.totals.stored, at);
+            r = (run){0};
+            convert(&r, mbox, target, f);
+            cr_expect_eq(r.rc, HAUL_OK, "%s: %s", f->name, r.err.text);
+            cr_expect_eq(r.totals.already_stored, at, "%s at %u", f->name, at);
+            cr_expect_eq(r.totals.stored, SAMPLE_MESSAGES - at, "%s at %u", f->name, at);
+            char *got = picture(target, false);
+            cr_expect_str_eq(got, want, "%s stopped at %u", f->name, at);
+            free(got);
+            convert(&r, mbox, target, f);
+            cr_expect_eq(r.totals.already_stored, SAMPLE_MESSAGES, "%s at %u", f->name, at);
+            cr_expect_eq(r.totals.found, SAMPLE_MESSAGES);
+        }
+        free(want);
+    }
+}
+
+Test(conformance, a_target_that_is_not_ours_is_refused_and_left_alone)
+{
+    const char *mbox = make_sample();
+    for (size_t i = 0; haul_formats[i]; i++) {
+        const haul_format *f = haul_formats[i];
+        if (!f->sink)
+            continue;
+        run r = {0};
+        bool file = f->sink->is_file && f->sink->is_file(target_path(f, "mine"), NULL);
+        const char *target = target_path(f, "mine");
+        testing_write(file ? target : testing_path("%s-mine/precious", f->name), "precious", 8);
+        char *before = picture(target, true);
+        convert(&r, mbox, target, f);
+        cr_expect_eq(r.rc, HAUL_E_TARGET, "%s: %s", f->name, haul_rc_name(r.rc));
+        cr_expect(strstr(r.err.text, "--merge"), "%s: %s", f->name, r.err.text);
+        char *after = picture(target, true);
+        cr_expect_str_eq(before, after, "%s", f->name);
+        free(before);
+        free(after);
+    }
+}
+
+Test(conformance, dry_run_writes_nothing)
+{
+    const char *mbox = make_sample();
+    const char *sources[] = {mbox, NULL};
+    for (size_t i = 0; haul_formats[i]; i++) {
+        const haul_format *f = haul_formats[i];
+        if (!f->sink)
+            continue;
+        haul_totals totals = {0};
+        haul_err e = {0};
+        const char *target = target_path(f, "dry");
+        haul_job job = {.command = "convert", .sources = sources, .target = target, .to = f, .dry_run = true};
+        cr_expect_eq(haul_convert(&job, &totals, NULL, &e), HAUL_OK, "%s: %s", f->name, e.text);
+        cr_expect_eq(totals.stored, SAMPLE_MESSAGES);
+        cr_expect_neq(access(target, F_OK), 0, "%s", target);
+    }
+}
+
+Test(conformance, duplicates_are_named_not_stored)
+{
+    const char *mbox = make_sample();
+    const char *sources[] = {mbox, NULL};
+    for (size_t i = 0; haul_formats[i]; i++) {
+        const haul_format *f = haul_formats[i];
+        if (!f->sink)
+            continue;
+        haul_totals t = {0};
+        haul_err e = {0};
+        haul_job job = {.command = "convert",
+                        .sources = sources,
+                        .target = target_path(f, "dedupe"),
+                        .to = f,
+                        .dedupe = true};
+        cr_expect_eq(haul_convert(&job, &t, NULL, &e), HAUL_OK, "%s: %s", f->name, e.text);
+        cr_expect_eq(t.duplicate, 1, "%s", f->name);
+        cr_expect_eq(t.found, t.stored + t.filtered + t.duplicate + t.failed + t.already_stored);
+    }
+}
