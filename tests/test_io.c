@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#define ZLIB_CONST
 #include "io/atomic.h"
 #include "io/eol.h"
 #include "io/in.h"
@@ -404,7 +405,7 @@ static void gzip_member(haul_str *to, const void *p, size_t n)
     z_stream z = {0};
     cr_assert_eq(deflateInit2(&z, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
     haul_str_room(to, deflateBound(&z, n));
-    z.next_in = (Bytef *)p;
+    z.next_in = (const Bytef *)p;
     z.avail_in = (uInt)n;
     z.next_out = (Bytef *)to->p + to->len;
     z.avail_out = (uInt)(to->cap - to->len);
