@@ -1,0 +1,124 @@
+#include "cli/cmd.h"
+#include "cli/result.h"
+
+#include <string.h>
+
+/* Of a folder or the totals: what the source does not store is "-", not 0. */
+static void tally_cells(const json_t *o, haul_table *t)
+{
+    const char *oldest = haul_json_text(o, "oldest"), *newest = haul_json_text(o, "newest");
+    haul_auto_str from = {0}, to = {0};
+    haul_table_number(t, haul_json_number(o, "messages"));
+    if (haul_json_number(o, "flags_known"))
+        haul_table_number(t, haul_json_number(o, "unseen"));
+    else
+        haul_table_cell(t, "-");
+    haul_table_number(t, haul_json_number(o, "flagged"));
+    haul_table_size(t, haul_json_number(o, "octets"));
+    haul_str_add(&from, oldest, strcspn(oldest, "T"));
+    haul_str_add(&to, newest, strcspn(newest, "T"));
+    haul_table_cell(t, from.len ? from.p : "-");
+    haul_table_cell(t, to.len ? to.p : "-");
+}
+
+static void head_cells(haul_table *t)
+{
+    static const char *const heads[] = {"FOLDER", "MESSAGES", "UNREAD", "FLAGGED",
+                                        "SIZE",   "OLDEST",   "NEWEST"};
+    *t = (haul_table){.columns = HAUL_COUNT(heads), .right = 0x1e, .indent = 2};
+    for (size_t i = 0; i < HAUL_COUNT(heads); i++)
+        haul_table_cell(t, heads[i]);
+}
+
+static void kinds_line(const json_t *totals, haul_str *to)
+{
+    const char *comma = "", *kind = NULL;
+    json_t *n = NULL;
+    haul_str_addz(to, "  kinds: ");
+    json_object_foreach(json_object_get(totals, "kinds"), kind, n)
+    {
+        haul_str_addf(to, "%s%s ", comma, kind);
+        haul_text_number(to, (uint64_t)json_integer_value(n));
+        comma = ", ";
+    }
+    haul_str_addz(to, *comma ? "\n" : "none\n");
+}
+
+static void issue_lines(const json_t *issues, haul_str *to)
+{
+    uint64_t counts[HAUL_ISSUE_COUNT] = {0};
+    for (int i = 0; i < HAUL_ISSUE_COUNT; i++)
+        counts[i] = haul_json_number(issues, haul_issue_name((haul_issue_id)i));
+    haul_result_issues(counts, 2, to);
+}
+
+static void source_text(const json_t *source, haul_str *to)
+{
+    haul_table t;
+    size_t i = 0;
+    json_t *folder = NULL;
+    const char *format = haul_json_text(source, "format"), *error = haul_json_text(source, "error");
+    const json_t *totals = json_object_get(source, "totals");
+    haul_text_clean(to, haul_json_text(source, "path"));
+    haul_str_addf(to, " (%s)\n", *format ? format : "format unknown");
+    head_cells(&t);
+    json_array_foreach(json_object_get(source, "folders"), i, folder)
+    {
+        haul_table_cell(&t, haul_json_text(folder, "path"));
+        tally_cells(folder, &t);
+    }
+    haul_table_cell(&t, "total");
+    tally_cells(totals, &t);
+    haul_table_print(&t, to);
+    haul_str_done(&t.cells);
+    kinds_line(totals, to);
+    issue_lines(json_object_get(source, "issues"), to);
+    if (haul_json_number(totals, "failed"))
+        haul_str_addf(to, "  items that cannot be read: %llu\n",
+                      (unsigned long long)haul_json_number(totals, "failed"));
+    if (*error)
+        haul_str_addz(to, "  not read to its end\n");
+}
+
+static void all_text(const json_t *o, haul_str *to)
+{
+    json_t *sources = json_object_get(o, "sources"), *totals = json_object_get(o, "totals");
+    size_t i = 0;
+    json_t *source = NULL;
+    json_array_foreach(sources, i, source)
+    {
+        haul_str_addz(to, i ? "\n" : "");
+        source_text(source, to);
+    }
+    if (json_array_size(sources) < 2)
+        return;
+    haul_str_addz(to, "\nall sources: ");
+    haul_text_number(to, haul_json_number(totals, "messages"));
+    haul_str_addz(to, " messages, ");
+    haul_text_size(to, haul_json_number(totals, "octets"));
+    haul_str_addc(to, '\n');
+}
+
+static int status(const json_t *o)
+{
+    return haul_json_number(json_object_get(o, "totals"), "damaged") ? 1 : 0;
+}
+
+haul_rc haul_cmd_inspect(const haul_args *a, int *ret_status, haul_err *e)
+{
+    haul_request r;
+    haul_auto_str s = {0};
+    json_t *o = NULL;
+    haul_rc rc = haul_request_init(&r, a, e);
+    if (rc == HAUL_OK)
+        rc = haul_inspect(&r.job, &o, e);
+    haul_bar_end(&r.bar);
+    if (o) {
+        all_text(o, &s);
+        rc = haul_result_print(&r, o, &s, rc, e);
+        *ret_status = status(o);
+    }
+    json_decref(o);
+    haul_request_done(&r);
+    return rc;
+}
