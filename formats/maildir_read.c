@@ -324,12 +324,18 @@ static haul_rc visit(haul_reader *r, uint32_t l, haul_err *e)
     bool maildir = listed(v, n, "cur", HAUL_ENTRY_DIR) || listed(v, n, "new", HAUL_ENTRY_DIR);
     if (maildir || listed(v, n, "maildirfolder", HAUL_ENTRY_FILE) || bare_folder(&s->levels[l], v, n))
         declare(s, l);
-    for (size_t i = n; i-- > 0;)
+    size_t bottom = s->depth;
+    for (size_t i = 0; i < n; i++)
         if (v[i].type == HAUL_ENTRY_DIR)
             visit_subdirectory(r, l, v[i].name, maildir);
         else if (!is_service(v[i].name))
             stray(r, path, v[i].name,
                   v[i].type == HAUL_ENTRY_FILE ? "not in cur or new" : "not a regular file");
+    for (size_t i = bottom, k = s->depth; i + 1 < k; i++) { /* the first one is the next */
+        work swap = s->stack[i];
+        s->stack[i] = s->stack[--k];
+        s->stack[k] = swap;
+    }
     return HAUL_OK;
 }
 
