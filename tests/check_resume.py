@@ -1,0 +1,257 @@
+"""kill -9 at many moments, then the same command again: the target is the one an uninterrupted run makes, and a third run
+stores nothing. Moments: chosen system calls of each kind that change the disk (strace injects SIGKILL at the Nth), and
+delays. Also: SIGINT ends with 130 and can be gone on from; a grown source brings what is new; --merge keeps what was there."""
+import collections
+import mailbox
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import judge
+from judge import equal, run, same, say
+
+FORMATS = ("maildir", "mbox", "eml")
+CALLS = ["openat", "write", "writev", "pwrite64", "mkdirat,mkdir", "renameat,renameat2,rename", "linkat,link",
+         "unlinkat,unlink", "utimensat", "ftruncate", "fsync,fdatasync,syncfs", "close"]
+POINTS = 5     # moments a kind of system call
+DELAYS = 10    # moments by the clock, a format
+SMALL, LARGE = 150, 9500   # messages; the large source makes more than one batch
+
+KEYWORDS = [b"", b"X-Keywords: Alpha\n", b"X-Keywords: Beta Gamma\n", b"X-Status: AF\n"]
+
+
+def messages(first, n):
+    return [judge.message(i, subject=f"item {i % 7}", body=b"From me to you\n" * (i % 9), extra=b"Status: RO\n" + KEYWORDS[i % 4])
+            for i in range(first, first + n)]
+
+
+def source(path, parts):
+    """Three folders of an mbox tree. parts: message counts of the growing first folder."""
+    n = sum(parts)
+    judge.write(os.path.join(path, "Inbox"), judge.mbox_of(messages(0, n)))
+    judge.write(os.path.join(path, "Work"), judge.mbox_of(messages(100000, n // 2)))
+    judge.write(os.path.join(path, "Work.sbd", "2019"), judge.mbox_of(messages(200000, n // 3)))
+    return path
+
+
+def snapshot(target, fmt):
+    return judge.snapshot(target, times=fmt != "mbox")
+
+
+def files_only(snap, fmt):
+    """mtimes of directories and of index files are those of the run."""
+    return {k: (v if re.search(r"(^|/)(cur|new)/|\.eml$", k) else v[:2]) for k, v in snap.items()}
+
+
+def check_same(target, reference, fmt, what):
+    got = files_only(snapshot(target, fmt), fmt)
+    return same(got == reference, f"{fmt}, {what}: {judge.differences(got, reference)}")
+
+
+def reference_of(src, work, fmt):
+    target = os.path.join(work, "reference." + fmt)
+    started = time.monotonic()
+    run("convert", "--to", fmt, src, target)
+    return files_only(snapshot(target, fmt), fmt), time.monotonic() - started, target
+
+
+def finish_run(src, target, fmt, what, reference, third):
+    """The second run, and sometimes the third one."""
+    run("convert", "--to", fmt, *MERGE, src, target)
+    good = check_same(target, reference, fmt, what)
+    report = judge.report_of(target)["totals"]
+    same(judge.adds_up({"totals": report}), f"{fmt}, {what}: {report}")
+    if third:
+        run("convert", "--to", fmt, *MERGE, src, target)
+        totals = judge.report_of(target)["totals"]
+        equal((totals["already_stored"], totals["stored"]), (totals["found"], 0), f"{fmt}, {what}: the third run")
+        good &= check_same(target, reference, fmt, what + ", third run")
+    return good
+
+
+MERGE = []  # --merge, in that part
+
+
+# ── moments by system call ──
+
+def strace(options, src, target, fmt):
+    env = judge.environment(ASAN_OPTIONS="detect_leaks=0")
+    return subprocess.run(["strace", "-f", "-qq", "-o", target + ".strace", *options, judge.PROGRAM, "convert", "--to", fmt,
+                           *MERGE, src, target], stdin=subprocess.DEVNULL, capture_output=True, env=env, timeout=300, check=False)
+
+
+def can_trace(work):
+    if not shutil.which("strace"):
+        return False
+    done = subprocess.run(["strace", "-o", os.path.join(work, "probe"), "-e", "trace=exit_group", "true"],
+                          capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def counts(src, work, fmt, start):
+    """How often each kind of call is made by an uninterrupted run, from the start state."""
+    target = fresh(work, "counted", start)
+    strace(["-e", "trace=" + ",".join(CALLS)], src, target, fmt)
+    seen = collections.Counter(re.findall(r"(?m)^\d+ +(\w+)\(", judge.read(target + ".strace").decode("utf-8", "replace")))
+    return {kind: sum(seen[c] for c in kind.split(",")) for kind in CALLS}
+
+
+def fresh(work, name, start):
+    """A target path where nothing is, or a copy of the start state."""
+    target = os.path.join(work, "t", name)
+    shutil.rmtree(target, ignore_errors=True)
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    if start:
+        subprocess.run(["cp", "-a", start, target], check=True)
+    return target
+
+
+def spread(count, points):
+    return sorted({max(1, round(1 + (count - 1) * i / max(1, points - 1))) for i in range(points)}) if count else []
+
+
+def by_calls(src, work, fmt, reference, start, points, what):
+    killed = unhit = 0
+    for kind, count in counts(src, work, fmt, start).items():
+        for n in spread(count, points):
+            target = fresh(work, "killed", start)
+            done = strace(["-e", "trace=" + kind, "-e", f"inject={kind}:signal=KILL:when={n}"], src, target, fmt)
+            if done.returncode != 0:
+                killed += 1
+            else:
+                unhit += 1  # the count differs a little from run to run
+            finish_run(src, target, fmt, f"{what}, killed at {kind} {n} of {count}", reference, third=killed % 5 == 1)
+    same(killed > 3 * unhit, f"{fmt}, {what}: {killed} runs were killed, {unhit} ended before")
+    return killed
+
+
+# ── moments by the clock ──
+
+def by_delay(src, work, fmt, reference, seconds):
+    killed = 0
+    for i in range(DELAYS):
+        target = fresh(work, "delayed", None)
+        process = subprocess.Popen([judge.PROGRAM, "convert", "--to", fmt, src, target], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=judge.environment())
+        time.sleep(seconds * (i + 0.5) / DELAYS)
+        process.kill()
+        killed += process.wait() == -signal.SIGKILL
+        again = 0
+        while again < i % 3:  # and killed once or twice more on the way
+            process = subprocess.Popen([judge.PROGRAM, "convert", "--to", fmt, src, target], stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=judge.environment())
+            time.sleep(seconds * 0.3)
+            process.kill()
+            process.wait()
+            again += 1
+        finish_run(src, target, fmt, f"killed after {i + 1} of {DELAYS} delays", reference, third=i % 4 == 0)
+    return killed
+
+
+def by_interrupt(src, work, fmt, reference, seconds):
+    target = fresh(work, "interrupted", None)
+    process = subprocess.Popen([judge.PROGRAM, "convert", "--to", fmt, src, target], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=judge.environment())
+    time.sleep(max(0.05, seconds * 0.4))
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    equal(process.returncode in (0, 130), True, f"{fmt}: exit status {process.returncode} after SIGINT: {said[-300:]}")
+    finish_run(src, target, fmt, "interrupted", reference, third=True)
+    return process.returncode == 130
+
+
+# ── grown sources, foreign targets ──
+
+def grown(work, fmt, trace):
+    small = source(os.path.join(work, "grown", fmt, "mail"), [SMALL])
+    start = os.path.join(work, "grown", fmt, "start")
+    run("convert", "--to", fmt, small, start)
+    before = judge.report_of(start)["totals"]
+    source(small, [SMALL, 60])
+    target = fresh(work, "grown", start)
+    run("convert", "--to", fmt, small, target)
+    after = judge.report_of(target)["totals"]
+    equal((after["already_stored"], after["stored"]), (before["found"], after["found"] - before["found"]),
+          f"{fmt}: a grown source: already stored, stored")
+    run("verify", target)
+    reference = files_only(snapshot(target, fmt), fmt)
+    killed = by_calls(small, work, fmt, reference, start, 2, "grown source") if trace else 0
+    whole = os.path.join(work, "grown", fmt, "whole")
+    run("convert", "--to", fmt, small, whole)
+    same(sorted(digests(whole)) == sorted(digests(target)), f"{fmt}: grown in two runs is not the same mail as in one")
+    say(f"{fmt}: grown source: {after['stored']} new of {after['found']}, {killed} kills on the way")
+
+
+def digests(target):
+    return [i["sha256"] for i in {i["id"]: i for i in judge.items_of(target) if i["status"] in ("stored", "already-stored")}.values()]
+
+
+def foreign(work, fmt):
+    root = os.path.join(work, "foreign", fmt)
+    if fmt == "maildir":
+        box = mailbox.Maildir(root)
+        for i in range(3):
+            box.add(judge.message(900000 + i, subject="foreign"))
+        box.add_folder("Work").add(judge.message(900003, subject="foreign"))
+    elif fmt == "mbox":
+        judge.write(os.path.join(root, "Inbox"), judge.mbox_of([judge.message(900000 + i, subject="foreign") for i in range(3)]))
+        judge.write(os.path.join(root, "Other"), judge.mbox_of([judge.message(900009, subject="foreign")]))
+    else:
+        judge.write(os.path.join(root, "Inbox", "old.eml"), judge.message(900000, subject="foreign"))
+        judge.write(os.path.join(root, "notes.txt"), b"not mail\n")
+    return root
+
+
+def kept(target, before, what):
+    for path, octets in before.items():
+        full = os.path.join(target, path)
+        same(os.path.exists(full) and judge.read(full)[:len(octets)] == octets, f"{what}: {path} did not keep what was there")
+
+
+def merged(work, fmt, trace):
+    src = source(os.path.join(work, "merge", "mail"), [SMALL])
+    start = foreign(work, fmt)
+    before = {p: judge.read(os.path.join(start, p)) for p, what in judge.snapshot(start).items() if what[0] == "file"}
+    untouched = judge.snapshot(start, times=True)
+    run("convert", "--to", fmt, src, start, exits=(4,))
+    same(judge.snapshot(start, times=True, ignore=()) == untouched, f"{fmt}: a refused target was changed: "
+         + judge.differences(judge.snapshot(start, times=True, ignore=()), untouched))
+    target = fresh(work, "merged", start)
+    run("convert", "--merge", "--to", fmt, src, target)
+    totals = judge.report_of(target)["totals"]
+    equal(totals["stored"], totals["found"], f"{fmt}: --merge: stored")
+    kept(target, before, f"{fmt}: --merge")
+    run("verify", target)
+    reference = files_only(snapshot(target, fmt), fmt)
+    MERGE.append("--merge")
+    killed = by_calls(src, work, fmt, reference, start, 3, "merge") if trace else 0
+    MERGE.clear()
+    say(f"{fmt}: --merge beside {len(before)} foreign files, {killed} kills on the way")
+
+
+def main():
+    work = judge.temporary()
+    trace = can_trace(work)
+    if not trace:
+        say("strace cannot be used here: moments by the clock only")
+    small = source(os.path.join(work, "small"), [SMALL])
+    large = source(os.path.join(work, "large"), [LARGE // 4 if judge.sanitized() else LARGE])
+    for fmt in FORMATS:
+        reference, _, _ = reference_of(small, work, fmt)
+        calls = by_calls(small, work, fmt, reference, None, 3 if judge.sanitized() else POINTS, "first run") if trace else 0
+        shutil.rmtree(os.path.join(work, "reference." + fmt))
+        reference, seconds, _ = reference_of(large, work, fmt)
+        delays = by_delay(large, work, fmt, reference, seconds)
+        same(delays > 0, f"{fmt}: no run was killed by the clock in {seconds:.2f} s")
+        stopped = by_interrupt(large, work, fmt, reference, seconds)
+        say(f"{fmt}: killed {calls} times at system calls, {delays} times by the clock"
+            + (", interrupted once" if stopped else ", SIGINT came too late"))
+        grown(work, fmt, trace)
+        merged(work, fmt, trace)
+    judge.finish()
+
+
+main()
