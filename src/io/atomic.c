@@ -60,18 +60,19 @@ static struct timespec timespec_of(int64_t us)
     return (struct timespec){.tv_sec = (time_t)seconds, .tv_nsec = (long)(us - seconds * HAUL_US) * 1000};
 }
 
+static bool set_both_times(int fd, int64_t us)
+{
+    struct timespec t = timespec_of(us), times[2] = {t, t};
+    return futimens(fd, times) == 0;
+}
+
 /* Linux clamps to the range of the file system; others refuse, and 1970 to 2038 is what all can hold. */
 haul_rc haul_set_mtime(int fd, int64_t us, const char *name, haul_err *e)
 {
-    struct timespec times[2] = {timespec_of(us), timespec_of(us)};
-    if (futimens(fd, times) == 0)
-        return HAUL_OK;
-    if (errno == EINVAL || errno == EOVERFLOW) {
-        times[0] = times[1] = timespec_of(us < 0 ? 0 : INT32_MAX * HAUL_US);
-        if (futimens(fd, times) == 0)
-            return HAUL_OK;
-    }
-    return haul_fail_sys(e, HAUL_E_TARGET, "setting the time of %s", name);
+    bool done = set_both_times(fd, us);
+    if (!done && (errno == EINVAL || errno == EOVERFLOW))
+        done = set_both_times(fd, us < 0 ? 0 : INT32_MAX * HAUL_US);
+    return done ? HAUL_OK : haul_fail_sys(e, HAUL_E_TARGET, "setting the time of %s", name);
 }
 
 haul_rc haul_sync_fs(int fd, haul_err *e)

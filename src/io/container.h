@@ -4,8 +4,8 @@
 
 #include "io/tree.h"
 
-#define HAUL_CONTAINER_HEAD  512u                       /* octets that tell a container */
-#define HAUL_CONTAINER_NAMES (UINT64_C(1) << 31)        /* octets of all member names together */
+#define HAUL_CONTAINER_HEAD  512u                /* octets that tell a container */
+#define HAUL_CONTAINER_NAMES (UINT64_C(1) << 31) /* octets of all member names together */
 
 typedef struct haul_container haul_container;
 
@@ -20,7 +20,7 @@ const char *haul_container_damage(const haul_container *c); /* as haul_tree_dama
 HAUL_MUST_USE haul_rc haul_container_list(haul_container *c, const char *dir, haul_arena *a, haul_entry **ret,
                                           size_t *ret_n, haul_err *e);
 bool haul_container_has(const haul_container *c, const char *path, haul_entry_type type);
-HAUL_MUST_USE haul_rc haul_container_read(haul_container *c, const char *path, haul_in **io, haul_stat *ret_stat,
-                                          haul_err *e);
+HAUL_MUST_USE haul_rc haul_container_read(haul_container *c, const char *path, haul_in **io,
+                                          haul_stat *ret_stat, haul_err *e);
 
 #endif
