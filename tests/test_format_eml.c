@@ -3,9 +3,9 @@
 
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #define MESSAGE "From: a@example.org\nSubject: one\nDate: Mon, 1 Jan 2024 00:00:00 +0000\n\ntext\n"
@@ -22,8 +22,8 @@ static const haul_format *eml(void)
 static void put(const char *path, const char *text, int64_t seconds)
 {
     testing_write(path, text, strlen(text));
-    struct timeval tv[2] = {{.tv_sec = seconds}, {.tv_sec = seconds}};
-    cr_assert_eq(utimes(path, tv), 0);
+    const struct timespec times[2] = {{.tv_sec = seconds}, {.tv_sec = seconds}};
+    cr_assert_eq(utimensat(AT_FDCWD, path, times, 0), 0);
 }
 
 static void has(const char *dump, const char *want)

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #define MESSAGE "From: a@example.org\nSubject: one\nDate: Mon, 1 Jan 2024 00:00:00 +0000\n\ntext\n"
@@ -19,8 +18,8 @@ static const haul_format *maildir(void)
 static void put(const char *path, const char *text, int64_t seconds)
 {
     testing_write(path, text, strlen(text));
-    struct timeval tv[2] = {{.tv_sec = seconds}, {.tv_sec = seconds}};
-    cr_assert_eq(utimes(path, tv), 0);
+    const struct timespec times[2] = {{.tv_sec = seconds}, {.tv_sec = seconds}};
+    cr_assert_eq(utimensat(AT_FDCWD, path, times, 0), 0);
 }
 
 /* Substring of a dump, with the dump shown when it is missing. */
@@ -155,13 +154,13 @@ Test(maildir_name, letters_are_appended_and_run_out)
     cr_expect_eq(haul_letters_put(&l, "next", &is_new), 6);
     cr_expect(is_new);
     for (int i = 7; i < 26; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof(name), "k%d", i);
         cr_expect_eq(haul_letters_put(&l, name, &is_new), i);
     }
     cr_expect_eq(haul_letters_put(&l, "gap", &is_new), 1);
     for (int i = 2; i < 5; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof(name), "k%d", i);
         cr_expect_eq(haul_letters_put(&l, name, &is_new), i);
     }
@@ -322,6 +321,13 @@ Test(maildir_read, is_recognised_by_content)
     }
 }
 
+static void ignore(void *c, haul_issue_id id, const char *detail)
+{
+    (void)c;
+    (void)id;
+    (void)detail;
+}
+
 /* Flags changed while we read: the file has another name when its turn comes. */
 Test(maildir_read, a_renamed_file_is_found_again)
 {
@@ -332,7 +338,6 @@ Test(maildir_read, a_renamed_file_is_found_again)
     haul_reader r;
     haul_item it = {.msg = haul_msg_new()};
     haul_err e = {0};
-    void ignore(void *c, haul_issue_id id, const char *detail);
     cr_assert_eq(haul_tree_open(testing_path("race"), &t, &e), HAUL_OK);
     cr_assert_eq(haul_reader_open(&r, maildir(), t, NULL, ignore, NULL, &e), HAUL_OK);
     cr_assert_eq(r.ops->next(&r, &it, &e), HAUL_OK); /* the folder */
@@ -351,14 +356,6 @@ Test(maildir_read, a_renamed_file_is_found_again)
     cr_expect_eq(r.ops->next(&r, &it, &e), HAUL_END);
     haul_reader_close(&r);
     haul_msg_unref(it.msg);
-}
-
-void ignore(void *c, haul_issue_id id, const char *detail);
-void ignore(void *c, haul_issue_id id, const char *detail)
-{
-    (void)c;
-    (void)id;
-    (void)detail;
 }
 
 /* ── writing ── */

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "testing.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
