@@ -460,6 +460,10 @@ static haul_rc message(haul_reader *r, const char *name, kind k, haul_item *it, 
     haul_rc rc = open_file(r, &st, e);
     if (rc == HAUL_OK)
         rc = haul_head_open(&s->in, &s->packed, &head, e);
+    /* Trees may hold mboxes beside messages: those are another reader's [eml-2]. */
+    if (rc == HAUL_OK && !haul_tree_is_file(r->tree) && (k == KIND_MAYBE || k == KIND_MH) &&
+        !haul_reader_claims(r, haul_strz(&s->path), head.p, head.n))
+        return HAUL_END;
     if (rc == HAUL_OK && k == KIND_MAYBE && !like_message(&head)) {
         stray(r, name, "does not begin like a message");
         return HAUL_END;

@@ -388,6 +388,15 @@ static haul_rc open_file(haul_mbox_walk *w, const char *path, haul_err *e)
     return rc == HAUL_OK ? haul_in_auto(raw, &w->in, e) : rc;
 }
 
+/* Trees may hold single messages beside mboxes: those are another reader's [mbox-3]. */
+static bool claimed(haul_mbox_walk *w, const char *path)
+{
+    const char *p;
+    size_t n;
+    return haul_in_peek(w->in, HAUL_PROBE_HEAD, &p, &n, NULL) != HAUL_OK ||
+           haul_reader_claims(w->r, path, p, n);
+}
+
 static void set_file(haul_mbox_walk *w, const char *path, const char *raw)
 {
     haul_auto_str text = {0};
@@ -429,6 +438,10 @@ static haul_rc visit_file(haul_mbox_walk *w, const char *name, bool *ret_found)
     }
     if (what == CONTENT_EMPTY && !bundle && !f->thunderbird && strchr(name, '.') && !has_mbox_suffix(name))
         what = CONTENT_NONE;
+    if (what != CONTENT_EMPTY && !claimed(w, path)) {
+        close_file(w);
+        return HAUL_OK;
+    }
     if (what == CONTENT_NONE) {
         close_file(w);
         haul_reader_issue(w->r, HAUL_ISSUE_SOURCE_ENTRY_SKIPPED, "%s", path);

@@ -404,3 +404,39 @@ Test(conformance, duplicates_are_named_not_stored)
         cr_expect_eq(t.found, t.stored + t.filtered + t.duplicate + t.failed + t.already_stored);
     }
 }
+
+Test(conformance, a_tree_of_several_formats_is_read_file_by_file_once)
+{
+    static const char eml[] =
+        "From: Zoe <z@example.org>\nSubject: alone\nDate: Fri, 23 May 2025 18:35:53 +0200\n\nHi\n";
+    static const char mbox_like[] =
+        "From zoe@example.org Fri May 23 16:35:53 2025\nFrom: Zoe <z@example.org>\n"
+        "Subject: kept with its From_ line\n\nFrom here on one message\n";
+    haul_totals t = {0};
+    haul_err e = {0};
+    char root[4096], target[4096];
+    snprintf(root, sizeof(root), "%s", testing_path("mixed"));
+    snprintf(target, sizeof(target), "%s", testing_path("mixed.jsonl"));
+    testing_write(testing_path("mixed/a.mbox"), sample, sizeof(sample) - 1);
+    testing_write(testing_path("mixed/b.eml"), eml, sizeof(eml) - 1);
+    testing_write(testing_path("mixed/sub/c"), eml, sizeof(eml) - 1);
+    testing_write(testing_path("mixed/sub/d.eml"), mbox_like, sizeof(mbox_like) - 1);
+    testing_write(testing_path("mixed/sub/e"), sample, sizeof(sample) - 1);
+    testing_write(testing_path("mixed/sub/picture.jpg"), "\xff\xd8\xff\xe0\0\0", 6);
+    const char *sources[] = {root, NULL};
+    haul_job job = {
+        .command = "convert", .sources = sources, .target = target, .to = haul_format_find("dump")};
+    json_t *report = NULL;
+    cr_expect_eq(haul_convert(&job, &t, &report, &e), HAUL_OK, "%s", e.text);
+    cr_expect_eq(t.found, 2 * SAMPLE_MESSAGES + 3);
+    cr_expect_eq(t.stored, t.found);
+    cr_expect_eq(t.issues[HAUL_ISSUE_SOURCE_ENTRY_SKIPPED], 1, "the picture");
+    const char *format =
+        json_string_value(json_object_get(json_array_get(json_object_get(report, "sources"), 0), "format"));
+    cr_expect(format && strchr(format, '+'), "%s", format);
+    json_decref(report);
+    job.from = haul_format_find("eml");
+    job.target = testing_path("only.jsonl");
+    cr_expect_eq(haul_convert(&job, &t, NULL, &e), HAUL_OK, "%s", e.text);
+    cr_expect_eq(t.found, 5, "a chosen reader judges every file");
+}

@@ -63,6 +63,9 @@ typedef struct haul_reader {
     /* An issue of the source rather than of an item ("a/b.lock: a FIFO"); never NULL. */
     void (*issue)(void *ctx, haul_issue_id id, const char *detail);
     void *issue_ctx;
+    bool exclusive;  /* the user chose the format: every file of a tree is this reader's to judge */
+    bool later;      /* not the first pass: what is passed over was reported before */
+    uint32_t others; /* formats, by index, whose files this reader passed over */
 } haul_reader;
 
 struct haul_reader_ops {
@@ -192,5 +195,30 @@ HAUL_MUST_USE haul_rc haul_reader_open(haul_reader *r, const haul_format *f, hau
                                        void (*issue)(void *, haul_issue_id, const char *), void *ctx,
                                        haul_err *e);
 void haul_reader_close(haul_reader *r); /* NULL state is accepted */
+
+/* ── trees that hold files of several formats ──
+ * A tree is read in passes, one a format, and every file by exactly one of them: the one whose probe of
+ * that file alone verifies the most bits. A reader of single files asks before it takes one. */
+
+/* False: another format's pass takes this file (head: its first HAUL_PROBE_HEAD octets, unpacked); pass over
+ * it without an issue. True: it is ours, or nobody's. */
+bool haul_reader_claims(haul_reader *r, const char *path, const char *head, size_t n);
+
+typedef struct haul_passes {
+    uint32_t todo, done; /* formats by index */
+    bool exclusive;
+} haul_passes;
+
+/* chosen: what the user said (its reader then judges every file), or NULL: what haul_format_detect says.
+ * HAUL_E_FORMAT: nothing is recognised. HAUL_E_USAGE: the chosen format is not read. */
+HAUL_MUST_USE haul_rc haul_passes_choose(haul_passes *p, const haul_format *chosen, haul_tree *t,
+                                         haul_err *e);
+const haul_format *haul_passes_next(haul_passes *p); /* NULL when all are done */
+/* haul_reader_open for a pass, and after reading: what the reader left to others. */
+HAUL_MUST_USE haul_rc haul_passes_open(const haul_passes *p, haul_reader *r, const haul_format *f,
+                                       haul_tree *t, const haul_values *v,
+                                       void (*issue)(void *, haul_issue_id, const char *), void *ctx,
+                                       haul_err *e);
+void haul_passes_end(haul_passes *p, const haul_reader *r);
 
 #endif

@@ -18,7 +18,7 @@ const haul_format *const haul_formats[] = {
 
 /* Detection looks at no more than this of a directory tree. */
 #define SAMPLE_FILES 96u
-#define SAMPLE_EACH  4u
+#define SAMPLE_EACH  8u
 #define SAMPLE_DEPTH 8u
 #define SAMPLE_DIRS  256u
 
@@ -97,12 +97,17 @@ static void sample_dir(sample *s, const char *dir, unsigned depth)
 {
     haul_entry *v = NULL;
     size_t n = 0;
-    unsigned taken = 0;
+    unsigned taken = 0, seen = 0;
+    size_t files = 0;
     if (depth > SAMPLE_DEPTH || s->n_dirs++ >= SAMPLE_DIRS ||
         haul_tree_list(s->tree, dir, s->arena, &v, &n, NULL) != HAUL_OK)
         return;
+    for (size_t i = 0; i < n; i++)
+        files += v[i].type == HAUL_ENTRY_FILE && v[i].name[0] != '.';
     for (size_t i = 0; i < n && taken < SAMPLE_EACH && s->n_files < SAMPLE_FILES; i++) {
         if (v[i].type != HAUL_ENTRY_FILE || v[i].name[0] == '.')
+            continue;
+        if (seen++ * SAMPLE_EACH < taken * files) /* spread over the directory */
             continue;
         haul_probe *p = &s->files[s->n_files];
         *p = (haul_probe){.label = join(s->arena, dir, v[i].name), .head = ""};
@@ -145,15 +150,20 @@ haul_rc haul_format_detect(haul_tree *t, const haul_format **ret, haul_err *e)
     return rc;
 }
 
-haul_rc haul_reader_open(haul_reader *r, const haul_format *f, haul_tree *t, const haul_values *v,
-                         void (*issue)(void *, haul_issue_id, const char *), void *ctx, haul_err *e)
+static haul_rc open_reader(haul_reader *r, const haul_format *f, haul_err *e)
 {
-    *r = (haul_reader){.ops = f->reader, .tree = t, .values = v, .issue = issue, .issue_ctx = ctx};
     r->state = haul_calloc(1, f->reader->state_size);
     haul_rc rc = r->ops->open(r, e);
     if (rc != HAUL_OK)
         haul_reader_close(r);
     return rc;
+}
+
+haul_rc haul_reader_open(haul_reader *r, const haul_format *f, haul_tree *t, const haul_values *v,
+                         void (*issue)(void *, haul_issue_id, const char *), void *ctx, haul_err *e)
+{
+    *r = (haul_reader){.ops = f->reader, .tree = t, .values = v, .issue = issue, .issue_ctx = ctx};
+    return open_reader(r, f, e);
 }
 
 void haul_reader_close(haul_reader *r)
@@ -169,6 +179,8 @@ void haul_reader_issue(haul_reader *r, haul_issue_id id, const char *fmt, ...)
 {
     char text[HAUL_ERR_TEXT];
     va_list ap;
+    if (r->later && id == HAUL_ISSUE_SOURCE_ENTRY_SKIPPED)
+        return;
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
@@ -188,4 +200,72 @@ void haul_sink_issue(haul_sink *s, const haul_msg *m, haul_issue_id id, const ch
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
     s->issue(s->ctx, m, id, text);
+}
+
+/* ── passes ── */
+
+static uint32_t bit_of(const haul_format *f)
+{
+    for (size_t i = 0; haul_formats[i] && i < 32; i++)
+        if (haul_formats[i] == f)
+            return UINT32_C(1) << i;
+    return 0;
+}
+
+bool haul_reader_claims(haul_reader *r, const char *path, const char *head, size_t n)
+{
+    if (r->exclusive)
+        return true;
+    haul_probe p = {.label = path, .head = head, .head_len = n < HAUL_PROBE_HEAD ? n : HAUL_PROBE_HEAD};
+    const haul_format *f = best_format(&p);
+    if (!f || f->reader == r->ops)
+        return true;
+    r->others |= bit_of(f);
+    return false;
+}
+
+haul_rc haul_passes_choose(haul_passes *p, const haul_format *chosen, haul_tree *t, haul_err *e)
+{
+    const haul_format *f = chosen;
+    haul_rc rc = f ? HAUL_OK : haul_format_detect(t, &f, e);
+    if (rc != HAUL_OK)
+        return rc;
+    if (!f)
+        return haul_fail(e, HAUL_E_FORMAT, "no format is recognised; --from FORMAT decides it by hand");
+    if (!f->reader)
+        return haul_fail(e, HAUL_E_USAGE, "%s is written, not read", f->name);
+    *p = (haul_passes){.todo = bit_of(f), .exclusive = chosen != NULL};
+    return HAUL_OK;
+}
+
+const haul_format *haul_passes_next(haul_passes *p)
+{
+    for (size_t i = 0; haul_formats[i] && i < 32; i++)
+        if (p->todo >> i & 1) {
+            p->todo &= ~(UINT32_C(1) << i);
+            p->done |= UINT32_C(1) << i;
+            return haul_formats[i];
+        }
+    return NULL;
+}
+
+haul_rc haul_passes_open(const haul_passes *p, haul_reader *r, const haul_format *f, haul_tree *t,
+                         const haul_values *v, void (*issue)(void *, haul_issue_id, const char *), void *ctx,
+                         haul_err *e)
+{
+    *r = (haul_reader){.ops = f->reader,
+                       .tree = t,
+                       .values = v,
+                       .issue = issue,
+                       .issue_ctx = ctx,
+                       .exclusive = p->exclusive || haul_tree_is_file(t)};
+    r->later = (p->done & (p->done - 1)) != 0;
+    if (!r->later && haul_tree_damage(t))
+        haul_reader_issue(r, HAUL_ISSUE_SOURCE_UNREADABLE, "%s", haul_tree_damage(t));
+    return open_reader(r, f, e);
+}
+
+void haul_passes_end(haul_passes *p, const haul_reader *r)
+{
+    p->todo |= r->others & ~p->done;
 }

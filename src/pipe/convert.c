@@ -330,31 +330,17 @@ static haul_rc pull(haul_run *r, haul_err *e)
     }
 }
 
-static haul_rc open_reader(haul_run *r, haul_tree *t, haul_err *e)
+static void forget_pass(haul_run *r)
 {
-    const haul_format *f = r->job->from;
-    haul_rc rc = f ? HAUL_OK : haul_format_detect(t, &f, e);
-    if (rc == HAUL_OK && !f)
-        rc = haul_fail(e, HAUL_E_FORMAT, "no format is recognised; --from FORMAT decides it by hand");
-    if (rc == HAUL_OK && !f->reader)
-        rc = haul_fail(e, HAUL_E_USAGE, "%s is written, not read", f->name);
-    r->from = f;
-    r->source = haul_report_source(r->report, haul_tree_path(t), haul_tree_label(t), f ? f->name : NULL);
-    return rc == HAUL_OK ? haul_reader_open(&r->reader, f, t, r->job->values, on_source_issue, r, e) : rc;
+    haul_folders_done(&r->folders);
+    free(r->by_folder);
+    r->by_folder = NULL;
+    haul_arena_reset(&r->paths);
 }
 
-static haul_rc read_source(haul_run *r, const char *path, haul_err *e)
+/* Receipts still out refer to this pass's folders: commit before they go. */
+static haul_rc end_pass(haul_run *r, haul_rc rc, haul_err *e)
 {
-    haul_auto(haul_tree) *t = NULL;
-    haul_rc rc = haul_tree_open(path, &t, e);
-    if (rc != HAUL_OK) {
-        r->source = haul_report_source(r->report, path, path, NULL);
-        return rc;
-    }
-    rc = open_reader(r, t, e);
-    if (rc == HAUL_OK)
-        rc = pull(r, e);
-    /* Receipts still out refer to this source's folders. */
     haul_err late = {0};
     if (rc == HAUL_OK || is_source_loss(rc) || rc == HAUL_E_INTERRUPTED) {
         haul_rc done = haul_store_commit(r, &late);
@@ -365,15 +351,32 @@ static haul_rc read_source(haul_run *r, const char *path, haul_err *e)
         }
     }
     haul_reader_close(&r->reader);
-    return rc == HAUL_OK ? rc : haul_wrap(e, rc, "%s", path);
+    forget_pass(r);
+    return rc;
 }
 
-static void forget_source(haul_run *r)
+static haul_rc read_pass(haul_run *r, haul_passes *p, const haul_format *f, haul_tree *t, haul_err *e)
 {
-    haul_folders_done(&r->folders);
-    free(r->by_folder);
-    r->by_folder = NULL;
-    haul_arena_reset(&r->paths);
+    haul_report_source_format(r->report, f->name);
+    haul_rc rc = haul_passes_open(p, &r->reader, f, t, r->job->values, on_source_issue, r, e);
+    if (rc == HAUL_OK)
+        rc = pull(r, e);
+    haul_passes_end(p, &r->reader);
+    return end_pass(r, rc, e);
+}
+
+static haul_rc read_source(haul_run *r, const char *path, haul_err *e)
+{
+    haul_auto(haul_tree) *t = NULL;
+    haul_passes passes = {0};
+    haul_rc rc = haul_tree_open(path, &t, e);
+    r->source = haul_report_source(r->report, path, t ? haul_tree_label(t) : path);
+    if (rc == HAUL_OK)
+        rc = haul_passes_choose(&passes, r->job->from, t, e);
+    const haul_format *f;
+    while (rc == HAUL_OK && (f = haul_passes_next(&passes)))
+        rc = read_pass(r, &passes, f, t, e);
+    return rc == HAUL_OK ? rc : haul_wrap(e, rc, "%s", path);
 }
 
 /* Every source, whatever became of the one before; the first loss is what the run reports. */
@@ -383,7 +386,6 @@ static haul_rc read_sources(haul_run *r, haul_err *e)
     for (const char *const *s = r->job->sources; *s; s++) {
         haul_err why = {0};
         haul_rc rc = read_source(r, *s, &why);
-        forget_source(r);
         if (rc == HAUL_OK)
             continue;
         haul_report_source_failed(r->report, why.text);

@@ -33,6 +33,7 @@ typedef struct inventory { /* of one source */
     haul_progress *progress;
     haul_str path; /* of the folder being read, for the progress */
     uint32_t at;   /* its id */
+    json_t *list;  /* folders of the passes that are done */
 } inventory;
 
 static haul_rc count_octets(haul_out *o, const void *p, size_t n, haul_err *e)
@@ -237,9 +238,9 @@ static void tally_json(json_t *o, const tally *t)
     json_object_set_new(o, "kinds", kinds);
 }
 
-static json_t *folders_json(inventory *v)
+/* Move the folders of a pass to the list. */
+static void end_pass(inventory *v)
 {
-    json_t *list = json_array();
     for (uint32_t id = 0; id < v->folders.n; id++) {
         const haul_folder *f = haul_folders_get(&v->folders, id);
         json_t *o = json_object();
@@ -248,16 +249,17 @@ static json_t *folders_json(inventory *v)
         json_object_set_new(o, "path", string_json(haul_strz(&v->path)));
         json_object_set_new(o, "role", f->role ? json_string(haul_role_name(f->role)) : json_null());
         tally_json(o, &v->v[id]);
-        json_array_append_new(list, o);
+        json_array_append_new(v->list, o);
         merge(&v->all, &v->v[id]);
     }
-    return list;
+    haul_folders_done(&v->folders);
+    v->at = HAUL_FOLDER_NONE;
 }
 
 static void inventory_json(inventory *v, json_t *o)
 {
     json_t *issues = json_object(), *totals = json_object();
-    json_object_set_new(o, "folders", folders_json(v));
+    json_object_set_new(o, "folders", v->list);
     tally_json(totals, &v->all);
     for (int i = 0; i < HAUL_ISSUE_COUNT; i++)
         if (v->issues[i])
@@ -268,31 +270,31 @@ static void inventory_json(inventory *v, json_t *o)
 
 /* ── one source ── */
 
-static haul_rc choose_format(const haul_job *job, haul_tree *t, const haul_format **ret, haul_err *e)
+static haul_rc read_pass(inventory *v, haul_passes *p, const haul_format *f, haul_tree *t, haul_err *e)
 {
-    const haul_format *f = job->from;
-    haul_rc rc = f ? HAUL_OK : haul_format_detect(t, &f, e);
-    if (rc == HAUL_OK && !f)
-        rc = haul_fail(e, HAUL_E_FORMAT, "no format that this build reads is recognised in it");
+    haul_rc rc = haul_passes_open(p, &v->reader, f, t, v->job->values, source_issue, v, e);
+    haul_msg *m = haul_msg_new();
     if (rc == HAUL_OK)
-        *ret = f;
+        rc = read_all(v, m, e);
+    haul_msg_unref(m);
+    haul_passes_end(p, &v->reader);
+    haul_reader_close(&v->reader);
+    end_pass(v);
     return rc;
 }
 
 static haul_rc read_source(inventory *v, haul_tree *t, json_t *o, haul_err *e)
 {
-    const haul_format *f = NULL;
-    haul_rc rc = choose_format(v->job, t, &f, e);
-    if (rc == HAUL_OK)
-        json_object_set_new(o, "format", json_string(f->name));
-    if (rc == HAUL_OK)
-        rc = haul_reader_open(&v->reader, f, t, v->job->values, source_issue, v, e);
-    if (rc != HAUL_OK)
-        return rc;
-    haul_msg *m = haul_msg_new();
-    rc = read_all(v, m, e);
-    haul_msg_unref(m);
-    haul_reader_close(&v->reader);
+    haul_passes passes = {0};
+    haul_auto_str formats = {0};
+    const haul_format *f;
+    haul_rc rc = haul_passes_choose(&passes, v->job->from, t, e);
+    while (rc == HAUL_OK && (f = haul_passes_next(&passes))) {
+        haul_str_addf(&formats, "%s%s", formats.len ? "+" : "", f->name);
+        rc = read_pass(v, &passes, f, t, e);
+    }
+    if (formats.len)
+        json_object_set_new(o, "format", json_string(formats.p));
     return rc;
 }
 
@@ -300,7 +302,7 @@ static haul_rc inspect_source(const haul_job *job, const char *path, haul_progre
                               tally *all, haul_err *e)
 {
     haul_auto(haul_tree) *t = NULL;
-    inventory v = {.job = job, .progress = p, .at = HAUL_FOLDER_NONE};
+    inventory v = {.job = job, .progress = p, .at = HAUL_FOLDER_NONE, .list = json_array()};
     json_t *o = json_object();
     json_object_set_new(o, "path", string_json(path));
     json_object_set_new(o, "format", json_null());
@@ -312,7 +314,6 @@ static haul_rc inspect_source(const haul_job *job, const char *path, haul_progre
     inventory_json(&v, o);
     json_object_set_new(o, "error", rc == HAUL_OK || !e ? json_null() : string_json(e->text));
     merge(all, &v.all);
-    haul_folders_done(&v.folders);
     haul_str_done(&v.path);
     free(v.v);
     *ret = o;

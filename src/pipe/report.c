@@ -77,7 +77,7 @@ void haul_report_free(haul_report *r)
     free(r);
 }
 
-const char *haul_report_source(haul_report *r, const char *path, const char *label, const char *format)
+const char *haul_report_source(haul_report *r, const char *path, const char *label)
 {
     unsigned same = 1;
     for (size_t i = 0; i < r->n_sources; i++) {
@@ -87,10 +87,16 @@ const char *haul_report_source(haul_report *r, const char *path, const char *lab
     }
     r->sources = haul_realloc(r->sources, (r->n_sources + 1) * sizeof(*r->sources));
     source_row *s = &r->sources[r->n_sources++];
-    *s = (source_row){.path = haul_arena_str(&r->arena, path), .format = format};
+    *s = (source_row){.path = haul_arena_str(&r->arena, path)};
     s->name =
         same == 1 ? haul_arena_str(&r->arena, label) : haul_arena_printf(&r->arena, "%s#%u", label, same);
     return s->name;
+}
+
+void haul_report_source_format(haul_report *r, const char *format)
+{
+    source_row *s = &r->sources[r->n_sources - 1];
+    s->format = s->format ? haul_arena_printf(&r->arena, "%s+%s", s->format, format) : format;
 }
 
 void haul_report_source_failed(haul_report *r, const char *text)

@@ -44,8 +44,9 @@ void haul_report_free(haul_report *r);
 HAUL_DEFINE_AUTO(haul_report, haul_report_free)
 
 /* A source: its name is unique in the run (label, "label#2"…). Returned texts live with the report. */
-const char *haul_report_source(haul_report *r, const char *path, const char *label, const char *format);
-void haul_report_source_failed(haul_report *r, const char *text); /* of the last one */
+const char *haul_report_source(haul_report *r, const char *path, const char *label);
+void haul_report_source_format(haul_report *r, const char *format); /* of the last one; one for each pass */
+void haul_report_source_failed(haul_report *r, const char *text);   /* of the last one */
 /* Count of a source folder; stays valid until the report is freed. */
 haul_folder_count *haul_report_folder(haul_report *r, const char *path, haul_role role);
 void haul_report_notice(haul_report *r, const char *source, haul_issue_id id, const char *detail);

@@ -31,7 +31,6 @@ typedef struct haul_run {
     haul_str state; /* state directory */
     /* of the source being read */
     const char *source;
-    const haul_format *from;
     haul_reader reader;
     haul_folders folders;
     haul_run_folder *by_folder;

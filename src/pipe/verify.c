@@ -395,26 +395,34 @@ static haul_rc read_all(verify *v, haul_reader *r, bool is_source, haul_err *e)
     }
 }
 
+static haul_rc read_pass(verify *v, haul_passes *p, const haul_format *f, haul_tree *t, bool is_source,
+                         haul_err *e)
+{
+    haul_reader r = {0};
+    haul_rc rc = haul_passes_open(p, &r, f, t, v->job->values, ignore_issue, NULL, e);
+    if (rc == HAUL_OK)
+        rc = read_all(v, &r, is_source, e);
+    haul_passes_end(p, &r);
+    haul_reader_close(&r);
+    haul_folders_done(&v->folders);
+    return rc;
+}
+
+/* format: NULL = detect. The target is read as what it was written as. */
 static haul_rc read_tree(verify *v, const char *path, const haul_format *format, bool is_source, haul_err *e)
 {
     haul_auto(haul_tree) *t = NULL;
-    haul_reader r = {0};
+    haul_passes passes = {0};
     haul_rc rc = haul_tree_open(path, &t, e);
-    if (rc == HAUL_OK && !format)
-        rc = haul_format_detect(t, &format, e);
-    if (rc == HAUL_OK && (!format || !format->reader))
-        rc = haul_fail(e, HAUL_E_FORMAT, "no format is recognised; --from FORMAT decides it by hand");
-    if (rc != HAUL_OK)
-        return haul_wrap(e, rc, "%s", path);
-    if (is_source)
-        v->source = haul_report_source(v->names, path, haul_tree_label(t), format->name);
-    else
-        v->format = format;
-    rc = haul_reader_open(&r, format, t, v->job->values, ignore_issue, NULL, e);
     if (rc == HAUL_OK)
-        rc = read_all(v, &r, is_source, e);
-    haul_reader_close(&r);
-    haul_folders_done(&v->folders);
+        rc = haul_passes_choose(&passes, format, t, e);
+    if (rc == HAUL_OK && is_source)
+        v->source = haul_report_source(v->names, path, haul_tree_label(t));
+    while (rc == HAUL_OK && (format = haul_passes_next(&passes))) {
+        if (!is_source)
+            v->format = format;
+        rc = read_pass(v, &passes, format, t, is_source, e);
+    }
     return rc == HAUL_OK ? rc : haul_wrap(e, rc, "%s", path);
 }
 
