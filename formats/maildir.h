@@ -9,6 +9,8 @@
 #define HAUL_MAILDIR_KEYWORD_FILE (1024u * 1024u)        /* octets of dovecot-keywords that are read */
 #define HAUL_MAILDIR_COURIER_LIST (256u * 1024u * 1024u) /* octets of courierimapkeywords/:list */
 
+#define HAUL_MAILDIR_OURS         ".mailhaul," /* in every file name that we give [maildir-18] */
+
 extern const haul_reader_ops haul_maildir_reader;
 extern const haul_sink_ops haul_maildir_sink;
 extern const haul_format_option haul_maildir_options[]; /* [0] layout, [1] names */
@@ -52,8 +54,8 @@ void haul_maildir_flags(haul_msg *m, const haul_maildir_name *n, const haul_lett
 void haul_maildir_keyword(haul_msg *m, const char *p, size_t n);
 /* A keyword as an IMAP atom [maildir-20]. False when it had to be changed irreversibly. */
 bool haul_maildir_atom(const char *keyword, haul_str *to);
-/* The letters "DFPRST" of m's flags, and the keyword names of the other flags ("$Junk"), NULL-ended. */
-size_t haul_maildir_letters(const haul_msg *m, char ret_letters[8], const char *ret_names[4]);
+/* The letters "DFPRST" of m's flags, and the keyword names of flags that need one ("$Junk"), NULL-ended [maildir-12]. */
+size_t haul_maildir_letters(const haul_msg *m, char ret_letters[8], const char *ret_names[5]);
 
 /* One level of a folder name as stored: modified UTF-7, UTF-8 or neither, into UTF-8, still escaped.
  * False when it was guessed. */

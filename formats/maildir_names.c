@@ -86,10 +86,9 @@ static const struct keyword_row {
     const char *name;
     unsigned flag;
 } keyword_rows[] = {
-    {"$Junk", HAUL_FLAG_JUNK},           {"$NotJunk", HAUL_FLAG_NOTJUNK},
-    {"$MDNSent", HAUL_FLAG_MDNSENT},     {"Junk", HAUL_FLAG_JUNK},
-    {"NonJunk", HAUL_FLAG_NOTJUNK},      {"NotJunk", HAUL_FLAG_NOTJUNK},
-    {"$Forwarded", HAUL_FLAG_FORWARDED},
+    {"$Forwarded", HAUL_FLAG_FORWARDED}, {"$Junk", HAUL_FLAG_JUNK}, {"$NotJunk", HAUL_FLAG_NOTJUNK},
+    {"$MDNSent", HAUL_FLAG_MDNSENT},     {"Junk", HAUL_FLAG_JUNK},  {"NonJunk", HAUL_FLAG_NOTJUNK},
+    {"NotJunk", HAUL_FLAG_NOTJUNK},
 };
 
 void haul_maildir_keyword(haul_msg *m, const char *p, size_t n)
@@ -133,13 +132,13 @@ void haul_maildir_flags(haul_msg *m, const haul_maildir_name *n, const haul_lett
         flag_letter(m, n->letters.p[i], l);
 }
 
-size_t haul_maildir_letters(const haul_msg *m, char ret_letters[8], const char *ret_names[4])
+size_t haul_maildir_letters(const haul_msg *m, char ret_letters[8], const char *ret_names[5])
 {
     size_t n = 0, names = 0;
     for (size_t i = 0; i < HAUL_COUNT(letter_rows); i++)
         if (m->flags & letter_rows[i].flag)
             ret_letters[n++] = letter_rows[i].letter;
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 4; i++) /* Dovecot shows no P: forwarded is both */
         if (m->flags & keyword_rows[i].flag)
             ret_names[names++] = keyword_rows[i].name;
     ret_letters[n] = 0;

@@ -469,9 +469,11 @@ static void fill(maildir_reader *s, haul_msg *m, const haul_maildir_name *n, con
     if (n->has_size && !s->packed && n->size != st->size)
         haul_msg_issue(m, HAUL_ISSUE_MAILDIR_SIZE_WRONG, "S=%llu, the file has %llu octets",
                        (unsigned long long)n->size, (unsigned long long)st->size);
-    if (st->mtime_us) /* 1970-01-01 stands for unknown */
+    /* A time of 0 means none was kept, except in files of ours, where it is one [maildir-9]. */
+    bool timed = st->mtime_us || strstr(n->base.p, HAUL_MAILDIR_OURS);
+    if (timed)
         haul_msg_received(m, st->mtime_us, 0);
-    haul_head_fill(m, h, !st->mtime_us);
+    haul_head_fill(m, h, !timed);
 }
 
 static haul_rc message(haul_reader *r, const char *name, haul_item *it, haul_err *e)

@@ -15,8 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define OURS              ".mailhaul," /* in every name that we give */
-#define OPEN_BOXES        16u          /* folders whose directories stay open */
+#define OURS              HAUL_MAILDIR_OURS /* in every name that we give */
+#define OPEN_BOXES        16u               /* folders whose directories stay open */
 #define FOLDERS_MAX       (1u << 24)
 #define PLUS_NAME_MAX     250u /* octets of ".A.B.C": one directory name */
 #define SUBSCRIPTIONS_MAX (16u * 1024u * 1024u)
@@ -426,14 +426,14 @@ static uint32_t keywords_of(haul_sink *sink, box *b, const haul_msg *m)
 static uint32_t letters_of(haul_sink *sink, box *b, const haul_msg *m)
 {
     char letters[8];
-    const char *names[4];
+    const char *names[5];
     uint32_t bits = 0;
     haul_maildir_letters(m, letters, names);
     for (const char *c = letters; *c; c++)
         bits |= letter_bit(*c);
     for (size_t i = 0; names[i]; i++) {
         uint32_t bit = keyword_bit(sink->state, b, names[i]);
-        if (!bit)
+        if (!bit && strcmp(names[i], "$Forwarded") != 0) /* P holds that one */
             haul_sink_issue(sink, m, HAUL_ISSUE_TARGET_FLAGS_NOT_HELD, "%s: no letter is left", names[i]);
         bits |= bit;
     }

@@ -397,7 +397,7 @@ Test(maildir_write, names_flags_keywords_and_files)
                  HAUL_OK);
     cr_assert_eq(sink_test_commit(&t), HAUL_OK);
     LIST_IS("out", ".Sent.&AMQ-pfel\ncur\ndovecot-keywords\nnew\nsubscriptions\ntmp\n");
-    LIST_IS("out/cur", "1000000000.000000000123456789ab.mailhaul,S=8,W=11:2,DFPRSTabcd\n");
+    LIST_IS("out/cur", "1000000000.000000000123456789ab.mailhaul,S=8,W=11:2,DFPRSTabcde\n");
     LIST_IS("out/.Sent.&AMQ-pfel", "cur\nmaildirfolder\nnew\ntmp\n");
     LIST_IS("out/.Sent.&AMQ-pfel/cur", "-2.000000010123456789ab.mailhaul,S=12,W=15:2,\n"
                                        "2000.000000020123456789ab.mailhaul,S=9,W=9:2,\n");
@@ -407,14 +407,15 @@ Test(maildir_write, names_flags_keywords_and_files)
     has(t.log.p, "stored INBOX/1000000000.000000000123456789ab.mailhaul,S=8,W=11\n");
     has(t.log.p, "stored Sent/\xc3\x84pfel/2000.");
     char *keywords = testing_read(testing_path("out/dovecot-keywords"), NULL);
-    cr_expect_str_eq(keywords, "0 $Junk\n1 $NotJunk\n2 $MDNSent\n3 Work\n");
+    cr_expect_str_eq(keywords, "0 $Forwarded\n1 $Junk\n2 $NotJunk\n3 $MDNSent\n4 Work\n");
     free(keywords);
     char *subscriptions = testing_read(testing_path("out/subscriptions"), NULL);
     cr_expect_str_eq(subscriptions, "INBOX\nSent.&AMQ-pfel\n");
     free(subscriptions);
     struct stat st;
     cr_assert_eq(
-        stat(testing_path("out/cur/1000000000.000000000123456789ab.mailhaul,S=8,W=11:2,DFPRSTabcd"), &st), 0);
+        stat(testing_path("out/cur/1000000000.000000000123456789ab.mailhaul,S=8,W=11:2,DFPRSTabcde"), &st),
+        0);
     cr_expect_eq(st.st_mtim.tv_sec, 1000000000);
     cr_expect_eq(st.st_mtim.tv_nsec, 500000000);
     cr_expect_eq(st.st_size, 8);
