@@ -73,6 +73,34 @@ static unsigned keyword_flag(haul_span k)
     return 0;
 }
 
+/* A word as add_keyword writes it, octet for octet: the general decoder would turn controls into blanks. */
+static bool take_own_word(haul_span k, haul_str *to)
+{
+    static const char front[] = "=?UTF-8?Q?";
+    const size_t skip = sizeof(front) - 1;
+    haul_auto_str text = {0};
+    if (k.len < skip + 2 || memcmp(k.p, front, skip) != 0 || memcmp(k.p + k.len - 2, "?=", 2) != 0)
+        return false;
+    for (size_t at = skip; at < k.len - 2; at++) {
+        char c = k.p[at];
+        if (c == '=' && at + 2 < k.len - 2 && haul_hexval((unsigned char)k.p[at + 1]) >= 0 &&
+            haul_hexval((unsigned char)k.p[at + 2]) >= 0) {
+            c = (char)(haul_hexval((unsigned char)k.p[at + 1]) * 16 +
+                       haul_hexval((unsigned char)k.p[at + 2]));
+            at += 2;
+        } else if (c == '_') {
+            c = ' ';
+        } else if (!haul_is_alpha((unsigned char)c) && !haul_is_digit(c)) {
+            return false;
+        }
+        haul_str_addc(&text, c);
+    }
+    if (!haul_utf8_valid(haul_strz(&text), text.len))
+        return false;
+    haul_str_add(to, text.p, text.len);
+    return true;
+}
+
 /* One keyword as it stands in the field; an RFC 2047 word is decoded. */
 static unsigned take_keyword(haul_status *s, haul_span k)
 {
@@ -80,7 +108,9 @@ static unsigned take_keyword(haul_status *s, haul_span k)
     if (flag)
         return flag;
     haul_auto_str text = {0};
-    if (k.len > 6 && memcmp(k.p, "=?", 2) == 0)
+    if (take_own_word(k, &text))
+        ;
+    else if (k.len > 6 && memcmp(k.p, "=?", 2) == 0)
         haul_header_decode(k, &text);
     else
         haul_utf8_clean(&text, k.p, k.len, true);
