@@ -314,3 +314,37 @@ Test(mbox, takeout)
         "F All mail -\nF Work -\nF Work/Taxes -\nM Work/Taxes Takeout/Mail/All mail.mbox@0\nF Sent sent\n"
         "M Sent Takeout/Mail/All mail.mbox@86\nF Spam junk\nM Spam Takeout/Mail/All mail.mbox@160\n");
 }
+
+/* ── writing ── */
+
+static void expect_file(const char *name, const char *want)
+{
+    size_t n = 0;
+    char *got = testing_read(testing_path("%s", name), &n);
+    cr_expect(got && strcmp(got, want) == 0, "%s: %s", name, got ? got : "absent");
+    free(got);
+}
+
+static int convert(const char *arguments)
+{
+    return testing_run(NULL, "convert --to mbox %s %s %s", arguments, testing_path("new.mbox"),
+                       testing_path("out"));
+}
+
+/* Appending to somebody else's file, running again, cutting what a killed run left. [mbox-50] */
+Test(mbox, merge_and_resume)
+{
+    put("out", "new.mbox", F "S: old\n\nx");
+    put(".", "new.mbox", F "S: new\n\n>From y\n");
+    cr_expect_eq(convert(""), 4, "a target with content of its own is refused");
+    cr_expect_eq(convert("--merge"), 0);
+    expect_file("out/new.mbox", F "S: old\n\nx\n\n" F "S: new\n\n>From y\n\n");
+    cr_expect_eq(convert("--merge"), 0);
+    expect_file("out/new.mbox", F "S: old\n\nx\n\n" F "S: new\n\n>From y\n\n");
+    put("out", "new.mbox", F "S: old\n\nx\n\n" F "S: new\n\n>From y\n\nFrom unfinis");
+    put(".", "new.mbox", F "S: new\n\n>From y\n\n" F "S: more\n");
+    cr_expect_eq(convert("--merge"), 0);
+    expect_file("out/new.mbox", F "S: old\n\nx\n\n" F "S: new\n\n>From y\n\n" F "S: more\n\n");
+    put("out", "new.mbox", F);
+    cr_expect_eq(convert("--merge"), 4, "a file shorter than what was stored stops the run");
+}
