@@ -165,7 +165,7 @@ def check_truth(group, srcs, items, report):
 
 
 def main():
-    work = judge.temporary()
+    work = judge.temporary(memory=True)
     for group, srcs in sources().items():
         first = {}
         for fmt in FORMATS:
