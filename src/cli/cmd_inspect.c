@@ -52,15 +52,11 @@ static void issue_lines(const json_t *issues, haul_str *to)
     haul_result_issues(counts, 2, to);
 }
 
-static void source_text(const json_t *source, haul_str *to)
+static void folder_table(const json_t *source, haul_str *to)
 {
     haul_table t;
     size_t i = 0;
     json_t *folder = NULL;
-    const char *format = haul_json_text(source, "format"), *error = haul_json_text(source, "error");
-    const json_t *totals = json_object_get(source, "totals");
-    haul_text_clean(to, haul_json_text(source, "path"));
-    haul_str_addf(to, " (%s)\n", *format ? format : "format unknown");
     head_cells(&t);
     json_array_foreach(json_object_get(source, "folders"), i, folder)
     {
@@ -68,9 +64,22 @@ static void source_text(const json_t *source, haul_str *to)
         tally_cells(folder, &t);
     }
     haul_table_cell(&t, "total");
-    tally_cells(totals, &t);
+    tally_cells(json_object_get(source, "totals"), &t);
     haul_table_print(&t, to);
     haul_str_done(&t.cells);
+}
+
+static void source_text(const json_t *source, haul_str *to)
+{
+    const char *format = haul_json_text(source, "format"), *error = haul_json_text(source, "error");
+    const json_t *totals = json_object_get(source, "totals");
+    haul_text_clean(to, haul_json_text(source, "path"));
+    if (*error && !json_array_size(json_object_get(source, "folders"))) {
+        haul_str_addz(to, " (not read)\n");
+        return;
+    }
+    haul_str_addf(to, " (%s)\n", *format ? format : "format unknown");
+    folder_table(source, to);
     kinds_line(totals, to);
     issue_lines(json_object_get(source, "issues"), to);
     if (haul_json_number(totals, "failed"))

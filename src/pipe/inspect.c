@@ -307,10 +307,10 @@ static haul_rc inspect_source(const haul_job *job, const char *path, haul_progre
     json_object_set_new(o, "path", string_json(path));
     json_object_set_new(o, "format", json_null());
     haul_rc rc = haul_tree_open(path, &t, e);
-    if (rc == HAUL_OK)
+    if (rc == HAUL_OK) {
         rc = read_source(&v, t, o, e);
-    if (rc != HAUL_OK)
-        haul_wrap(e, rc, "%s", path);
+        rc = rc == HAUL_OK ? rc : haul_wrap(e, rc, "%s", path);
+    }
     inventory_json(&v, o);
     json_object_set_new(o, "error", rc == HAUL_OK || !e ? json_null() : string_json(e->text));
     merge(all, &v.all);
