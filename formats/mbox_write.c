@@ -227,8 +227,9 @@ static haul_rc examine(const state *st, const haul_msg *m, form *f, haul_err *e)
     f->disagrees = !haul_status_agrees(f->head, f->raw ? 0 : n, m);
     f->meta = !f->raw && haul_istarts(f->head, n, HAUL_MBOX_META);
     f->length = st->variant >= HAUL_MBOX_MBOXCL || length_reaches_out(f, m);
-    /* Beyond the window no reader could check the length: quote instead, which our reader undoes. */
-    if (f->variant == HAUL_MBOX_MBOXCL2 && facts->size > HAUL_IN_PEEK_MAX / 2)
+    /* The length says nothing of the header section, and beyond the window no reader could check it: quote
+     * instead, which our reader undoes. */
+    if (f->variant == HAUL_MBOX_MBOXCL2 && (f->quoted || facts->size > HAUL_IN_PEEK_MAX / 2))
         f->variant = HAUL_MBOX_MBOXRD;
     return HAUL_OK;
 }
