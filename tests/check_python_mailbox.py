@@ -112,7 +112,8 @@ def check_maildir(src, truth, work, layout):
         one = []
         for key in box.iterkeys():
             m = box.get_message(key)
-            one.append((digest(box.get_bytes(key), False), m.get_flags(), int(m.get_date())))
+            flags = "".join(f for f in m.get_flags() if f.isupper())  # small letters are keywords
+            one.append((digest(box.get_bytes(key), False), flags, int(m.get_date())))
         equal(os.listdir(os.path.join(target, name, "tmp")), [], f"tmp of {name}")
         got.append(contents(one))
     if layout == "maildir++":
