@@ -628,3 +628,27 @@ Test(atomic, times)
     cr_expect_eq(haul_sync_fs(fd, NULL), HAUL_OK);
     cr_expect_eq(haul_sync_fs(-1, NULL), HAUL_E_TARGET);
 }
+
+/* A write of just the buffer's size into an empty buffer was neither buffered nor written once. */
+Test(out, every_size_around_the_buffer_arrives)
+{
+    static const size_t sizes[] = {1, HAUL_OUT_BUFFER - 1, HAUL_OUT_BUFFER, HAUL_OUT_BUFFER + 1,
+                                   2 * HAUL_OUT_BUFFER};
+    char *octets = haul_alloc(2 * HAUL_OUT_BUFFER);
+    memset(octets, 'x', 2 * HAUL_OUT_BUFFER);
+    for (size_t a = 0; a < HAUL_COUNT(sizes); a++)
+        for (size_t b = 0; b < HAUL_COUNT(sizes); b++) {
+            const char *path = testing_path("sizes-%zu-%zu", a, b);
+            haul_file f;
+            haul_err e = {0};
+            size_t n = 0;
+            haul_file_init(&f, open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600), 0, path);
+            cr_assert_eq(haul_out_write(&f.out, octets, sizes[a], &e), HAUL_OK, "%s", e.text);
+            cr_assert_eq(haul_out_write(&f.out, octets, sizes[b], &e), HAUL_OK, "%s", e.text);
+            cr_expect_eq(f.offset, sizes[a] + sizes[b]);
+            cr_assert_eq(haul_file_close(&f, &e), HAUL_OK, "%s", e.text);
+            free(testing_read(path, &n));
+            cr_expect_eq(n, sizes[a] + sizes[b], "%zu then %zu: %zu", sizes[a], sizes[b], n);
+        }
+    free(octets);
+}

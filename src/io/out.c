@@ -23,19 +23,17 @@ haul_rc haul_write_all(int fd, const void *p, size_t n, const char *name, haul_e
 static haul_rc file_write(haul_out *o, const void *p, size_t n, haul_err *e)
 {
     haul_file *f = (haul_file *)o; /* out is its first member */
-    if (n > HAUL_OUT_BUFFER - f->used) {
-        haul_rc rc = haul_file_flush(f, e);
-        if (rc == HAUL_OK && n >= HAUL_OUT_BUFFER)
-            rc = haul_write_all(f->fd, p, n, f->name, e);
-        if (rc != HAUL_OK)
-            return rc;
-    }
-    if (n < HAUL_OUT_BUFFER) {
+    haul_rc rc = HAUL_OK;
+    if (n > HAUL_OUT_BUFFER - f->used)
+        rc = haul_file_flush(f, e);
+    if (rc == HAUL_OK && n > HAUL_OUT_BUFFER - f->used)
+        rc = haul_write_all(f->fd, p, n, f->name, e); /* larger than the whole buffer */
+    else if (rc == HAUL_OK) {
         memcpy(f->buf + f->used, p, n);
         f->used += n;
     }
-    f->offset += n;
-    return HAUL_OK;
+    f->offset += rc == HAUL_OK ? n : 0;
+    return rc;
 }
 
 void haul_file_init(haul_file *f, int fd, uint64_t offset, const char *name)
