@@ -189,7 +189,7 @@ HAUL_MUST_USE haul_rc haul_format_detect(haul_tree *t, const haul_format **ret, 
 /* By suffix of a target's name; NULL when it says nothing. */
 const haul_format *haul_format_for_target(const char *target);
 
-/* Open a reader on an open tree: allocates the state. On failure the reader is closed already. */
+/* Open the only reader of an open tree: allocates the state. On failure the reader is closed already. */
 HAUL_MUST_USE haul_rc haul_reader_open(haul_reader *r, const haul_format *f, haul_tree *t,
                                        const haul_values *v,
                                        void (*issue)(void *, haul_issue_id, const char *), void *ctx,

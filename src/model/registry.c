@@ -162,7 +162,8 @@ static haul_rc open_reader(haul_reader *r, const haul_format *f, haul_err *e)
 haul_rc haul_reader_open(haul_reader *r, const haul_format *f, haul_tree *t, const haul_values *v,
                          void (*issue)(void *, haul_issue_id, const char *), void *ctx, haul_err *e)
 {
-    *r = (haul_reader){.ops = f->reader, .tree = t, .values = v, .issue = issue, .issue_ctx = ctx};
+    *r = (haul_reader){
+        .ops = f->reader, .tree = t, .values = v, .issue = issue, .issue_ctx = ctx, .exclusive = true};
     return open_reader(r, f, e);
 }
 

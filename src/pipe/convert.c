@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 int haul_totals_exit(const haul_totals *t)
 {
@@ -66,6 +67,17 @@ static void tick(haul_run *r)
         return;
     r->progress.totals = r->totals;
     r->job->progress(r->job->ctx, &r->progress);
+}
+
+void haul_run_notice(haul_run *r, const char *source, haul_issue_id id, const char *detail)
+{
+    haul_err text;
+    r->totals.issues[id]++;
+    haul_report_notice(r->report, source, id, detail);
+    if (!r->job->message)
+        return;
+    haul_fail(&text, HAUL_SKIP, "%s (%s)", detail, haul_issue_name(id));
+    r->job->message(r->job->ctx, haul_issue_severity(id), text.text);
 }
 
 /* ── one message ── */
@@ -292,11 +304,8 @@ static haul_rc take_folder(haul_run *r, const haul_folder *f, haul_err *e)
 static void on_source_issue(void *ctx, haul_issue_id id, const char *detail)
 {
     haul_run *r = ctx;
-    r->totals.issues[id]++;
     r->totals.damaged += haul_issue_severity(id) == HAUL_DAMAGE;
-    haul_report_notice(r->report, r->source, id, detail);
-    if (r->job->message)
-        r->job->message(r->job->ctx, haul_issue_severity(id), detail);
+    haul_run_notice(r, r->source, id, detail);
 }
 
 static bool is_source_loss(haul_rc rc)
@@ -376,7 +385,7 @@ static haul_rc read_source(haul_run *r, const char *path, haul_err *e)
     const haul_format *f;
     while (rc == HAUL_OK && (f = haul_passes_next(&passes)))
         rc = read_pass(r, &passes, f, t, e);
-    return rc == HAUL_OK ? rc : haul_wrap(e, rc, "%s", path);
+    return rc == HAUL_OK || !t ? rc : haul_wrap(e, rc, "%s", path);
 }
 
 /* Every source, whatever became of the one before; the first loss is what the run reports. */
@@ -416,6 +425,15 @@ static void measure_sources(haul_run *r)
     }
 }
 
+/* A run that has nothing to read makes no target. */
+static haul_rc check_sources(const haul_job *job, haul_err *e)
+{
+    const char *const *s = job->sources;
+    while (*s && access(*s, R_OK) != 0)
+        s++;
+    return *s ? HAUL_OK : haul_fail_sys(e, HAUL_E_SOURCE, "%s", job->sources[0]);
+}
+
 static haul_rc report(haul_run *r, haul_rc rc, json_t **ret_report, haul_err *e)
 {
     if (!r->report)
@@ -446,7 +464,9 @@ haul_rc haul_convert(const haul_job *job, haul_totals *ret_totals, json_t **ret_
                   .progress = {.folder = "", .phase = "reading"}};
     e = e ? e : &own;
     measure_sources(&r);
-    haul_rc rc = haul_store_open(&r, e);
+    haul_rc rc = check_sources(job, e);
+    if (rc == HAUL_OK)
+        rc = haul_store_open(&r, e);
     if (rc == HAUL_OK) {
         rc = read_sources(&r, e);
         if (rc == HAUL_OK || is_source_loss(rc)) {

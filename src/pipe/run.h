@@ -62,6 +62,9 @@ void haul_run_make_id(haul_msg *m, const uint8_t *salt);
 /* Keywords sorted and joined by line ends, as the journal keeps them. */
 void haul_keywords_text(const haul_msg *m, haul_str *to);
 
+/* Count and report an issue of a source (NULL: of the target) rather than of an item. */
+void haul_run_notice(haul_run *r, const char *source, haul_issue_id id, const char *detail);
+
 /* Count and report one item. */
 HAUL_MUST_USE haul_rc haul_run_account(haul_run *r, const haul_item_line *line, haul_err *e);
 

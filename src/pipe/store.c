@@ -108,10 +108,7 @@ static void on_issue(void *ctx, const haul_msg *m, haul_issue_id id, const char 
         haul_msg_issue(own(m), id, "%s", detail);
         return;
     }
-    r->totals.issues[id]++;
-    haul_report_notice(r->report, NULL, id, detail);
-    if (r->job->message)
-        r->job->message(r->job->ctx, haul_issue_severity(id), detail);
+    haul_run_notice(r, NULL, id, detail);
 }
 
 static haul_rc take_deferred(haul_run *r, haul_err *e)
@@ -200,8 +197,7 @@ static void folder_notice(haul_run *r, const haul_run_folder *f, haul_issue_id i
 {
     haul_auto_str text = {0};
     haul_str_addf(&text, "%s → %s", f->path, f->to.path.text);
-    r->totals.issues[id]++;
-    haul_report_notice(r->report, r->source, id, text.p);
+    haul_run_notice(r, r->source, id, text.p);
 }
 
 static haul_rc declare(haul_run *r, haul_run_folder *f, haul_err *e)

@@ -423,7 +423,7 @@ static haul_rc read_tree(verify *v, const char *path, const haul_format *format,
             v->format = format;
         rc = read_pass(v, &passes, format, t, is_source, e);
     }
-    return rc == HAUL_OK ? rc : haul_wrap(e, rc, "%s", path);
+    return rc == HAUL_OK || !t ? rc : haul_wrap(e, rc, "%s", path);
 }
 
 static haul_rc read_sources(verify *v, haul_err *e)
