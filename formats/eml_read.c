@@ -381,6 +381,7 @@ static haul_rc plain(eml_reader *s, haul_msg *m, const char *name, kind k, const
         m->size = st->size - haul_in_offset(s->in);
         m->set |= HAUL_SET_SIZE;
     }
+    haul_head_seal(m);
     return HAUL_OK;
 }
 
@@ -439,6 +440,7 @@ static haul_rc emlx(eml_reader *s, haul_msg *m, const char *name, const haul_sta
     fill_flags(s, m, &h, name, KIND_EMLX);
     m->size = s->len;
     m->set |= HAUL_SET_SIZE;
+    haul_head_seal(m);
     return HAUL_OK;
 }
 

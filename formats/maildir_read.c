@@ -474,6 +474,7 @@ static void fill(maildir_reader *s, haul_msg *m, const haul_maildir_name *n, con
     if (timed)
         haul_msg_received(m, st->mtime_us, 0);
     haul_head_fill(m, h, !timed);
+    haul_head_seal(m);
 }
 
 static haul_rc message(haul_reader *r, const char *name, haul_item *it, haul_err *e)

@@ -483,7 +483,7 @@ static void fill(haul_mbox *mb, haul_msg *m, const window *w)
 {
     size_t n = mb->header_end > w->base ? (size_t)(mb->header_end - w->base) : 0;
     const char *p = header_octets(mb, w, n);
-    m->fingerprint = haul_fnv64(w->p, n, 0);
+    m->fingerprint = haul_hash64(w->p, n);
     if (!haul_header_like(p, n) && !(n > 6 && memcmp(p, ">From ", 6) == 0))
         haul_msg_issue(m, HAUL_ISSUE_HEADER_NONE, "%s", "");
     if (!mb->block) {

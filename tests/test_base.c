@@ -200,6 +200,10 @@ Test(hash, known_vectors)
         haul_hex(hex, digest, sizeof(digest));
         cr_expect_str_eq(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
+    cr_expect_eq(haul_hash64("", 0), UINT64_C(0xcbf29ce484222325));
+    cr_expect_neq(haul_hash64("12345678", 8), haul_hash64("12345679", 8));
+    cr_expect_neq(haul_hash64("1234567\0", 8), haul_hash64("1234567", 7));
+    cr_expect_neq(haul_hash64("abcdefgh12345678", 16), haul_hash64("12345678abcdefgh", 16));
     cr_expect_eq(haul_fnv64("", 0, 0), UINT64_C(0xcbf29ce484222325));
     cr_expect_eq(haul_fnv64("foobar", 6, 0), UINT64_C(0x85944171f73967e8));
     cr_expect_eq(haul_fnv64("bar", 3, haul_fnv64("foo", 3, 0)), UINT64_C(0x85944171f73967e8));

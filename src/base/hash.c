@@ -80,3 +80,20 @@ uint64_t haul_fnv64(const void *p, size_t n, uint64_t seed)
         h = (h ^ from[i]) * FNV_PRIME;
     return h;
 }
+
+static uint64_t load_le(const unsigned char *p)
+{
+    return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |
+           (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
+}
+
+uint64_t haul_hash64(const void *p, size_t n)
+{
+    const unsigned char *from = p;
+    uint64_t h = FNV_BASIS ^ n;
+    for (; n >= 8; from += 8, n -= 8) {
+        h = (h ^ load_le(from)) * UINT64_C(0x9e3779b97f4a7c15);
+        h ^= h >> 29;
+    }
+    return haul_fnv64(from, n, h ? h : 1);
+}

@@ -19,6 +19,9 @@ void haul_sha256_final(haul_sha256 *h, uint8_t ret[HAUL_SHA256_LEN]);
 void haul_sha256_free(haul_sha256 *h);
 HAUL_DEFINE_AUTO(haul_sha256, haul_sha256_free)
 
+/* Eight octets a step: for fingerprints of whole headers. The same on every machine; not for hostile input
+ * where a collision would cost more than a second look. */
+uint64_t haul_hash64(const void *p, size_t n);
 uint64_t haul_fnv64(const void *p, size_t n, uint64_t seed); /* seed 0 = the standard basis */
 
 #endif

@@ -58,10 +58,16 @@ haul_rc haul_head_open(haul_in **io, bool *ret_packed, haul_head *ret, haul_err 
 
 void haul_head_fill(haul_msg *m, const haul_head *h, bool guess_received)
 {
-    m->fingerprint = h->n ? haul_fnv64(h->p, h->len ? h->len : h->n < 1024 ? h->n : 1024, 0) : 0;
+    m->fingerprint = h->n ? haul_hash64(h->p, h->len ? h->len : h->n < 1024 ? h->n : 1024) : 0;
     if (h->n && !h->len) /* the pipeline sees for itself what is empty */
         haul_msg_issue(m, HAUL_ISSUE_HEADER_NONE, "%s", "");
     if (h->cut)
         haul_msg_issue(m, HAUL_ISSUE_HEADER_TOO_LONG, "more than %u octets", HAUL_HEAD_MAX);
     haul_header_fill(m, h->p, h->len, guess_received);
+}
+
+void haul_head_seal(haul_msg *m)
+{
+    if (m->set & HAUL_SET_SIZE)
+        m->fingerprint ^= m->size * UINT64_C(0x9e3779b97f4a7c15);
 }

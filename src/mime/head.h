@@ -21,5 +21,7 @@ HAUL_MUST_USE haul_rc haul_head_open(haul_in **io, bool *ret_packed, haul_head *
 void haul_head_find(const char *p, size_t n, haul_head *ret);
 /* haul_header_fill, the fingerprint (of the section's octets), and what is odd about it as issues. */
 void haul_head_fill(haul_msg *m, const haul_head *h, bool guess_received);
+/* Last, once m->size is set: a file whose body was edited is another message, though its header is the same. */
+void haul_head_seal(haul_msg *m);
 
 #endif
