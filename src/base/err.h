@@ -12,19 +12,19 @@
 #include <stddef.h>
 
 /* X(enum, value, name, exit status of the program, sentence). Values < 0 end the source or the run. */
-#define HAUL_RC_LIST(X)                                                                            \
-    X(OK, 0, "ok", 0, "done")                                                                      \
-    X(END, 1, "end", 0, "nothing more to read")                                                    \
-    X(SKIP, 2, "skip", 1, "this item is lost, the rest goes on")                                   \
-    X(E_USAGE, -1, "usage", 2, "the command line is wrong")                                        \
-    X(E_SOURCE, -2, "source", 3, "the source cannot be read")                                      \
-    X(E_FORMAT, -3, "format", 3, "the source is not what its format requires")                     \
-    X(E_LIMIT, -4, "limit", 3, "a size or count from the input exceeds its named limit")           \
-    X(E_TARGET, -5, "target", 4, "the target cannot be written")                                   \
-    X(E_STATE, -6, "state", 4, "the journal cannot be used")                                       \
-    X(E_NETWORK, -7, "network", 5, "the network or the server failed")                             \
-    X(E_AUTH, -8, "auth", 5, "the server refused the credentials")                                 \
-    X(E_INTERRUPTED, -9, "interrupted", 130, "interrupted; run again to go on")                    \
+#define HAUL_RC_LIST(X)                                                                                      \
+    X(OK, 0, "ok", 0, "done")                                                                                \
+    X(END, 1, "end", 0, "nothing more to read")                                                              \
+    X(SKIP, 2, "skip", 1, "this item is lost, the rest goes on")                                             \
+    X(E_USAGE, -1, "usage", 2, "the command line is wrong")                                                  \
+    X(E_SOURCE, -2, "source", 3, "the source cannot be read")                                                \
+    X(E_FORMAT, -3, "format", 3, "the source is not what its format requires")                               \
+    X(E_LIMIT, -4, "limit", 3, "a size or count from the input exceeds its named limit")                     \
+    X(E_TARGET, -5, "target", 4, "the target cannot be written")                                             \
+    X(E_STATE, -6, "state", 4, "the journal cannot be used")                                                 \
+    X(E_NETWORK, -7, "network", 5, "the network or the server failed")                                       \
+    X(E_AUTH, -8, "auth", 5, "the server refused the credentials")                                           \
+    X(E_INTERRUPTED, -9, "interrupted", 130, "interrupted; run again to go on")                              \
     X(E_DIFFERS, -10, "differs", 1, "the target differs from what was recorded")
 
 typedef enum haul_rc {

@@ -37,12 +37,12 @@ typedef struct haul_span {
     size_t len;
 } haul_span;
 
-haul_span haul_span_trim(haul_span s);                          /* without blanks, tabs, CR, LF at both ends */
-bool haul_span_is(haul_span s, const char *z);                  /* ASCII case-insensitive equality */
-bool haul_istarts(const char *p, size_t len, const char *z);    /* ASCII case-insensitive prefix */
-bool haul_ends(const char *s, const char *suffix);              /* case-sensitive suffix of a C string */
-bool haul_iends(const char *s, const char *suffix);             /* ASCII case-insensitive suffix */
-int haul_icmp(const char *a, const char *b);                    /* ASCII case-insensitive strcmp */
+haul_span haul_span_trim(haul_span s);                       /* without blanks, tabs, CR, LF at both ends */
+bool haul_span_is(haul_span s, const char *z);               /* ASCII case-insensitive equality */
+bool haul_istarts(const char *p, size_t len, const char *z); /* ASCII case-insensitive prefix */
+bool haul_ends(const char *s, const char *suffix);           /* case-sensitive suffix of a C string */
+bool haul_iends(const char *s, const char *suffix);          /* ASCII case-insensitive suffix */
+int haul_icmp(const char *a, const char *b);                 /* ASCII case-insensitive strcmp */
 /* Unsigned decimal of at most 18 digits; false when empty, longer or not all digits. */
 bool haul_parse_u64(const char *p, size_t len, uint64_t *ret);
 /* 2n hex digits (lower case) and a NUL at to. */
@@ -50,9 +50,18 @@ void haul_hex(char *to, const void *p, size_t n);
 /* A size with an optional k, M, G, T suffix (powers of 1024). */
 bool haul_parse_size(const char *z, uint64_t *ret);
 /* ASCII, independent of the locale. */
-static inline bool haul_is_digit(int c) { return c >= '0' && c <= '9'; }
-static inline bool haul_is_alpha(int c) { return (c | 32) >= 'a' && (c | 32) <= 'z'; }
-static inline int haul_lower(int c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; }
+static inline bool haul_is_digit(int c)
+{
+    return c >= '0' && c <= '9';
+}
+static inline bool haul_is_alpha(int c)
+{
+    return (c | 32) >= 'a' && (c | 32) <= 'z';
+}
+static inline int haul_lower(int c)
+{
+    return c >= 'A' && c <= 'Z' ? c + 32 : c;
+}
 int haul_hexval(int c); /* 0..15, -1 when c is no hex digit */
 
 #endif

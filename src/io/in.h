@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define HAUL_IN_CHUNK (256u * 1024u)             /* octets asked of a source at a time */
-#define HAUL_IN_PEEK_MAX (64u * 1024u * 1024u)   /* the largest window anybody may ask for */
+#define HAUL_IN_CHUNK    (256u * 1024u)        /* octets asked of a source at a time */
+#define HAUL_IN_PEEK_MAX (64u * 1024u * 1024u) /* the largest window anybody may ask for */
 
 typedef struct haul_in haul_in;
 

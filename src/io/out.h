@@ -24,7 +24,7 @@ typedef struct haul_file {
     int fd;
     char *buf;
     size_t used;
-    uint64_t offset; /* octets in the file including the buffered ones */
+    uint64_t offset;  /* octets in the file including the buffered ones */
     const char *name; /* borrowed, for messages */
 } haul_file;
 

@@ -15,14 +15,14 @@
 
 /* Facts about the octets, complete after haul_spool_freeze. A line end is LF or CRLF. */
 typedef struct haul_spool_facts {
-    uint64_t size;       /* octets as they are */
-    uint64_t lf;         /* line ends that are a bare LF */
-    uint64_t crlf;       /* line ends that are CRLF */
-    uint64_t bare_cr;    /* CR not followed by LF */
-    uint64_t cr_crlf;    /* CR CR LF: cannot be told from CRLF once line ends are turned to LF */
-    uint64_t nul;        /* NUL octets */
-    bool eight_bit;      /* any octet above 127 */
-    bool final_eol;      /* the last octet is LF; true for an empty body */
+    uint64_t size;                   /* octets as they are */
+    uint64_t lf;                     /* line ends that are a bare LF */
+    uint64_t crlf;                   /* line ends that are CRLF */
+    uint64_t bare_cr;                /* CR not followed by LF */
+    uint64_t cr_crlf;                /* CR CR LF: cannot be told from CRLF once line ends are turned to LF */
+    uint64_t nul;                    /* NUL octets */
+    bool eight_bit;                  /* any octet above 127 */
+    bool final_eol;                  /* the last octet is LF; true for an empty body */
     uint8_t sha256[HAUL_SHA256_LEN]; /* of the canonical form: every line end CRLF */
 } haul_spool_facts;
 /* Octets of the canonical form: facts.size + facts.lf. */
@@ -40,7 +40,8 @@ HAUL_MUST_USE haul_rc haul_spool_freeze(haul_spool *s, haul_err *e);
 const haul_spool_facts *haul_spool_get_facts(const haul_spool *s);
 /* Up to max octets from the start, for header parsing: memory when it is there, else read back
  * into a buffer of the spool. Valid until the next call on s. */
-HAUL_MUST_USE haul_rc haul_spool_head(haul_spool *s, size_t max, const char **ret_p, size_t *ret_n, haul_err *e);
+HAUL_MUST_USE haul_rc haul_spool_head(haul_spool *s, size_t max, const char **ret_p, size_t *ret_n,
+                                      haul_err *e);
 
 /* Line ends of a copy. LF of a body with cr_crlf > 0 would change the message: haul_spool_copy
  * refuses nothing, so sinks ask haul_eol_for() first. */

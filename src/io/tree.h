@@ -9,9 +9,9 @@
 
 #include <stdbool.h>
 
-#define HAUL_TREE_DEPTH_MAX 64u          /* directories below one another */
-#define HAUL_TREE_ENTRIES_MAX 20000000u  /* members of one container, names of one directory */
-#define HAUL_TREE_UNPACK_MAX (UINT64_C(1) << 43) /* octets one compressed member may unpack to */
+#define HAUL_TREE_DEPTH_MAX   64u                 /* directories below one another */
+#define HAUL_TREE_ENTRIES_MAX 20000000u           /* members of one container, names of one directory */
+#define HAUL_TREE_UNPACK_MAX  (UINT64_C(1) << 43) /* octets one compressed member may unpack to */
 
 typedef enum haul_entry_type { HAUL_ENTRY_FILE, HAUL_ENTRY_DIR, HAUL_ENTRY_OTHER } haul_entry_type;
 
@@ -21,8 +21,8 @@ typedef struct haul_entry {
 } haul_entry;
 
 typedef struct haul_stat {
-    uint64_t size;   /* octets as stored (packed, for a compressed file) */
-    int64_t mtime_us; /* of the file or member */
+    uint64_t size;     /* octets as stored (packed, for a compressed file) */
+    int64_t mtime_us;  /* of the file or member */
     uint64_t dev, ino; /* 0 in containers */
 } haul_stat;
 
@@ -34,10 +34,10 @@ HAUL_MUST_USE haul_rc haul_tree_open(const char *path, haul_tree **ret, haul_err
 void haul_tree_close(haul_tree *t);
 HAUL_DEFINE_AUTO(haul_tree, haul_tree_close)
 
-const char *haul_tree_path(const haul_tree *t);  /* as given */
+const char *haul_tree_path(const haul_tree *t); /* as given */
 /* The last component of path without trailing '/', resolved for "." and "..": "Mail", "a.mbox.gz". */
 const char *haul_tree_label(const haul_tree *t);
-bool haul_tree_is_file(const haul_tree *t);      /* a single, not-container file: its only name is "" */
+bool haul_tree_is_file(const haul_tree *t); /* a single, not-container file: its only name is "" */
 bool haul_tree_is_container(const haul_tree *t);
 /* The absolute host path of the root, for recognising a source again. */
 const char *haul_tree_realpath(const haul_tree *t);
