@@ -107,14 +107,7 @@ static void add_flags(haul_str *s, const haul_msg *m)
     haul_auto_str flags = {0};
     haul_flags_text(m->flags, &flags);
     haul_json_member(s, "flags", m->set & HAUL_SET_FLAGS ? haul_strz(&flags) : NULL);
-    haul_json_key(s, "keywords");
-    haul_str_addc(s, '[');
-    for (size_t i = 0; i < m->n_keywords; i++) {
-        if (i)
-            haul_str_addc(s, ',');
-        haul_json_str(s, m->keywords[i], strlen(m->keywords[i]));
-    }
-    haul_str_addc(s, ']');
+    haul_json_member_list(s, "keywords", m->keywords, m->n_keywords);
 }
 
 static void add_facts(haul_str *s, const haul_msg *m)

@@ -75,3 +75,15 @@ void haul_json_member_u64(haul_str *to, const char *name, uint64_t v)
     haul_json_key(to, name);
     haul_str_addf(to, "%" PRIu64, v);
 }
+
+void haul_json_member_list(haul_str *to, const char *name, const char *const *v, size_t n)
+{
+    haul_json_key(to, name);
+    haul_str_addc(to, '[');
+    for (size_t i = 0; i < n; i++) {
+        if (i)
+            haul_str_addc(to, ',');
+        haul_json_str(to, v[i], strlen(v[i]));
+    }
+    haul_str_addc(to, ']');
+}

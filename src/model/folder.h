@@ -12,9 +12,9 @@
 #define HAUL_ROLE_LIST(X)                                                                                    \
     X(NONE, "")                                                                                              \
     X(INBOX, "inbox")                                                                                        \
-    X(SENT, "sent") X(DRAFTS, "drafts") X(TRASH, "trash") X(JUNK, "junk") X(ARCHIVE, "archive")              \
-        X(ALL, "all") X(FLAGGED, "flagged") X(IMPORTANT, "important") X(OUTBOX, "outbox")                    \
-            X(TEMPLATES, "templates")
+    X(SENT, "sent")                                                                                          \
+    X(DRAFTS, "drafts") X(TRASH, "trash") X(JUNK, "junk") X(ARCHIVE, "archive") X(ALL, "all")                \
+        X(FLAGGED, "flagged") X(IMPORTANT, "important") X(OUTBOX, "outbox") X(TEMPLATES, "templates")
 
 typedef enum haul_role {
 #define X(id, name) HAUL_ROLE_##id,

@@ -31,6 +31,18 @@ void haul_msg_unref(haul_msg *m)
     free(m);
 }
 
+haul_rc haul_msg_freeze(haul_msg *m, haul_err *e)
+{
+    haul_rc rc = haul_spool_freeze(m->body, e);
+    if (rc != HAUL_OK)
+        return rc;
+    const haul_spool_facts *f = haul_spool_get_facts(m->body);
+    m->size = f->size;
+    memcpy(m->sha256, f->sha256, HAUL_SHA256_LEN);
+    m->set |= HAUL_SET_SIZE | HAUL_SET_BODY;
+    return HAUL_OK;
+}
+
 void haul_msg_reset(haul_msg *m)
 {
     haul_arena arena = m->arena;

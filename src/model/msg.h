@@ -12,9 +12,9 @@
 #define HAUL_FLAG_LIST(X)                                                                                    \
     X(SEEN, 0x001u, "seen")                                                                                  \
     X(ANSWERED, 0x002u, "answered")                                                                          \
-    X(FLAGGED, 0x004u, "flagged") X(DRAFT, 0x008u, "draft") X(DELETED, 0x010u, "deleted")                    \
-        X(FORWARDED, 0x020u, "forwarded") X(JUNK, 0x040u, "junk") X(NOTJUNK, 0x080u, "notjunk")              \
-            X(MDNSENT, 0x100u, "mdnsent")
+    X(FLAGGED, 0x004u, "flagged")                                                                            \
+    X(DRAFT, 0x008u, "draft") X(DELETED, 0x010u, "deleted") X(FORWARDED, 0x020u, "forwarded")                \
+        X(JUNK, 0x040u, "junk") X(NOTJUNK, 0x080u, "notjunk") X(MDNSENT, 0x100u, "mdnsent")
 
 enum {
 #define X(id, bit, name) HAUL_FLAG_##id = (bit),
@@ -76,6 +76,8 @@ typedef struct haul_msg {
 haul_msg *haul_msg_new(void);
 haul_msg *haul_msg_ref(haul_msg *m);
 void haul_msg_unref(haul_msg *m); /* NULL is accepted */
+/* The body was pushed into m->body: freeze it, take its size and digest over. */
+HAUL_MUST_USE haul_rc haul_msg_freeze(haul_msg *m, haul_err *e);
 /* Empty a message that nobody else holds, keeping its memory and spool. */
 void haul_msg_reset(haul_msg *m);
 

@@ -131,7 +131,7 @@ static haul_rc read_body(haul_run *r, haul_err *e)
         m->body = haul_spool_new(true);
     haul_rc rc = r->reader.ops->body(&r->reader, m, haul_spool_out(m->body), &why);
     if (rc == HAUL_OK)
-        rc = haul_spool_freeze(m->body, &why);
+        rc = haul_msg_freeze(m, &why);
     if (rc == HAUL_SKIP) {
         haul_msg_issue(m, HAUL_ISSUE_MSG_READ_FAILED, "%s", why.text);
         rc = account(r, HAUL_FAILED, why.text, e);
@@ -142,12 +142,8 @@ static haul_rc read_body(haul_run *r, haul_err *e)
             *e = why;
         return rc;
     }
-    const haul_spool_facts *f = haul_spool_get_facts(m->body);
-    m->size = f->size;
-    memcpy(m->sha256, f->sha256, HAUL_SHA256_LEN);
-    m->set |= HAUL_SET_SIZE | HAUL_SET_BODY;
-    r->progress.octets_read += f->size;
-    note_facts(m, f);
+    r->progress.octets_read += m->size;
+    note_facts(m, haul_spool_get_facts(m->body));
     return HAUL_OK;
 }
 

@@ -1,8 +1,7 @@
 /* Inventory of sources. Metadata only: a body is read just to count its octets, and only where the source
  * does not say them. Nothing is allocated for a message beyond what its reader does. */
 #include "base/time.h"
-#include "base/utf.h"
-#include "pipe/job.h"
+#include "pipe/report.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -212,14 +211,6 @@ static void set_date(json_t *o, const char *key, bool has, int64_t us)
     json_object_set_new(o, key, has ? json_string(text) : json_null());
 }
 
-/* Paths of the host, and error texts that name them, need not be UTF-8. */
-static json_t *string_json(const char *z)
-{
-    haul_auto_str clean = {0};
-    haul_utf8_clean(&clean, z, strlen(z), false);
-    return json_string(haul_strz(&clean));
-}
-
 static void tally_json(json_t *o, const tally *t)
 {
     json_t *kinds = json_object();
@@ -246,7 +237,7 @@ static void end_pass(inventory *v)
         json_t *o = json_object();
         haul_str_clear(&v->path);
         haul_folders_path(&v->folders, id, &v->path);
-        json_object_set_new(o, "path", string_json(haul_strz(&v->path)));
+        json_object_set_new(o, "path", haul_json_from_text(haul_strz(&v->path)));
         json_object_set_new(o, "role", f->role ? json_string(haul_role_name(f->role)) : json_null());
         tally_json(o, &v->v[id]);
         json_array_append_new(v->list, o);
@@ -304,7 +295,7 @@ static haul_rc inspect_source(const haul_job *job, const char *path, haul_progre
     haul_auto(haul_tree) *t = NULL;
     inventory v = {.job = job, .progress = p, .at = HAUL_FOLDER_NONE, .list = json_array()};
     json_t *o = json_object();
-    json_object_set_new(o, "path", string_json(path));
+    json_object_set_new(o, "path", haul_json_from_text(path));
     json_object_set_new(o, "format", json_null());
     haul_rc rc = haul_tree_open(path, &t, e);
     if (rc == HAUL_OK) {
@@ -312,7 +303,7 @@ static haul_rc inspect_source(const haul_job *job, const char *path, haul_progre
         rc = rc == HAUL_OK ? rc : haul_wrap(e, rc, "%s", path);
     }
     inventory_json(&v, o);
-    json_object_set_new(o, "error", rc == HAUL_OK || !e ? json_null() : string_json(e->text));
+    json_object_set_new(o, "error", rc == HAUL_OK || !e ? json_null() : haul_json_from_text(e->text));
     merge(all, &v.all);
     haul_str_done(&v.path);
     free(v.v);

@@ -117,18 +117,14 @@ haul_folder_count *haul_report_folder(haul_report *r, const char *path, haul_rol
     return r->folders[r->n_folders++] = f;
 }
 
-/* Text that Jansson takes: it refuses malformed UTF-8, and names from sources may be just that. */
-static json_t *json_text(const char *z)
+json_t *haul_json_from_text(const char *z)
 {
     haul_auto_str line = {0};
+    if (!z)
+        return json_null();
     haul_json_str(&line, z, strlen(z));
     json_t *v = json_loadb(line.p, line.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
     return v ? v : json_null();
-}
-
-static json_t *json_text_or_null(const char *z)
-{
-    return z ? json_text(z) : json_null();
 }
 
 void haul_report_notice(haul_report *r, const char *source, haul_issue_id id, const char *detail)
@@ -136,10 +132,10 @@ void haul_report_notice(haul_report *r, const char *source, haul_issue_id id, co
     if (json_array_size(r->notices) >= HAUL_REPORT_NOTICES_MAX)
         return;
     json_t *o = json_object();
-    json_object_set_new(o, "source", json_text_or_null(source));
+    json_object_set_new(o, "source", haul_json_from_text(source));
     json_object_set_new(o, "issue", json_string(haul_issue_name(id)));
     json_object_set_new(o, "severity", json_string(haul_severity_name(haul_issue_severity(id))));
-    json_object_set_new(o, "detail", json_text(detail ? detail : ""));
+    json_object_set_new(o, "detail", haul_json_from_text(detail ? detail : ""));
     json_array_append_new(r->notices, o);
 }
 
@@ -166,18 +162,6 @@ static void line_flags(haul_str *s, unsigned flags)
         if (*p++ != ' ')
             break;
         haul_str_addc(s, ',');
-    }
-    haul_str_addc(s, ']');
-}
-
-static void line_keywords(haul_str *s, const haul_msg *m)
-{
-    haul_json_key(s, "keywords");
-    haul_str_addc(s, '[');
-    for (size_t i = 0; i < m->n_keywords; i++) {
-        if (i)
-            haul_str_addc(s, ',');
-        haul_json_str(s, m->keywords[i], strlen(m->keywords[i]));
     }
     haul_str_addc(s, ']');
 }
@@ -233,7 +217,7 @@ haul_rc haul_report_item(haul_report *r, const haul_item_line *l, haul_err *e)
     line_time(s, "received", m->set & HAUL_SET_RECEIVED, m->received_us, m->received_tz);
     line_time(s, "sent", m->set & HAUL_SET_SENT, m->sent_us, m->sent_tz);
     line_flags(s, m->flags);
-    line_keywords(s, m);
+    haul_json_member_list(s, "keywords", m->keywords, m->n_keywords);
     line_result(s, l);
     line_issues(s, m);
     haul_str_addz(s, "}\n");
@@ -261,9 +245,9 @@ static json_t *folders_json(const haul_report *r)
     for (size_t i = 0; i < r->n_folders; i++) {
         const haul_folder_count *f = r->folders[i];
         json_t *o = counts_json(f->found, f->by_status);
-        json_object_set_new(o, "source", json_text(f->source));
-        json_object_set_new(o, "path", json_text(f->path));
-        json_object_set_new(o, "target", json_text_or_null(f->target));
+        json_object_set_new(o, "source", haul_json_from_text(f->source));
+        json_object_set_new(o, "path", haul_json_from_text(f->path));
+        json_object_set_new(o, "target", haul_json_from_text(f->target));
         json_object_set_new(o, "role",
                             *haul_role_name(f->role) ? json_string(haul_role_name(f->role)) : json_null());
         json_array_append_new(list, o);
@@ -276,11 +260,11 @@ static json_t *sources_json(const haul_report *r)
     json_t *list = json_array();
     for (size_t i = 0; i < r->n_sources; i++) {
         json_t *o = json_object();
-        json_object_set_new(o, "path", json_text(r->sources[i].path));
-        json_object_set_new(o, "name", json_text(r->sources[i].name));
-        json_object_set_new(o, "format", json_text_or_null(r->sources[i].format));
+        json_object_set_new(o, "path", haul_json_from_text(r->sources[i].path));
+        json_object_set_new(o, "name", haul_json_from_text(r->sources[i].name));
+        json_object_set_new(o, "format", haul_json_from_text(r->sources[i].format));
         if (r->sources[i].failure)
-            json_object_set_new(o, "error", json_text(r->sources[i].failure));
+            json_object_set_new(o, "error", haul_json_from_text(r->sources[i].failure));
         json_array_append_new(list, o);
     }
     return list;
@@ -310,12 +294,12 @@ json_t *haul_report_json(haul_report *r, const haul_totals *t, const haul_format
     json_object_set_new(o, "command", json_string(r->job->command));
     json_object_set_new(o, "dry_run", json_boolean(r->job->dry_run));
     json_object_set_new(o, "sources", sources_json(r));
-    json_object_set_new(o, "target", json_text(r->job->target));
+    json_object_set_new(o, "target", haul_json_from_text(r->job->target));
     json_object_set_new(o, "target_format", json_string(to->name));
     json_object_set_new(o, "started", json_string(r->started));
     json_object_set_new(o, "finished", json_string(finished));
     json_object_set_new(o, "complete", json_boolean(!failure));
-    json_object_set_new(o, "error", json_text_or_null(failure));
+    json_object_set_new(o, "error", haul_json_from_text(failure));
     json_object_set_new(o, "totals", totals_json(t));
     json_object_set_new(o, "folders", folders_json(r));
     json_object_set(o, "notices", r->notices);

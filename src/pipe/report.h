@@ -35,6 +35,9 @@ typedef struct haul_item_line { /* one line of items.jsonl; NULL and absent fiel
     bool has_size;
 } haul_item_line;
 
+/* Text for Jansson, which refuses malformed UTF-8 (it becomes U+FFFD here); NULL gives null. */
+json_t *haul_json_from_text(const char *z);
+
 typedef struct haul_report haul_report;
 
 /* items: path of items.jsonl, NULL for none (dry run). */

@@ -168,16 +168,6 @@ static void hit(verify *v, int which, int64_t n)
 
 /* ── differences ── */
 
-static json_t *text(const char *z)
-{
-    if (!z)
-        return json_null();
-    haul_auto_str line = {0};
-    haul_json_str(&line, z, strlen(z));
-    json_t *o = json_loadb(line.p, line.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-    return o ? o : json_null();
-}
-
 static void differ(verify *v, const char *kind, const want *w, const char *place, const char *recorded,
                    const char *found)
 {
@@ -186,12 +176,12 @@ static void differ(verify *v, const char *kind, const want *w, const char *place
         return;
     json_t *o = json_object();
     json_object_set_new(o, "kind", json_string(kind));
-    json_object_set_new(o, "folder", text(w ? w->folder : NULL));
-    json_object_set_new(o, "id", text(w ? w->id : NULL));
-    json_object_set_new(o, "place", text(place));
-    json_object_set_new(o, "message_id", text(w ? w->message_id : v->msg->message_id));
-    json_object_set_new(o, "recorded", text(recorded));
-    json_object_set_new(o, "found", text(found));
+    json_object_set_new(o, "folder", haul_json_from_text(w ? w->folder : NULL));
+    json_object_set_new(o, "id", haul_json_from_text(w ? w->id : NULL));
+    json_object_set_new(o, "place", haul_json_from_text(place));
+    json_object_set_new(o, "message_id", haul_json_from_text(w ? w->message_id : v->msg->message_id));
+    json_object_set_new(o, "recorded", haul_json_from_text(recorded));
+    json_object_set_new(o, "found", haul_json_from_text(found));
     json_array_append_new(v->list, o);
 }
 
@@ -318,15 +308,10 @@ static haul_rc load_body(verify *v, haul_reader *r, haul_err *e)
         m->body = haul_spool_new(true);
     haul_rc rc = r->ops->body(r, m, haul_spool_out(m->body), e);
     if (rc == HAUL_OK)
-        rc = haul_spool_freeze(m->body, e);
-    if (rc != HAUL_OK)
-        return rc;
-    const haul_spool_facts *f = haul_spool_get_facts(m->body);
-    memcpy(m->sha256, f->sha256, HAUL_SHA256_LEN);
-    m->size = f->size;
-    m->set |= HAUL_SET_SIZE | HAUL_SET_BODY;
-    v->progress.octets_read += f->size;
-    return HAUL_OK;
+        rc = haul_msg_freeze(m, e);
+    if (rc == HAUL_OK)
+        v->progress.octets_read += m->size;
+    return rc;
 }
 
 static bool is_left_out(verify *v)
@@ -502,8 +487,8 @@ static json_t *result(const verify *v)
 {
     json_t *o = json_object();
     json_object_set_new(o, "version", json_integer(HAUL_VERIFY_VERSION));
-    json_object_set_new(o, "target", text(v->job->target));
-    json_object_set_new(o, "format", text(v->format ? v->format->name : NULL));
+    json_object_set_new(o, "target", haul_json_from_text(v->job->target));
+    json_object_set_new(o, "format", haul_json_from_text(v->format ? v->format->name : NULL));
     json_object_set_new(o, "checked", json_integer((json_int_t)v->checked));
     json_object_set_new(o, "agree", json_integer((json_int_t)v->agree));
     json_object_set_new(o, "differ", json_integer((json_int_t)v->differ));
