@@ -228,6 +228,7 @@ static haul_rc showing(haul_request *r, const haul_args *a, haul_err *e)
     if (!haul_show_find(how, STDERR_FILENO, &show))
         return haul_fail(e, HAUL_E_USAGE, "--progress takes auto, plain, json or none, not '%s'", how);
     haul_bar_begin(&r->bar, quiet ? HAUL_SHOW_NONE : show, STDERR_FILENO);
+    r->job.progress = r->bar.show == HAUL_SHOW_NONE ? NULL : haul_bar_progress;
     r->bar.mute = quiet;
     r->bar.all = haul_args_get(a, HAUL_OPT_VERBOSE) != NULL;
     r->json = haul_args_get(a, HAUL_OPT_JSON) != NULL;
@@ -244,7 +245,6 @@ static void run_options(haul_request *r, const haul_args *a)
     job->merge = haul_args_get(a, HAUL_OPT_MERGE) != NULL;
     job->state_dir = haul_args_get(a, HAUL_OPT_STATE);
     job->report = haul_args_get(a, HAUL_OPT_REPORT);
-    job->progress = haul_bar_progress;
     job->message = haul_bar_message;
     job->ctx = &r->bar;
     job->stop = &haul_stop;

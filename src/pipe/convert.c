@@ -1,12 +1,12 @@
 /* The loop of design.md section 3: one direction, one item at a time, every item accounted for. */
 #include "pipe/filter.h"
+#include "pipe/measure.h"
 #include "pipe/run.h"
 
 #include "base/hash.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 int haul_totals_exit(const haul_totals *t)
@@ -255,8 +255,10 @@ static haul_rc take_message(haul_run *r, haul_err *e)
     r->progress.folder = f->path;
     settle_time(m);
     const char *left_out = f->left_out ? f->left_out : haul_filter_message(&r->job->filter, m);
-    if (left_out)
+    if (left_out) {
+        r->progress.octets_read += m->set & HAUL_SET_SIZE ? m->size : 0;
         return account(r, HAUL_FILTERED, left_out, e);
+    }
     haul_rc rc = f->mapped ? HAUL_OK : haul_store_folder(r, m->folder, e);
     bool reused = false;
     if (rc == HAUL_OK)
@@ -409,18 +411,6 @@ static haul_rc read_sources(haul_run *r, haul_err *e)
 
 /* ── the run ── */
 
-static void measure_sources(haul_run *r)
-{
-    for (const char *const *s = r->job->sources; r->job->progress && *s; s++) {
-        struct stat st;
-        if (stat(*s, &st) != 0 || !S_ISREG(st.st_mode)) {
-            r->progress.octets_total = 0; /* a tree is not walked for the sake of a bar */
-            return;
-        }
-        r->progress.octets_total += (uint64_t)st.st_size;
-    }
-}
-
 /* A run that has nothing to read makes no target. */
 static haul_rc check_sources(const haul_job *job, haul_err *e)
 {
@@ -459,7 +449,8 @@ haul_rc haul_convert(const haul_job *job, haul_totals *ret_totals, json_t **ret_
                   .batch_limit = job->commit_items ? job->commit_items : HAUL_COMMIT_ITEMS,
                   .progress = {.folder = "", .phase = "reading"}};
     e = e ? e : &own;
-    measure_sources(&r);
+    if (job->progress)
+        r.progress.octets_total = haul_measure(job->sources);
     haul_rc rc = check_sources(job, e);
     if (rc == HAUL_OK)
         rc = haul_store_open(&r, e);

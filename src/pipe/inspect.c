@@ -1,11 +1,11 @@
 /* Inventory of sources. Metadata only: a body is read just to count its octets, and only where the source
  * does not say them. Nothing is allocated for a message beyond what its reader does. */
 #include "base/time.h"
+#include "pipe/measure.h"
 #include "pipe/report.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define INSPECT_VERSION 1 /* of the object, docs/report.md */
 
@@ -311,24 +311,13 @@ static haul_rc inspect_source(const haul_job *job, const char *path, haul_progre
     return rc;
 }
 
-/* Known only for plain files: a tree is not walked for the sake of a progress bar. */
-static uint64_t octets_total(const haul_job *job)
-{
-    uint64_t total = 0;
-    for (size_t i = 0; job->sources[i]; i++) {
-        struct stat st;
-        if (stat(job->sources[i], &st) != 0 || !S_ISREG(st.st_mode))
-            return 0;
-        total += (uint64_t)st.st_size;
-    }
-    return total;
-}
-
 haul_rc haul_inspect(const haul_job *job, json_t **ret, haul_err *e)
 {
-    haul_progress p = {.folder = "", .phase = "reading", .octets_total = octets_total(job)};
+    haul_progress p = {.folder = "", .phase = "reading"};
     haul_rc first = HAUL_OK;
     tally all = {0};
+    if (job->progress)
+        p.octets_total = haul_measure(job->sources);
     json_t *o = json_object(), *sources = json_array(), *totals = json_object();
     for (size_t i = 0; job->sources[i] && first != HAUL_E_INTERRUPTED; i++) {
         haul_err why = {0};
