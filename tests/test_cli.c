@@ -433,6 +433,94 @@ Test(cli, a_dry_run_writes_nothing)
     free(out);
 }
 
+/* Run a shell command; its output (malloc'd). */
+static char *shell(const char *command)
+{
+    haul_auto_str s = {0};
+    FILE *f = popen(command, "re");
+    cr_assert(f);
+    for (size_t n = 1; n;) {
+        haul_str_room(&s, 4096);
+        n = fread(s.p + s.len, 1, 4096, f);
+        s.len += n;
+    }
+    pclose(f);
+    return haul_strdup(s.len ? (s.p[s.len] = '\0', s.p) : "");
+}
+
+/* A slip in the name of a folder is told; what does match, and how else a path may be written, is not. */
+Test(cli, options_that_select_nothing_are_named)
+{
+    static const struct {
+        const char *args, *told;
+    } rows[] = {
+        {"--folder Nope --folder INBOX", "--folder Nope: no folder of the sources matches\n"},
+        {"--not-folder nope/x", "--not-folder nope/x: no folder of the sources matches\n"},
+        {"--map Sen=Gesendet", "--map Sen: the sources have no such folder\n"},
+        {"--map Archive/Reise=R", "--map Archive/Reise: the sources have no such folder\n"},
+        {"--kind task", "0 items selected: every item was filtered\n"},
+        {"--folder INBO?", NULL},
+        {"--not-folder 'A*'", NULL},
+        {"--map Archive=Old --map /Sent//=Gesendet --map Archive/Reisen=R", NULL},
+    };
+    for (size_t i = 0; i < HAUL_COUNT(rows); i++) {
+        char *out = NULL;
+        cr_expect(testing_run(&out, "convert -nq %s %s %s/out.jsonl", rows[i].args, DEMO, testing_dir()) == 0,
+                  "%s", out);
+        if (rows[i].told)
+            cr_expect(strstr(out, rows[i].told), "%s: %s", rows[i].args, out);
+        else
+            cr_expect(strncmp(out, "dry run: ", 9) == 0, "%s: %s", rows[i].args, out);
+        free(out);
+    }
+}
+
+/* Of several sources that cannot be read, each says why. */
+Test(cli, inspect_says_of_every_source_why_it_was_not_read)
+{
+    char *out = NULL;
+    const char *dir = testing_dir();
+    testing_write(form("%s/odd", dir), "\1\2\3", 3);
+    cr_expect(testing_run(&out, "inspect %s/odd %s/none %s 2>/dev/null", dir, dir, DEMO) == 3, "%s", out);
+    cr_expect(strstr(out, form("%s/odd (not read)\n  %s/odd: no format", dir, dir)), "%s", out);
+    cr_expect(strstr(out, form("%s/none (not read)\n  %s/none: ", dir, dir)), "%s", out);
+    free(out);
+}
+
+/* The table is a tree whatever the order in which the reader came upon the folders. */
+Test(cli, inspect_shows_folders_as_a_tree)
+{
+    static const char *const folders[] = {"a", "b/c", "b", "b c", "a/d"};
+    static const char *const wanted[] = {"\n  a ", "\n  a/d ", "\n  b ", "\n  b/c ", "\n  b c "};
+    char *out = NULL;
+    for (size_t i = 0; i < HAUL_COUNT(folders); i++)
+        testing_write(form("%s/mail/%s/1.eml", testing_dir(), folders[i]), "Subject: x\n\nx\n", 15);
+    cr_expect(testing_run(&out, "inspect %s/mail", testing_dir()) == 0, "%s", out);
+    const char *at = out;
+    for (size_t i = 0; i < HAUL_COUNT(wanted); i++) {
+        const char *next = strstr(at, wanted[i]);
+        cr_expect(next, "%s is not where it should be: %s", wanted[i] + 1, out);
+        at = next ? next : at;
+    }
+    free(out);
+}
+
+Test(cli, verify_counts_and_names_differences)
+{
+    const char *target = form("%s/out", testing_dir());
+    char *out = NULL;
+    cr_expect(testing_run(&out, "convert -q --to maildir %s %s", DEMO, target) == 0, "%s", out);
+    free(out);
+    free(shell(form("rm %s/.Drafts/cur/*; touch -d @86400 %s/.Archive.Reisen/cur/14*", target, target)));
+    cr_expect(testing_run(&out, "verify %s", target) == 1, "%s", out);
+    cr_expect(strstr(out, "missing: Drafts/") && strstr(out, ": recorded, but not in the target\n"), "%s",
+              out);
+    cr_expect(strstr(out, "received: Archive/Reisen/") && strstr(out, " found 1970-01-02T00:00:00Z\n"), "%s",
+              out);
+    cr_expect(strstr(out, " agree, 2 differences\n"), "%s", out);
+    free(out);
+}
+
 Test(cli, names_cannot_command_the_terminal)
 {
     static const char message[] = "From a@b.c Fri May 23 16:35:53 2025\nSubject: x\n\nx\n";
@@ -456,21 +544,6 @@ Test(cli, progress_as_json_is_json)
         json_decref(o);
     }
     free(out);
-}
-
-/* Run a shell command; its output (malloc'd). */
-static char *shell(const char *command)
-{
-    haul_auto_str s = {0};
-    FILE *f = popen(command, "re");
-    cr_assert(f);
-    for (size_t n = 1; n;) {
-        haul_str_room(&s, 4096);
-        n = fread(s.p + s.len, 1, 4096, f);
-        s.len += n;
-    }
-    pclose(f);
-    return haul_strdup(s.len ? (s.p[s.len] = '\0', s.p) : "");
 }
 
 /* SIGINT in the middle: status 130, and the same command finishes the work. */

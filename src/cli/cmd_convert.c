@@ -1,6 +1,9 @@
 #include "cli/cmd.h"
 #include "cli/result.h"
+#include "pipe/filter.h"
 #include "pipe/state.h"
+
+#include <string.h>
 
 static void count_line(haul_table *t, const char *name, uint64_t n)
 {
@@ -22,11 +25,85 @@ static void counts_text(const haul_totals *t, haul_str *to)
     haul_str_done(&table.cells);
 }
 
-static void size_line(const haul_totals *t, int64_t elapsed_us, haul_str *to)
+static void size_line(const haul_totals *t, bool dry_run, int64_t elapsed_us, haul_str *to)
 {
     haul_text_size(to, t->octets);
-    haul_str_addf(to, " stored in %lld.%02d s\n", (long long)(elapsed_us / 1000000),
-                  (int)(elapsed_us % 1000000 / 10000));
+    haul_str_addf(to, " %s in %lld.%02d s\n", dry_run ? "would be stored; read" : "stored",
+                  (long long)(elapsed_us / 1000000), (int)(elapsed_us % 1000000 / 10000));
+}
+
+static bool any_selected(const json_t *folders, const haul_filter *one)
+{
+    size_t i = 0;
+    json_t *folder = NULL;
+    json_array_foreach(folders, i, folder)
+    {
+        if (!haul_filter_folder(one, haul_json_text(folder, "path")))
+            return true;
+    }
+    return false;
+}
+
+/* A mistyped --not-folder would let through what was to stay behind; each glob is held against all folders. */
+static void idle_globs(const char *option, const char *const *globs, const json_t *folders, haul_str *to)
+{
+    for (; globs && *globs; globs++) {
+        const char *const one[] = {*globs, NULL};
+        if (any_selected(folders, &(haul_filter){.folders = one}))
+            continue;
+        haul_str_addf(to, "--%s ", option);
+        haul_text_clean(to, *globs);
+        haul_str_addz(to, ": no folder of the sources matches\n");
+    }
+}
+
+/* FROM as the report writes a path: no empty names, only / and \ escaped. */
+static void plain_path(const char *z, haul_str *to)
+{
+    for (; *z; z++) {
+        bool escape = *z == '\\' && z[1];
+        if (*z == '/' && (!to->len || z[1] == '/' || !z[1]))
+            continue;
+        z += escape;
+        if (*z == '\\' || (escape && *z == '/'))
+            haul_str_addc(to, '\\');
+        haul_str_addc(to, *z);
+    }
+}
+
+static bool any_below(const json_t *folders, const char *from)
+{
+    size_t i = 0, n = strlen(from);
+    json_t *folder = NULL;
+    json_array_foreach(folders, i, folder)
+    {
+        const char *path = haul_json_text(folder, "path");
+        if (strncmp(path, from, n) == 0 && (path[n] == '/' || !path[n]))
+            return true;
+    }
+    return false;
+}
+
+static void idle_rules(const haul_job *job, const json_t *folders, haul_str *to)
+{
+    for (size_t i = 0; i < job->n_rules; i++) {
+        haul_auto_str from = {0};
+        plain_path(job->rules[i].from, &from);
+        if (any_below(folders, haul_strz(&from)))
+            continue;
+        haul_str_addz(to, "--map ");
+        haul_text_clean(to, haul_strz(&from));
+        haul_str_addz(to, ": the sources have no such folder\n");
+    }
+}
+
+/* What was said and had no effect: most often a name with a slip in it. */
+static void idle_options(const haul_job *job, const json_t *report, haul_str *to)
+{
+    const json_t *folders = json_object_get(report, "folders");
+    idle_globs("folder", job->filter.folders, folders, to);
+    idle_globs("not-folder", job->filter.not_folders, folders, to);
+    idle_rules(job, folders, to);
 }
 
 static void report_line(const haul_job *job, haul_str *to)
@@ -45,14 +122,18 @@ static void report_line(const haul_job *job, haul_str *to)
     haul_str_addc(to, '\n');
 }
 
-static void summary(const haul_request *r, const haul_totals *t, haul_str *to)
+static void summary(const haul_request *r, const haul_totals *t, const json_t *report, haul_str *to)
 {
     if (!t->found)
         haul_str_addz(to, "0 items: nothing was found in the source\n");
+    else if (t->filtered == t->found)
+        haul_str_addz(to, "0 items selected: every item was filtered\n");
+    if (t->found && json_is_true(json_object_get(report, "complete")))
+        idle_options(&r->job, report, to);
     if (r->job.dry_run)
         haul_str_addz(to, "dry run: nothing was written\n");
     counts_text(t, to);
-    size_line(t, haul_bar_elapsed(&r->bar), to);
+    size_line(t, r->job.dry_run, haul_bar_elapsed(&r->bar), to);
     haul_result_issues(t->issues, 0, to);
     report_line(&r->job, to);
 }
@@ -69,7 +150,7 @@ haul_rc haul_cmd_convert(const haul_args *a, int *ret_status, haul_err *e)
     haul_bar_end(&r.bar);
     *ret_status = haul_totals_exit(&totals);
     if (report && (rc == HAUL_OK || totals.found || r.json)) {
-        summary(&r, &totals, &s);
+        summary(&r, &totals, report, &s);
         rc = haul_result_print(&r, report, &s, rc, e);
     }
     json_decref(report);

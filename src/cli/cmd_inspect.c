@@ -1,6 +1,7 @@
 #include "cli/cmd.h"
 #include "cli/result.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Of a folder or the totals: what the source does not store is "-", not 0. */
@@ -52,30 +53,67 @@ static void issue_lines(const json_t *issues, haul_str *to)
     haul_result_issues(counts, 2, to);
 }
 
+/* A folder stands in front of what is in it, and / sorts before every other character. */
+static int by_path(const void *a, const void *b)
+{
+    const unsigned char *x = (const unsigned char *)haul_json_text(*(json_t *const *)a, "path");
+    const unsigned char *y = (const unsigned char *)haul_json_text(*(json_t *const *)b, "path");
+    while (*x && *x == *y) {
+        x++;
+        y++;
+    }
+    int m = *x == '/' ? 1 : *x, n = *y == '/' ? 1 : *y;
+    return m - n;
+}
+
+/* Readers name folders in the order in which they come upon them; the table shows them as a tree. */
+static json_t **sorted_folders(const json_t *source, size_t *ret_n)
+{
+    const json_t *folders = json_object_get(source, "folders");
+    size_t n = json_array_size(folders);
+    json_t **v = haul_calloc(n + 1, sizeof(json_t *));
+    for (size_t i = 0; i < n; i++)
+        v[i] = json_array_get(folders, i);
+    qsort(v, n, sizeof(json_t *), by_path);
+    *ret_n = n;
+    return v;
+}
+
 static void folder_table(const json_t *source, haul_str *to)
 {
     haul_table t;
-    size_t i = 0;
-    json_t *folder = NULL;
+    size_t n = 0;
+    json_t **folders = sorted_folders(source, &n);
     head_cells(&t);
-    json_array_foreach(json_object_get(source, "folders"), i, folder)
-    {
-        haul_table_cell(&t, haul_json_text(folder, "path"));
-        tally_cells(folder, &t);
+    for (size_t i = 0; i < n; i++) {
+        haul_table_cell(&t, haul_json_text(folders[i], "path"));
+        tally_cells(folders[i], &t);
     }
+    free(folders);
     haul_table_cell(&t, "total");
     tally_cells(json_object_get(source, "totals"), &t);
     haul_table_print(&t, to);
     haul_str_done(&t.cells);
 }
 
-static void source_text(const json_t *source, haul_str *to)
+/* Of one source the run's own failure says why; of several it is that of the first. */
+static void reason_line(const char *error, bool alone, haul_str *to)
+{
+    if (alone)
+        return;
+    haul_str_addz(to, "  ");
+    haul_text_clean(to, error);
+    haul_str_addc(to, '\n');
+}
+
+static void source_text(const json_t *source, bool alone, haul_str *to)
 {
     const char *format = haul_json_text(source, "format"), *error = haul_json_text(source, "error");
     const json_t *totals = json_object_get(source, "totals");
     haul_text_clean(to, haul_json_text(source, "path"));
     if (*error && !json_array_size(json_object_get(source, "folders"))) {
         haul_str_addz(to, " (not read)\n");
+        reason_line(error, alone, to);
         return;
     }
     haul_str_addf(to, " (%s)\n", *format ? format : "format unknown");
@@ -85,8 +123,10 @@ static void source_text(const json_t *source, haul_str *to)
     if (haul_json_number(totals, "failed"))
         haul_str_addf(to, "  items that cannot be read: %llu\n",
                       (unsigned long long)haul_json_number(totals, "failed"));
-    if (*error)
+    if (*error) {
         haul_str_addz(to, "  not read to its end\n");
+        reason_line(error, alone, to);
+    }
 }
 
 static void all_text(const json_t *o, haul_str *to)
@@ -97,7 +137,7 @@ static void all_text(const json_t *o, haul_str *to)
     json_array_foreach(sources, i, source)
     {
         haul_str_addz(to, i ? "\n" : "");
-        source_text(source, to);
+        source_text(source, json_array_size(sources) < 2, to);
     }
     if (json_array_size(sources) < 2)
         return;

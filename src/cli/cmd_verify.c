@@ -10,12 +10,19 @@ static void value_text(const json_t *difference, const char *key, haul_str *to)
         return;
     haul_str_addf(to, " %s ", key);
     if (json_is_string(v)) {
-        haul_text_clean(to, json_string_value(v));
+        haul_text_clean(to, *json_string_value(v) ? json_string_value(v) : "none");
         return;
     }
     char *text = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
     haul_text_clean(to, text ? text : "?");
     free(text);
+}
+
+/* Where only one side exists, "found" is a sentence: "missing: INBOX/12.eml: recorded, but not in the target" */
+static void state_text(const json_t *difference, haul_str *to)
+{
+    haul_str_addz(to, ": ");
+    haul_text_clean(to, haul_json_text(difference, "found"));
 }
 
 /* "flags: INBOX/12.eml <id@host> recorded seen found seen flagged" */
@@ -29,9 +36,21 @@ static void difference_text(const json_t *d, haul_str *to)
         haul_str_addc(to, ' ');
         haul_text_clean(to, message_id);
     }
-    value_text(d, "recorded", to);
-    value_text(d, "found", to);
+    if (json_is_null(json_object_get(d, "recorded")) && *haul_json_text(d, "found")) {
+        state_text(d, to);
+    } else {
+        value_text(d, "recorded", to);
+        value_text(d, "found", to);
+    }
     haul_str_addc(to, '\n');
+}
+
+static void differences_text(uint64_t n, haul_str *to)
+{
+    haul_str_addz(to, " agree, ");
+    if (n)
+        haul_text_number(to, n);
+    haul_str_addz(to, n == 1 ? " difference\n" : n ? " differences\n" : "no difference\n");
 }
 
 static void all_text(const json_t *o, haul_str *to)
@@ -44,7 +63,7 @@ static void all_text(const json_t *o, haul_str *to)
     haul_text_number(to, haul_json_number(o, "checked"));
     haul_str_addz(to, " items checked, ");
     haul_text_number(to, haul_json_number(o, "agree"));
-    haul_str_addz(to, json_array_size(list) ? " agree\n" : " agree, no difference\n");
+    differences_text(haul_json_number(o, "differ"), to);
 }
 
 haul_rc haul_cmd_verify(const haul_args *a, int *ret_status, haul_err *e)
