@@ -455,9 +455,7 @@ static void collect_keywords(const haul_msg *m, bool mozilla, haul_str *list)
 
 static void write_x_status(unsigned flags, haul_str *to)
 {
-    if (!flags)
-        return;
-    haul_str_addz(to, "X-Status: ");
+    haul_str_addz(to, flags ? "X-Status: " : "X-Status:");
     haul_str_addz(to, flags & HAUL_FLAG_ANSWERED ? "A" : "");
     haul_str_addz(to, flags & HAUL_FLAG_FLAGGED ? "F" : "");
     haul_str_addz(to, flags & HAUL_FLAG_DRAFT ? "T" : "");
@@ -484,6 +482,7 @@ void haul_status_write(const haul_msg *m, bool mozilla, haul_str *to)
         write_mozilla(m, to);
     } else if (known) {
         haul_str_addf(to, "Status: %s\n", m->flags & HAUL_FLAG_SEEN ? "RO" : "O");
+        /* An empty one, too: where the first counts, it takes an older X-Status of the message out of force. */
         write_x_status(
             m->flags & (HAUL_FLAG_ANSWERED | HAUL_FLAG_FLAGGED | HAUL_FLAG_DRAFT | HAUL_FLAG_DELETED), to);
     }
