@@ -1,6 +1,7 @@
 #include "pipe/filter.h"
 #include "pipe/journal.h"
 #include "pipe/map.h"
+#include "pipe/report.h"
 
 #include "base/time.h"
 #include "testing.h"
@@ -82,6 +83,55 @@ Test(map, prefix_merging_and_earlier_names)
     cr_expect_str_eq(c.path.text, "Old/Name%2F");
     cr_expect_eq(c.path.n, 2);
     haul_folders_done(&fs);
+}
+
+Test(map, names_of_earlier_runs_keep_their_place)
+{
+    static const struct {
+        const char *name, *target;
+    } rows[] = {{"WORK", "WORK~2"}, {"Work", "Work"}, {"Old", "Old~2"}, {"new", "new"}};
+    haul_auto(haul_map) *map = haul_map_new(&naming, NULL, 0, NULL);
+    haul_map_reserve(map, "Work/Sub");
+    haul_map_reserve(map, "Old~2");
+    haul_map_reserve(map, "OLD");
+    for (size_t i = 0; i < HAUL_COUNT(rows); i++) {
+        haul_mapped to = {0};
+        map_row row = {{rows[i].name}, HAUL_ROLE_NONE, NULL, false};
+        map_row_to(map, &row, &to);
+        cr_expect_str_eq(to.path.text, rows[i].target, "%s: %s", rows[i].name, to.path.text);
+    }
+    haul_folders fs = {0};
+    haul_mapped kept = {0};
+    cr_assert(haul_folders_add(&fs, &(haul_folder){.id = 0, .parent = HAUL_FOLDER_NONE, .name = "x"}));
+    haul_map_folder(map, &fs, 0, "work", &kept); /* parts and text stay one */
+    cr_expect_str_eq(kept.path.parts[0], "work");
+    haul_folders_done(&fs);
+}
+
+Test(map, nothing_is_the_inbox)
+{
+    static const haul_map_rule to_root[] = {{"A", "/"}};
+    haul_auto(haul_map) *map = haul_map_new(&naming, to_root, 1, NULL);
+    haul_mapped a = {0}, inbox = {0};
+    map_row_to(map, &(map_row){{"A"}, HAUL_ROLE_NONE, NULL, false}, &a);
+    map_row_to(map, &(map_row){{"Inbox"}, HAUL_ROLE_INBOX, NULL, false}, &inbox);
+    cr_expect_str_eq(a.path.text, "INBOX");
+    cr_expect_eq(a.id, inbox.id, "one folder, with one table of keywords");
+}
+
+/* ── report ── */
+
+Test(report, sources_have_names_of_their_own)
+{
+    static const char *const labels[] = {"a#2", "a", "a", "a", "a#2"};
+    static const char *const names[] = {"a#2", "a", "a#3", "a#4", "a#2#2"};
+    haul_job job = {.command = "convert"};
+    haul_report *r = NULL;
+    haul_err e = {0};
+    cr_assert_eq(haul_report_open(&job, NULL, &r, &e), HAUL_OK);
+    for (size_t i = 0; i < HAUL_COUNT(labels); i++)
+        cr_expect_str_eq(haul_report_source(r, "/x", labels[i]), names[i]);
+    haul_report_free(r);
 }
 
 /* ── filter ── */

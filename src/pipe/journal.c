@@ -29,6 +29,7 @@ static const char schema[] = "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT
     X(NAME_ADD, "INSERT INTO name(text) VALUES(?1)")                                                         \
     X(NAME_GET, "SELECT n FROM name WHERE text = ?1 LIMIT 1")                                                \
     X(FOLDER_GET, "SELECT target FROM folder WHERE source = ?1 AND path = ?2")                               \
+    X(FOLDER_ALL, "SELECT DISTINCT target FROM folder ORDER BY target")                                      \
     X(FOLDER_ADD, "INSERT INTO folder VALUES(?1, ?2, ?3)")                                                   \
     X(TOKEN_PUT, "INSERT INTO token VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value = ?2")               \
     X(TOKEN_ALL, "SELECT key, value FROM token ORDER BY key")                                                \
@@ -462,6 +463,18 @@ const char *haul_journal_folder(haul_journal *j, const char *source, const char 
     bind_text(s, 1, source);
     bind_text(s, 2, path);
     return hold_text(j, s);
+}
+
+haul_rc haul_journal_each_folder(haul_journal *j, void (*fn)(void *ctx, const char *target), void *ctx,
+                                 haul_err *e)
+{
+    sqlite3_stmt *s = fresh(j, ST_FOLDER_ALL);
+    int code = SQLITE_ERROR;
+    while (s && (code = sqlite3_step(s)) == SQLITE_ROW)
+        fn(ctx, text_at(s, 0));
+    if (s)
+        sqlite3_reset(s);
+    return code == SQLITE_DONE ? HAUL_OK : db_fail(j, "reading", e);
 }
 
 haul_rc haul_journal_add_folder(haul_journal *j, const char *source, const char *path, const char *target,

@@ -63,6 +63,8 @@ HAUL_MUST_USE haul_rc haul_journal_add(haul_journal *j, const haul_record *r, ha
 
 /* Source folder → target path, kept so that names stay the same when a source grows. NULL when unknown. */
 const char *haul_journal_folder(haul_journal *j, const char *source, const char *path);
+HAUL_MUST_USE haul_rc haul_journal_each_folder(haul_journal *j, void (*fn)(void *ctx, const char *target),
+                                               void *ctx, haul_err *e);
 HAUL_MUST_USE haul_rc haul_journal_add_folder(haul_journal *j, const char *source, const char *path,
                                               const char *target, haul_err *e);
 

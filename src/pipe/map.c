@@ -116,19 +116,46 @@ static char *lower_copy(const char *z)
     return low;
 }
 
+static char *fold_key(haul_map *m, const char *parent, const char *name)
+{
+    char *low = lower_copy(name);
+    char *key = haul_arena_printf(&m->arena, "%s\n%s", parent, low);
+    g_free(low);
+    return key;
+}
+
 /* Where names differ in case only, the later one gets "~2", "~3"… : such targets hold one of them. */
 static const char *unfold_case(haul_map *m, const char *parent, const char *name)
 {
     for (unsigned i = 1;; i++) {
         char *try = i == 1 ? haul_arena_str(&m->arena, name) : haul_arena_printf(&m->arena, "%s~%u", name, i);
-        char *low = lower_copy(try);
-        char *key = haul_arena_printf(&m->arena, "%s\n%s", parent, low);
-        g_free(low);
+        char *key = fold_key(m, parent, try);
         const char *holder = g_hash_table_lookup(m->folded, key);
         if (!holder)
             g_hash_table_insert(m->folded, key, haul_arena_printf(&m->arena, "%s", name));
         if (!holder || strcmp(holder, name) == 0)
             return try;
+    }
+}
+
+/* "Work~2" was given to "Work". */
+static size_t unnumbered(const char *name, size_t n)
+{
+    size_t at = n;
+    while (at > 0 && name[at - 1] >= '0' && name[at - 1] <= '9')
+        at--;
+    return at < n && at > 1 && name[at - 1] == '~' ? at - 1 : n;
+}
+
+void haul_map_reserve(haul_map *m, const char *target)
+{
+    for (const char *p = target; m->naming->fold_case && *p;) {
+        size_t n = strcspn(p, "/");
+        const char *parent = haul_arena_strn(&m->arena, target, p > target ? (size_t)(p - target) - 1 : 0);
+        char *key = fold_key(m, parent, haul_arena_strn(&m->arena, p, n));
+        if (!g_hash_table_lookup(m->folded, key))
+            g_hash_table_insert(m->folded, key, haul_arena_strn(&m->arena, p, unnumbered(p, n)));
+        p += n + (p[n] == '/');
     }
 }
 
@@ -162,11 +189,8 @@ static void take_earlier(haul_map *m, const char *earlier, haul_mapped *ret)
         p += n + (p[n] == '/');
     }
     const char **parts = haul_arena_alloc(&m->arena, (v.n + 1) * sizeof(*parts));
-    haul_auto_str text = {0};
-    for (size_t i = 0; i < v.n; i++) {
-        parts[i] = m->naming->fold_case ? unfold_case(m, haul_strz(&text), v.v[i]) : v.v[i];
-        haul_str_addf(&text, "%s%s", i ? "/" : "", parts[i]);
-    }
+    for (size_t i = 0; i < v.n; i++)
+        parts[i] = v.v[i];
     ret->path = (haul_path){.n = v.n, .parts = parts, .text = haul_arena_str(&m->arena, earlier)};
 }
 
@@ -182,6 +206,8 @@ static void compose(haul_map *m, const haul_folders *fs, uint32_t folder, names 
         (haul_icmp(v->v[0], "INBOX") == 0 || (untouched && chain[0]->role == HAUL_ROLE_INBOX)))
         v->v[0] = haul_arena_str(&m->arena, "INBOX");
     apply_prefix(m, v);
+    if (!v->n && m->naming->inbox_root) /* --map 'A=/': the root's own mail is the INBOX */
+        add_name(m, v, "INBOX", 5);
 }
 
 void haul_map_folder(haul_map *m, const haul_folders *fs, uint32_t folder, const char *earlier,

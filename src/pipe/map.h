@@ -20,6 +20,9 @@ typedef struct haul_mapped {
     haul_path path; /* lives as long as the map */
 } haul_mapped;
 
+/* A target path that an earlier run gave: names that differ from its in case only get out of its way. */
+void haul_map_reserve(haul_map *m, const char *target);
+
 /* Map a folder. `earlier` (may be NULL) is the target path an earlier run gave it: it is kept.
  * The longest rule whose `from` is the folder's path or a parent of it wins; then the prefix is put in front. */
 void haul_map_folder(haul_map *m, const haul_folders *fs, uint32_t folder, const char *earlier,

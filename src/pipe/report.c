@@ -77,20 +77,23 @@ void haul_report_free(haul_report *r)
     free(r);
 }
 
+static bool name_taken(const haul_report *r, const char *name)
+{
+    for (size_t i = 0; i < r->n_sources; i++)
+        if (strcmp(r->sources[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 const char *haul_report_source(haul_report *r, const char *path, const char *label)
 {
-    unsigned same = 1;
-    for (size_t i = 0; i < r->n_sources; i++) {
-        size_t n = strlen(label);
-        const char *name = r->sources[i].name;
-        same += strncmp(name, label, n) == 0 && (!name[n] || name[n] == '#');
-    }
+    const char *name = haul_arena_str(&r->arena, label);
+    for (unsigned i = 2; name_taken(r, name); i++)
+        name = haul_arena_printf(&r->arena, "%s#%u", label, i);
     r->sources = haul_realloc(r->sources, (r->n_sources + 1) * sizeof(*r->sources));
     source_row *s = &r->sources[r->n_sources++];
-    *s = (source_row){.path = haul_arena_str(&r->arena, path)};
-    s->name =
-        same == 1 ? haul_arena_str(&r->arena, label) : haul_arena_printf(&r->arena, "%s#%u", label, same);
-    return s->name;
+    *s = (source_row){.path = haul_arena_str(&r->arena, path), .name = name};
+    return name;
 }
 
 void haul_report_source_format(haul_report *r, const char *format)

@@ -135,6 +135,18 @@ static haul_rc check_meta(haul_run *r, haul_err *e)
     return rc == HAUL_OK ? haul_journal_commit(r->journal, e) : rc;
 }
 
+static void reserve(void *ctx, const char *target)
+{
+    haul_map_reserve(ctx, target);
+}
+
+/* Start the run, knowing the names that earlier ones gave. */
+static haul_rc begin_run(haul_run *r, haul_err *e)
+{
+    haul_rc rc = haul_journal_begin_run(r->journal, r->job->dedupe, e);
+    return rc == HAUL_OK ? haul_journal_each_folder(r->journal, reserve, r->map, e) : rc;
+}
+
 static haul_rc open_journal(haul_run *r, bool *ret_existed, haul_err *e)
 {
     haul_auto_str file = {0};
@@ -145,7 +157,7 @@ static haul_rc open_journal(haul_run *r, bool *ret_existed, haul_err *e)
         rc = haul_journal_open(file.p, false, &r->journal, e);
     if (rc == HAUL_OK)
         rc = check_meta(r, e);
-    return rc == HAUL_OK ? haul_journal_begin_run(r->journal, r->job->dedupe, e) : rc;
+    return rc == HAUL_OK ? begin_run(r, e) : rc;
 }
 
 static haul_rc open_sink(haul_run *r, bool existed, haul_err *e)
@@ -173,7 +185,7 @@ static haul_rc open_dry(haul_run *r, haul_err *e)
     if (rc == HAUL_OK)
         rc = check_meta(r, e);
     if (rc == HAUL_OK)
-        rc = haul_journal_begin_run(r->journal, r->job->dedupe, e);
+        rc = begin_run(r, e);
     return rc == HAUL_OK ? haul_report_open(r->job, NULL, &r->report, e) : rc;
 }
 
