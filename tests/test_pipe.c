@@ -7,6 +7,7 @@
 #include "testing.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ── map ── */
@@ -234,6 +235,24 @@ Test(journal, one_writer_and_no_foreign_files)
     testing_write(junk, "not a database, but long enough to be taken for one by somebody careless", 70);
     cr_expect_eq(haul_journal_open(junk, false, &second, &e), HAUL_E_STATE);
     cr_expect_eq(haul_journal_open(testing_path("absent.db"), true, &second, &e), HAUL_E_STATE);
+}
+
+Test(journal, closed_it_can_be_read_where_nothing_can_be_written)
+{
+    const char *file = testing_path("journal.db");
+    haul_err e = {0};
+    haul_journal *j = NULL;
+    size_t n = 0;
+    cr_assert_eq(haul_journal_open(file, false, &j, &e), HAUL_OK, "%s", e.text);
+    cr_assert_eq(haul_journal_set_meta(j, "format", "x", &e), HAUL_OK); /* not committed */
+    haul_journal_close(j);
+    char *octets = testing_read(file, &n);
+    cr_assert(octets && n > 100);
+    cr_expect_eq(octets[18], 1, "sqlite.org/fileformat: 2 wants a log beside the file");
+    free(octets);
+    cr_assert_eq(haul_journal_open(file, true, &j, &e), HAUL_OK, "%s", e.text);
+    cr_expect_null(haul_journal_meta(j, "format"));
+    haul_journal_close(j);
 }
 
 Test(journal, tokens_meta_and_folders)

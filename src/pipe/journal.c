@@ -64,7 +64,7 @@ static const char *const statement_text[ST_COUNT] = {
 struct haul_journal {
     sqlite3 *db;
     sqlite3_stmt *st[ST_COUNT];
-    bool writing, has_items;
+    bool writing, has_items, read_only;
     int64_t run;
     char *name_text[2]; /* the last source and folder, whose rows every item of a folder repeats */
     int64_t name_row[2];
@@ -178,6 +178,7 @@ static void count_items(haul_journal *j)
 haul_rc haul_journal_open(const char *file, bool read_only, haul_journal **ret, haul_err *e)
 {
     haul_auto(haul_journal) *j = haul_calloc(1, sizeof(*j));
+    j->read_only = read_only;
     haul_rc rc = open_db(j, file, read_only, e);
     if (rc != HAUL_OK)
         return rc;
@@ -224,6 +225,10 @@ void haul_journal_close(haul_journal *j)
         return;
     for (size_t i = 0; i < ST_COUNT; i++)
         sqlite3_finalize(j->st[i]);
+    if (j->db && !j->read_only) { /* a file without a log can be read where nothing can be written */
+        sqlite3_exec(j->db, "ROLLBACK", NULL, NULL, NULL);
+        sqlite3_exec(j->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+    }
     sqlite3_close(j->db); /* rolls back */
     free(j->name_text[0]);
     free(j->name_text[1]);
