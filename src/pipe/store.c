@@ -1,10 +1,14 @@
 /* The target side of a run: journal, sink, receipts, commits. */
 #include "pipe/run.h"
 
+#include "io/atomic.h"
 #include "pipe/state.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static haul_run_folder *folder_of(haul_run *r, const haul_msg *m)
 {
@@ -147,6 +151,27 @@ static haul_rc begin_run(haul_run *r, haul_err *e)
     return rc == HAUL_OK ? haul_journal_each_folder(r->journal, reserve, r->map, e) : rc;
 }
 
+static bool is_empty(const char *target, bool is_file)
+{
+    struct stat st;
+    if (is_file)
+        return stat(target, &st) != 0 || st.st_size == 0;
+    haul_auto_fd int fd = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd >= 0 && haul_dir_is_empty(fd, HAUL_STATE_DIR);
+}
+
+/* Nothing is "already stored" in a target that holds nothing: the state is another target's (--state), or
+ * what this one held is gone. */
+static haul_rc check_content(const haul_run *r, bool is_file, haul_err *e)
+{
+    if (!haul_journal_has_items(r->journal) || !is_empty(r->job->target, is_file))
+        return HAUL_OK;
+    return haul_fail(e, HAUL_E_TARGET,
+                     "%s is empty, but the journal in %s has stored items in it; give it a state of its own, "
+                     "or remove that one to begin anew",
+                     r->job->target, r->state.p);
+}
+
 static haul_rc open_journal(haul_run *r, bool *ret_existed, haul_err *e)
 {
     haul_auto_str file = {0};
@@ -157,6 +182,8 @@ static haul_rc open_journal(haul_run *r, bool *ret_existed, haul_err *e)
         rc = haul_journal_open(file.p, false, &r->journal, e);
     if (rc == HAUL_OK)
         rc = check_meta(r, e);
+    if (rc == HAUL_OK)
+        rc = check_content(r, is_file, e);
     return rc == HAUL_OK ? begin_run(r, e) : rc;
 }
 
