@@ -52,7 +52,7 @@ haul_rc haul_report_open(const haul_job *job, const char *items, haul_report **r
     now(r->started);
     if (items) {
         r->items_name = haul_strdup(items);
-        int fd = open(items, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        int fd = open(items, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
         if (fd < 0)
             return haul_fail_sys(e, HAUL_E_STATE, "%s", items);
         haul_file_init(&r->items, fd, 0, r->items_name);
