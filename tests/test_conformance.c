@@ -366,6 +366,95 @@ Test(conformance, a_target_that_is_not_ours_is_refused_and_left_alone)
     }
 }
 
+static bool adds_up(const haul_totals *t)
+{
+    return t->found == t->stored + t->filtered + t->duplicate + t->failed + t->already_stored;
+}
+
+/* A message too large for memory, and no place for it: the item at hand is counted, and comes next time. */
+Test(conformance, a_run_that_breaks_adds_up_and_goes_on)
+{
+    haul_str big = {0};
+    haul_str_addz(&big, sample);
+    haul_str_addz(
+        &big,
+        "\n\nFrom zoe@example.org Wed May 28 10:00:00 2025\nFrom: Zoe <z@example.org>\nSubject: big\n\n");
+    while (big.len < HAUL_SPOOL_MEMORY + 100000)
+        haul_str_addz(&big, "a line of the large message, which has many of them\n");
+    char mbox[4096];
+    snprintf(mbox, sizeof(mbox), "%s", testing_path("big.mbox"));
+    testing_write(mbox, big.p, big.len);
+    haul_str_done(&big);
+    for (size_t i = 0; haul_formats[i]; i++) {
+        const haul_format *f = haul_formats[i];
+        if (!f->sink)
+            continue;
+        run r = {0};
+        const char *target = target_path(f, "broken");
+        setenv("TMPDIR", "/nonexistent", 1);
+        convert(&r, mbox, target, f);
+        unsetenv("TMPDIR");
+        cr_expect_eq(r.rc, HAUL_E_TARGET, "%s: %s", f->name, r.err.text);
+        cr_expect_eq(r.totals.failed, 1, "%s", f->name);
+        cr_expect(adds_up(&r.totals), "%s", f->name);
+        r = (run){0};
+        convert(&r, mbox, target, f);
+        cr_expect_eq(r.rc, HAUL_OK, "%s: %s", f->name, r.err.text);
+        cr_expect_eq(r.totals.stored, 1, "%s", f->name);
+        cr_expect_eq(r.totals.already_stored, SAMPLE_MESSAGES, "%s", f->name);
+    }
+}
+
+/* Another target, or an emptied one, under the same state: nothing of the journal is there. */
+Test(conformance, an_empty_target_has_nothing_already_stored)
+{
+    const char *mbox = make_sample();
+    const char *sources[] = {mbox, NULL};
+    for (size_t i = 0; haul_formats[i]; i++) {
+        const haul_format *f = haul_formats[i];
+        char state[4096];
+        if (!f->sink)
+            continue;
+        snprintf(state, sizeof(state), "%s", testing_path("%s-state", f->name));
+        for (int turn = 0; turn < 2; turn++) {
+            haul_totals totals = {0};
+            haul_err e = {0};
+            haul_job job = {.command = "convert",
+                            .sources = sources,
+                            .target = target_path(f, turn ? "second" : "first"),
+                            .to = f,
+                            .state_dir = state};
+            haul_rc rc = haul_convert(&job, &totals, NULL, &e);
+            cr_expect_eq(rc, turn ? HAUL_E_TARGET : HAUL_OK, "%s: %s", f->name, e.text);
+            cr_expect_eq(totals.stored, turn ? 0 : SAMPLE_MESSAGES, "%s", f->name);
+        }
+    }
+}
+
+/* What is left out is left out, readable or not. */
+Test(conformance, what_is_filtered_cannot_fail)
+{
+    static const char packed[] = "\x1f\x8b\x08\x00 not really packed";
+    const char *not_folders[] = {"Trash", NULL};
+    testing_write(testing_path("mail/Inbox/1.eml"), "From: a@b\nSubject: x\n\nx\n", 25);
+    testing_write(testing_path("mail/Trash/2.eml"), packed, sizeof(packed) - 1);
+    const char *sources[] = {testing_path("mail"), NULL};
+    haul_totals t = {0};
+    haul_err e = {0};
+    size_t any = 0;
+    while (!haul_formats[any]->sink)
+        any++;
+    haul_job job = {.command = "convert",
+                    .sources = sources,
+                    .target = testing_path("filtered"),
+                    .to = haul_formats[any],
+                    .filter = {.not_folders = not_folders}};
+    cr_expect_eq(haul_convert(&job, &t, NULL, &e), HAUL_OK, "%s", e.text);
+    cr_expect_eq(t.failed, 0);
+    cr_expect_eq(t.filtered, 1);
+    cr_expect(adds_up(&t));
+}
+
 Test(conformance, dry_run_writes_nothing)
 {
     const char *mbox = make_sample();

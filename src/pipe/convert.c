@@ -277,10 +277,30 @@ static haul_rc take_lost(haul_run *r, const haul_err *why, haul_err *e)
     if (!m->key)
         m->key = haul_arena_printf(&m->arena, "lost-%llu", (unsigned long long)r->totals.found);
     haul_run_make_id(m, NULL);
-    if (m->folder < r->folders.n)
-        r->by_folder[m->folder].count->found++;
+    const haul_run_folder *f = m->folder < r->folders.n ? &r->by_folder[m->folder] : NULL;
+    if (f)
+        f->count->found++;
+    if (f && f->left_out)
+        return account(r, HAUL_FILTERED, f->left_out, e);
     haul_msg_issue(m, HAUL_ISSUE_MSG_READ_FAILED, "%s", why->text);
     return account(r, HAUL_FAILED, why->text, e);
+}
+
+static uint64_t accounted(const haul_totals *t)
+{
+    return t->stored + t->filtered + t->duplicate + t->failed + t->already_stored;
+}
+
+/* What ends the run, or costs the source, costs the item at hand as well: it counts as failed. */
+static haul_rc take_counted(haul_run *r, haul_err *e)
+{
+    uint64_t before = accounted(&r->totals);
+    haul_rc rc = take_message(r, e);
+    haul_err late = {0};
+    if (rc != HAUL_OK && accounted(&r->totals) == before &&
+        account(r, HAUL_FAILED, e ? e->text : "", &late) != HAUL_OK && e && !e->text[0])
+        *e = late;
+    return rc;
 }
 
 /* ── one source ── */
@@ -330,7 +350,7 @@ static haul_rc pull(haul_run *r, haul_err *e)
         else if (it.type == HAUL_ITEM_FOLDER)
             rc = take_folder(r, &it.folder, e);
         else
-            rc = take_message(r, e);
+            rc = take_counted(r, e);
         if (rc != HAUL_OK)
             return rc;
         tick(r);
@@ -396,6 +416,7 @@ static haul_rc read_sources(haul_run *r, haul_err *e)
         if (rc == HAUL_OK)
             continue;
         haul_report_source_failed(r->report, why.text);
+        bool told_later = first == HAUL_OK; /* the run's own failure is the caller's to tell */
         if (first == HAUL_OK || !is_source_loss(rc)) {
             first = rc;
             if (e)
@@ -403,7 +424,7 @@ static haul_rc read_sources(haul_run *r, haul_err *e)
         }
         if (!is_source_loss(rc))
             return rc;
-        if (r->job->message && s[1])
+        if (r->job->message && !told_later)
             r->job->message(r->job->ctx, HAUL_DAMAGE, why.text);
     }
     return first;
