@@ -448,6 +448,21 @@ static char *shell(const char *command)
     return haul_strdup(s.len ? (s.p[s.len] = '\0', s.p) : "");
 }
 
+/* The slash that a shell adds to the name of a directory changes nothing, in the first run or a later one. */
+Test(cli, a_target_may_end_in_a_slash)
+{
+    static const char *const names_of_it[] = {"maildir/", "maildir", "maildir//"};
+    for (size_t i = 0; i < HAUL_COUNT(names_of_it); i++) {
+        char *out = NULL;
+        cr_expect(testing_run(&out, "convert %s %s/%s", DEMO, testing_dir(), names_of_it[i]) == 0, "%s", out);
+        cr_expect(strstr(out, i ? "already stored  13\n" : "already stored   0\n"), "%s", out);
+        cr_expect(strstr(out, form("report: %s/maildir/.mailhaul/report.json\n", testing_dir())), "%s", out);
+        free(out);
+        cr_expect(testing_run(&out, "verify %s/%s %s", testing_dir(), names_of_it[i], DEMO) == 0, "%s", out);
+        free(out);
+    }
+}
+
 /* A slip in the name of a folder is told; what does match, and how else a path may be written, is not. */
 Test(cli, options_that_select_nothing_are_named)
 {

@@ -206,6 +206,15 @@ static haul_rc apart(const haul_job *job, haul_err *e)
     return HAUL_OK;
 }
 
+/* "Maildir/", as a shell completes it, is Maildir. */
+static const char *without_slashes(haul_arena *a, const char *target)
+{
+    size_t n = strlen(target);
+    while (n > 1 && target[n - 1] == '/')
+        n--;
+    return target[n] ? haul_arena_strn(a, target, n) : target;
+}
+
 /* convert: SOURCE... TARGET · verify: TARGET [SOURCE...] · inspect: SOURCE... */
 static void operands(haul_request *r, const haul_args *a)
 {
@@ -214,6 +223,8 @@ static void operands(haul_request *r, const haul_args *a)
         r->job.target = a->operands[--n];
     else if (a->cmd == HAUL_CMD_VERIFY)
         r->job.target = a->operands[0];
+    if (r->job.target)
+        r->job.target = without_slashes(&r->arena, r->job.target);
     r->sources = haul_calloc(n + 1, sizeof(*r->sources));
     for (size_t i = first; i < n; i++)
         r->sources[i - first] = a->operands[i];
