@@ -43,8 +43,8 @@ static int probe_head(const char *label, const char *p, size_t n)
 {
     const char *why;
     size_t at = haul_mbox_preamble(p, n);
-    if (!haul_mbox_starts_from(p + at, n - at))
-        return 0;
+    if (!haul_mbox_starts_from(p + at, n - at)) /* its name decides against single messages [mbox-5] */
+        return haul_mbox_is_named(label) && haul_mbox_may_lead(p, n) ? 100 : 0;
     char eol = memchr(p, '\n', n) ? '\n' : '\r';
     haul_mbox_line l;
     haul_mbox_parse_line(p + at, n - at, eol, &l);

@@ -19,7 +19,8 @@ typedef struct haul_mbox_line { /* one From_ line, taken apart */
     size_t len;                 /* octets up to its line end, at most HAUL_MBOX_FROM_MAX */
     haul_span sender;           /* between "From " and the date, or all of it; borrowed */
     bool dated;                 /* a date was read into received_us and tz */
-    bool plain;                 /* one address and one date, nothing odd */
+    bool exact;                 /* to the second, or "Fri May" in front */
+    bool plain;                 /* at most one address, one date, nothing odd */
     int64_t received_us;
     int16_t tz;
     uint64_t shape; /* digest of the classes of its tokens: equal for lines of one writer */
@@ -27,6 +28,9 @@ typedef struct haul_mbox_line { /* one From_ line, taken apart */
 
 /* Parse the line at p, which begins with "From ". Never fails: an odd line is not `plain`. */
 void haul_mbox_parse_line(const char *p, size_t n, char eol, haul_mbox_line *ret);
+
+/* The address in what stands before the date: within <>, else the first token when it has an @, else all. */
+haul_span haul_mbox_address(haul_span sender);
 
 typedef enum haul_mbox_verdict {
     HAUL_MBOX_TEXT,        /* plainly no separator */
@@ -52,7 +56,10 @@ size_t haul_mbox_blank_before(const char *p, size_t at, char eol, bool start);
 /* Length of the header section at p with its empty line, 0 when there is none; like haul_header_length but
  * for any line end. */
 size_t haul_mbox_header_length(const char *p, size_t n, char eol);
-/* Octets in front of the first From_ line that belong to no message: a byte order mark, empty lines. */
+/* A file called .mbox that does not begin with a From_ line may still be one, damaged at its front: it holds
+ * a From_ line within n octets, or begins with a header. [mbox-5] */
+bool haul_mbox_may_lead(const char *p, size_t n);
+/* Octets in front of the first From_ line that belong to no message: a byte order mark, empty lines, NULs. */
 size_t haul_mbox_preamble(const char *p, size_t n);
 bool haul_mbox_starts_from(const char *p, size_t n); /* "From " */
 
@@ -127,6 +134,8 @@ HAUL_MUST_USE haul_rc haul_mbox_walk_start(haul_mbox_walk *w, haul_reader *r, ha
  * END when there is none. A file that cannot be opened is reported and passed over. */
 HAUL_MUST_USE haul_rc haul_mbox_walk_next(haul_mbox_walk *w, haul_err *e);
 void haul_mbox_walk_done(haul_mbox_walk *w);
+/* The name ends in .mbox or .mbx, packing aside. */
+bool haul_mbox_is_named(const char *file);
 /* A file name without packing and mbox suffixes, as valid UTF-8: what places begin with. In `to`, emptied first. */
 const char *haul_mbox_text(const char *file, haul_str *to);
 /* The name of a folder as its file says: without .mbox, .mbx and packing suffixes, escapes undone. */

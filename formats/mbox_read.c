@@ -411,11 +411,12 @@ static haul_rc take_from(haul_mbox *mb, haul_msg *m, haul_err *e)
         haul_msg_received(m, l.received_us, l.tz);
     else
         haul_msg_issue(m, HAUL_ISSUE_MBOX_DATE_UNREADABLE, "octet %llu", (unsigned long long)mb->sep_at);
-    bool own = l.sender.len && !haul_span_is(l.sender, "-") && !haul_span_is(l.sender, "MAILER-DAEMON") &&
-               !(l.sender.len > 4 && memcmp(l.sender.p + l.sender.len - 4, "@xxx", 4) == 0);
+    haul_span sender = haul_mbox_address(l.sender);
+    bool own = sender.len && !haul_span_is(sender, "-") && !haul_span_is(sender, "MAILER-DAEMON") &&
+               !(sender.len > 4 && memcmp(sender.p + sender.len - 4, "@xxx", 4) == 0);
     if (own) {
         haul_str_clear(&mb->scratch);
-        haul_utf8_clean(&mb->scratch, l.sender.p, l.sender.len, true);
+        haul_utf8_clean(&mb->scratch, sender.p, sender.len, true);
         m->sender = haul_arena_strn(&m->arena, mb->scratch.p, mb->scratch.len);
     }
     haul_in_consume(mb->in, l.len);

@@ -88,9 +88,19 @@ size_t haul_mbox_header_length(const char *p, size_t n, char eol)
 size_t haul_mbox_preamble(const char *p, size_t n)
 {
     size_t at = n >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
-    while (at < n && (p[at] == '\n' || p[at] == '\r'))
+    while (at < n && (p[at] == '\n' || p[at] == '\r' || p[at] == '\0'))
         at++;
     return at;
+}
+
+bool haul_mbox_may_lead(const char *p, size_t n)
+{
+    if (haul_header_like(p, n))
+        return true;
+    for (const char *q = p; (q = haul_mbox_find(q, p + n, '\n')); q++)
+        if (haul_mbox_starts_from(q + 1, (size_t)(p + n - q - 1)))
+            return true;
+    return false;
 }
 
 static bool is_blank(char c)
@@ -121,24 +131,38 @@ static size_t skip_blanks(const char *p, size_t at, size_t n)
     return at;
 }
 
+/* The closing quote of the string that opens at `at`; n when there is none. */
+static size_t quote_end(const char *p, size_t at, size_t n)
+{
+    for (at++; at < n && p[at] != '"'; at++)
+        at += p[at] == '\\';
+    return at < n ? at : n;
+}
+
 /* End of the token at `at`: a quoted local part may hold blanks ("John Doe"@example.com). */
 static size_t token_end(const char *p, size_t at, size_t n)
 {
-    if (p[at] == '"') {
-        const char *close = memchr(p + at + 1, '"', n - at - 1);
-        if (close)
-            at = (size_t)(close - p) + 1;
-    }
+    if (p[at] == '"' && quote_end(p, at, n) < n)
+        at = quote_end(p, at, n) + 1;
     while (at < n && !is_blank(p[at]))
         at++;
     return at;
 }
 
-/* What may follow the date: nothing, or the trace of a UUCP hop. */
+/* A zone that no table knows: up to five capitals. */
+static bool is_zone_like(haul_span s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (s.p[i] < 'A' || s.p[i] > 'Z')
+            return false;
+    return s.len <= 5;
+}
+
+/* What may follow the date: nothing, a zone, or the trace of a UUCP hop. */
 static bool is_usual_tail(const char *p, size_t n)
 {
     haul_span rest = haul_span_trim((haul_span){p, n});
-    return !rest.len || haul_istarts(rest.p, rest.len, "remote from ");
+    return is_zone_like(rest) || haul_istarts(rest.p, rest.len, "remote from ");
 }
 
 static bool may_be_date(const char *p)
@@ -146,20 +170,45 @@ static bool may_be_date(const char *p)
     return haul_is_digit(p[0]) || haul_is_alpha((unsigned char)p[0]);
 }
 
-/* Try a date at every token; the first that can be read is it, what stands before it is the sender. */
+/* What programs write and prose hardly ever does: seconds, or a weekday and a month in front. */
+static bool is_exact(const char *p, size_t n)
+{
+    size_t colons = 0, second = skip_blanks(p, token_end(p, 0, n), n);
+    for (size_t i = 0; i < n; i++)
+        colons += p[i] == ':';
+    return colons >= 2 || (second < n && haul_is_alpha((unsigned char)p[0]) && !haul_is_digit(p[second]));
+}
+
+/* Try a date at every token. Of those that overlap, the one that goes furthest is it ("From 22 Wed Nov 17
+ * 14:35:53 1999"), of those that end together, the first; what stands before it is the sender. */
 static void find_date(const char *p, size_t n, haul_mbox_line *ret)
 {
-    size_t tokens = 0, used;
-    for (size_t at = skip_blanks(p, 5, n); at < n && tokens < TOKENS_MAX; tokens++) {
-        if (may_be_date(p + at) && haul_date_asctime(p + at, n - at, &ret->received_us, &ret->tz, &used)) {
+    size_t used, stop = n, best = 5;
+    ret->sender = haul_span_trim((haul_span){p + 5, n - 5});
+    for (size_t at = skip_blanks(p, 5, n), tokens = 0; at < stop && tokens < TOKENS_MAX; tokens++) {
+        int64_t us;
+        int16_t tz;
+        if (may_be_date(p + at) && haul_date_asctime(p + at, n - at, &us, &tz, &used) &&
+            (!ret->dated || at + used > best)) {
             ret->sender = haul_span_trim((haul_span){p + 5, at - 5});
+            ret->received_us = us;
+            ret->tz = tz;
             ret->dated = true;
-            ret->plain = tokens <= 1 && is_usual_tail(p + at + used, n - at - used);
-            return;
+            ret->exact = is_exact(p + at, used);
+            ret->plain = tokens <= 1 && (tokens || ret->exact) && is_usual_tail(p + at + used, n - at - used);
+            stop = best = at + used;
         }
         at = skip_blanks(p, token_end(p, at, n), n);
     }
-    ret->sender = haul_span_trim((haul_span){p + 5, n - 5});
+}
+
+haul_span haul_mbox_address(haul_span sender)
+{
+    const char *open = memchr(sender.p, '<', sender.len), *end = sender.p + sender.len;
+    if (open && end[-1] == '>')
+        return haul_span_trim((haul_span){open + 1, (size_t)(end - 1 - open - 1)});
+    size_t first = sender.len ? token_end(sender.p, 0, sender.len) : 0;
+    return memchr(sender.p, '@', first) ? (haul_span){sender.p, first} : sender;
 }
 
 void haul_mbox_parse_line(const char *p, size_t n, char eol, haul_mbox_line *ret)
@@ -180,9 +229,19 @@ void haul_mbox_parse_line(const char *p, size_t n, char eol, haul_mbox_line *ret
     }
 }
 
-typedef enum after { AFTER_TEXT, AFTER_EMPTY, AFTER_HEADER, AFTER_END } after;
+typedef enum after { AFTER_TEXT, AFTER_EMPTY, AFTER_HEADER, AFTER_FROM, AFTER_END } after;
 
-/* What follows a From_ line: a header, Mac Thunderbird's second From_ line, an empty line, the end of the file. */
+static bool is_plain_line(const char *p, size_t n, char eol)
+{
+    haul_mbox_line l;
+    if (!haul_mbox_starts_from(p, n))
+        return false;
+    haul_mbox_parse_line(p, n, eol, &l);
+    return l.plain;
+}
+
+/* What follows a From_ line: a header or Mac Thunderbird's bogus second line, an empty line, another From_
+ * line, the end of the file. */
 static after what_follows(const char *p, size_t n, size_t len, char eol)
 {
     size_t at = len + 1;
@@ -194,14 +253,24 @@ static after what_follows(const char *p, size_t n, size_t len, char eol)
         return AFTER_EMPTY;
     if (haul_header_like(p, n) || (n >= 6 && memcmp(p, ">From ", 6) == 0))
         return AFTER_HEADER;
-    return AFTER_TEXT;
+    return is_plain_line(p, n, eol) ? AFTER_FROM : AFTER_TEXT;
 }
 
-/* Lines without a date that programs are known to write: Thunderbird's "From -", a lone address (Takeout). */
+static bool has_time(haul_span s)
+{
+    for (size_t i = 1; i + 1 < s.len; i++)
+        if (s.p[i] == ':' && haul_is_digit(s.p[i - 1]) && haul_is_digit(s.p[i + 1]))
+            return true;
+    return false;
+}
+
+/* Lines without a readable date that programs are known to write: Thunderbird's "From -", a lone address
+ * (Takeout), an address and a date that does not exist. */
 static bool is_known_undated(const haul_mbox_line *l)
 {
+    haul_span address = haul_mbox_address(l->sender);
     return haul_span_is(l->sender, "-") ||
-           (memchr(l->sender.p, '@', l->sender.len) && !memchr(l->sender.p, ' ', l->sender.len));
+           (memchr(address.p, '@', address.len) && (address.len == l->sender.len || has_time(l->sender)));
 }
 
 /* A header follows: two criteria of three, or the file's own convention, make a separator. */
@@ -211,7 +280,7 @@ static haul_mbox_verdict judge_header(const haul_mbox_line *l, bool blank, bool 
         return HAUL_MBOX_SPLIT;
     if (l->dated) {
         *why = blank ? "odd text around its date" : "no empty line before it";
-        return blank || l->plain ? HAUL_MBOX_DOUBT_SPLIT : HAUL_MBOX_DOUBT_TEXT;
+        return (blank && l->exact) || l->plain ? HAUL_MBOX_DOUBT_SPLIT : HAUL_MBOX_DOUBT_TEXT;
     }
     *why = blank ? "no readable date" : "no readable date, no empty line before it";
     if (same || (blank && is_known_undated(l)))
@@ -229,7 +298,9 @@ haul_mbox_verdict haul_mbox_judge(const char *p, size_t n, char eol, bool blank,
     *ret_why = "";
     if (next == AFTER_HEADER)
         return judge_header(&l, blank, same, ret_why);
-    *ret_why = next == AFTER_EMPTY ? "an empty line after it" : "no header after it";
+    *ret_why = next == AFTER_EMPTY  ? "an empty line after it"
+               : next == AFTER_FROM ? "another From_ line after it"
+                                    : "no header after it";
     if (next != AFTER_TEXT && blank && l.plain)
         return HAUL_MBOX_DOUBT_SPLIT;
     return blank || l.dated ? HAUL_MBOX_DOUBT_TEXT : HAUL_MBOX_TEXT;

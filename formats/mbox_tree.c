@@ -56,7 +56,7 @@ static size_t base_length(const char *name)
     return bare == len ? strip(name, len, ".mbx") : bare;
 }
 
-static bool has_mbox_suffix(const char *name)
+bool haul_mbox_is_named(const char *name)
 {
     static const char *const packed[] = {".gz", ".zst", ".xz", ".bz2"};
     size_t len = strlen(name);
@@ -321,7 +321,7 @@ static bool plan(haul_mbox_walk *w, const haul_mbox_frame *f, const char *name, 
     } else if (haul_iends(name, ".sbd") && len > 4) {
         ret->raw = haul_arena_strn(&w->arena, name, len - 4);
         ret->thunderbird = true;
-    } else if (has_mbox_suffix(name)) {
+    } else if (haul_mbox_is_named(name)) {
         ret->raw = haul_arena_strn(&w->arena, name, base_length(name));
         ret->place = PLACE_BUNDLE;
     } else if (f->place == PLACE_BUNDLE) {
@@ -353,17 +353,6 @@ static haul_rc visit_dir(haul_mbox_walk *w, const haul_entry *entry, haul_err *e
 
 /* ── files ── */
 
-/* A file called .mbox whose first octets are damaged, or a message without From_ line: read it, report it. */
-static bool looks_named(const char *p, size_t n)
-{
-    if (haul_header_like(p, n))
-        return true;
-    for (const char *q = p; (q = haul_mbox_find(q, p + n, '\n')); q++)
-        if (haul_mbox_starts_from(q + 1, (size_t)(p + n - q - 1)))
-            return true;
-    return false;
-}
-
 typedef enum content { CONTENT_NONE, CONTENT_EMPTY, CONTENT_MBOX } content;
 
 static haul_rc look(haul_in *in, const char *name, content *ret, haul_err *e)
@@ -373,9 +362,9 @@ static haul_rc look(haul_in *in, const char *name, content *ret, haul_err *e)
     size_t n;
     bool is = false, empty = false;
     haul_rc rc = haul_mbox_check(&mb, &is, &empty, e);
-    if (rc == HAUL_OK && !is && !empty && has_mbox_suffix(name)) {
+    if (rc == HAUL_OK && !is && !empty && haul_mbox_is_named(name)) {
         rc = haul_in_peek(in, 64u * 1024u, &p, &n, e);
-        is = rc == HAUL_OK && looks_named(p, n);
+        is = rc == HAUL_OK && haul_mbox_may_lead(p, n);
     }
     *ret = is ? CONTENT_MBOX : empty ? CONTENT_EMPTY : CONTENT_NONE;
     return rc;
@@ -436,7 +425,7 @@ static haul_rc visit_file(haul_mbox_walk *w, const char *name, bool *ret_found)
         haul_reader_issue(w->r, HAUL_ISSUE_SOURCE_UNREADABLE, "%s: %s", path, why.text);
         return HAUL_OK;
     }
-    if (what == CONTENT_EMPTY && !bundle && !f->thunderbird && strchr(name, '.') && !has_mbox_suffix(name))
+    if (what == CONTENT_EMPTY && !bundle && !f->thunderbird && strchr(name, '.') && !haul_mbox_is_named(name))
         what = CONTENT_NONE;
     if (what != CONTENT_EMPTY && !claimed(w, path)) {
         close_file(w);

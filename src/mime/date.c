@@ -10,9 +10,13 @@ typedef struct parts {
     int day, month, year; /* -1 = not seen */
     int hour, minute, second;
     int tz;
-    bool has_time, has_zone, pm, am;
-    size_t used; /* end of the last token that belongs to the date */
+    bool has_time, has_zone, has_weekday, pm, am;
+    bool from_line; /* of an mbox: words that are no zone we know may stand before the year */
+    size_t skipped; /* of them */
+    size_t used;    /* end of the last token that belongs to the date */
 } parts;
+
+#define SKIPPED_MAX 3u /* "Eastern Standard Time" */
 
 typedef struct zone_name {
     char name[6];
@@ -42,6 +46,10 @@ static int find_name(const char *p, size_t n, const char *names, size_t count)
 
 static bool take_zone_name(parts *d, const char *p, size_t n)
 {
+    if (d->has_zone && haul_span_is((haul_span){p, n}, "DST")) { /* "MET DST" */
+        d->tz += 60;
+        return true;
+    }
     for (size_t i = 0; i < HAUL_COUNT(zones); i++)
         if (haul_span_is((haul_span){p, n}, zones[i].name)) {
             if (!d->has_zone)
@@ -62,7 +70,7 @@ static bool take_word(parts *d, const char *p, size_t n)
         return true;
     }
     if (n <= 9 && find_name(p, n, "sunmontuewedthufrisat", 7) >= 0)
-        return true;
+        return !d->has_weekday && (d->has_weekday = true);
     if (n == 2 && d->has_time && haul_lower(p[1]) == 'm' && strchr("ap", haul_lower(p[0]))) {
         d->pm = haul_lower(p[0]) == 'p';
         return d->am = true;
@@ -86,8 +94,8 @@ static size_t digits(const char *p, size_t n)
     return i;
 }
 
-/* hh:mm[:ss[.fraction]]; returns its length, 0 when malformed. */
-static size_t take_time(parts *d, const char *p, size_t n)
+/* hh:mm[:ss[.fraction]], or hh.mm.ss; returns its length, 0 when malformed. */
+static size_t take_time(parts *d, const char *p, size_t n, char colon)
 {
     int v[3] = {0, 0, 0};
     size_t at = 0, fields = 0;
@@ -97,7 +105,7 @@ static size_t take_time(parts *d, const char *p, size_t n)
             return 0;
         v[fields++] = number(p + at, len);
         at += len;
-        if (at + 1 >= n || p[at] != ':' || fields == 3 || !haul_is_digit(p[at + 1]))
+        if (at + 1 >= n || p[at] != colon || fields == 3 || !haul_is_digit(p[at + 1]))
             break;
         at++;
     }
@@ -112,7 +120,7 @@ static size_t take_time(parts *d, const char *p, size_t n)
     return at;
 }
 
-/* +hhmm, -hhmm, +hh:mm; returns its length, 0 when it is none. Out-of-range zones count as 0 (RFC 5322 3.3). */
+/* +hhmm, -hhmm, +hh:mm, and +h after a zone name ("GMT+1"); returns its length, 0 when it is none. Out-of-range zones count as 0 (RFC 5322 3.3). */
 static size_t take_offset(parts *d, const char *p, size_t n)
 {
     size_t len = digits(p + 1, n - 1);
@@ -125,6 +133,9 @@ static size_t take_offset(parts *d, const char *p, size_t n)
         hours = number(p + 1, 2);
         minutes = number(p + 4, 2);
         used = 6;
+    } else if (len && len <= 2 && d->has_zone && d->tz == 0) {
+        hours = number(p + 1, len);
+        minutes = 0;
     } else {
         return 0;
     }
@@ -139,6 +150,10 @@ static bool take_number(parts *d, const char *p, size_t n)
 {
     if (n == 4 && d->year < 0) {
         d->year = number(p, 4);
+        return true;
+    }
+    if (n == 5 && d->year < 0 && memcmp(p, "191", 3) == 0) { /* 1900 + "100": the year 2000 got it wrong */
+        d->year = 2000 + number(p + 3, 2);
         return true;
     }
     if (n > 3)
@@ -186,12 +201,21 @@ static bool is_gap(char c)
     return c == ' ' || c == '\t' || c == ',' || c == '\r' || c == '\n' || c == '.' || c == ';';
 }
 
+/* "14.35.53", as some locales write the time after day and month. */
+static bool is_dotted_time(const parts *d, const char *p, size_t n)
+{
+    return !d->has_time && d->day >= 0 && d->month >= 0 && n >= 8 && digits(p, 2) == 2 && p[2] == '.' &&
+           digits(p + 3, 2) == 2 && p[5] == '.' && digits(p + 6, 2) == 2 && (n == 8 || !haul_is_digit(p[8]));
+}
+
 /* One token that starts with a digit; its length, 0 when it does not belong to a date. */
 static size_t take_digits(parts *d, const char *p, size_t n)
 {
     size_t len = digits(p, n);
     if (len < n && p[len] == ':')
-        return take_time(d, p, n);
+        return take_time(d, p, n, ':');
+    if (is_dotted_time(d, p, n))
+        return take_time(d, p, n, '.');
     size_t iso = take_iso_date(d, p, n);
     if (iso)
         return iso + (iso < n && p[iso] == 'T' ? 1 : 0);
@@ -216,22 +240,38 @@ static size_t take_token(parts *d, const char *p, size_t n)
     return len + (len < n && p[len] == '-' && d->year < 0 && !d->has_time ? 1 : 0);
 }
 
+/* A word between the time and the year of a From_ line is a zone, known or not; its length. [mbox-11] */
+static size_t skip_zone(parts *d, const char *p, size_t n)
+{
+    size_t len = 0;
+    if (!d->from_line || !d->has_time || d->year >= 0 || d->skipped >= SKIPPED_MAX)
+        return 0;
+    while (len < n && p[len] != ' ' && p[len] != '\t')
+        len++;
+    d->skipped++;
+    return len > digits(p, len) ? len : 0;
+}
+
 static bool complete(const parts *d)
 {
     return d->day >= 0 && d->month >= 0 && d->year >= 0;
 }
 
 /* Take tokens until one does not belong. */
-static void scan(parts *d, const char *p, size_t n)
+static void scan(parts *d, const char *p, size_t n, bool from_line)
 {
-    *d = (parts){.day = -1, .month = -1, .year = -1};
+    *d = (parts){.day = -1, .month = -1, .year = -1, .from_line = from_line};
     for (size_t at = 0; at < n;) {
         if (is_gap(p[at])) {
             at++;
         } else if (p[at] == '(') {
             at += skip_comment(p + at, n - at);
+            if (complete(d) && p[at - 1] == ')')
+                d->used = at;
         } else {
             size_t len = take_token(d, p + at, n - at);
+            if (!len)
+                len = skip_zone(d, p + at, n - at);
             if (!len)
                 return;
             at += len;
@@ -263,14 +303,14 @@ static bool instant(const parts *d, int64_t *ret_us, int16_t *ret_tz)
 bool haul_date_parse(const char *p, size_t n, int64_t *ret_us, int16_t *ret_tz)
 {
     parts d;
-    scan(&d, p, n);
+    scan(&d, p, n, false);
     return instant(&d, ret_us, ret_tz);
 }
 
 bool haul_date_asctime(const char *p, size_t n, int64_t *ret_us, int16_t *ret_tz, size_t *ret_used)
 {
     parts d;
-    scan(&d, p, n);
+    scan(&d, p, n, true);
     if (!d.has_time || !instant(&d, ret_us, ret_tz))
         return false;
     *ret_used = d.used;
