@@ -148,6 +148,8 @@ Test(cli, manual_has_every_option_command_and_format)
     cr_expect(testing_run(&man, "help --man") == 0);
     cr_expect(testing_run(&again, "help --man") == 0 && strcmp(man, again) == 0);
     cr_expect(strncmp(man, ".TH MAILHAUL 1", 14) == 0);
+    cr_expect(strstr(man, "\n.PP\nWhat each keeps:\n"),
+              "a sentence about all formats stands with the last one");
     for (size_t o = 0; o < HAUL_COUNT(options); o++)
         cr_expect(strstr(man, form("\\fB%s\\fR", roff_name(options[o].name))) ||
                       strstr(man, form("\\fR, \\fB%s\\fR", roff_name(options[o].name))),

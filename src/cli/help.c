@@ -248,7 +248,7 @@ static void man_formats(haul_str *to)
                                                  : "read and written");
         roff_line(to, "", text.p);
     }
-    haul_str_addz(to, "What each keeps: \n.B mailhaul formats\n");
+    haul_str_addz(to, ".PP\nWhat each keeps:\n.B mailhaul formats\n");
 }
 
 static void man_notes(haul_str *to, const char *heading, const note *n, size_t count)
