@@ -29,6 +29,8 @@ typedef struct haul_mbox_line { /* one From_ line, taken apart */
 /* Parse the line at p, which begins with "From ". Never fails: an odd line is not `plain`. */
 void haul_mbox_parse_line(const char *p, size_t n, char eol, haul_mbox_line *ret);
 
+/* Octets of the quoted string at p with its quotes; 0 when p begins with none or it does not close. */
+size_t haul_mbox_quoted_length(const char *p, size_t n);
 /* The address in what stands before the date: within <>, else the first token when it has an @, else all. */
 haul_span haul_mbox_address(haul_span sender);
 

@@ -131,19 +131,20 @@ static size_t skip_blanks(const char *p, size_t at, size_t n)
     return at;
 }
 
-/* The closing quote of the string that opens at `at`; n when there is none. */
-static size_t quote_end(const char *p, size_t at, size_t n)
+size_t haul_mbox_quoted_length(const char *p, size_t n)
 {
-    for (at++; at < n && p[at] != '"'; at++)
-        at += p[at] == '\\';
-    return at < n ? at : n;
+    size_t at = 1;
+    if (!n || p[0] != '"')
+        return 0;
+    while (at < n && p[at] != '"')
+        at += p[at] == '\\' ? 2 : 1;
+    return at < n ? at + 1 : 0;
 }
 
 /* End of the token at `at`: a quoted local part may hold blanks ("John Doe"@example.com). */
 static size_t token_end(const char *p, size_t at, size_t n)
 {
-    if (p[at] == '"' && quote_end(p, at, n) < n)
-        at = quote_end(p, at, n) + 1;
+    at += haul_mbox_quoted_length(p + at, n - at);
     while (at < n && !is_blank(p[at]))
         at++;
     return at;

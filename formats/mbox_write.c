@@ -12,7 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NONE SIZE_MAX
+#define NONE       SIZE_MAX
+#define SENDER_MAX 512u /* octets of an address in a From_ line */
 
 static const char windows_reserved[] = "<>:\"/\\|?*";
 const haul_naming haul_mbox_naming_tree = {
@@ -507,13 +508,14 @@ static haul_rc sink_folder(haul_sink *s, uint32_t id, const haul_path *path, hau
 
 /* ── messages ── */
 
-/* Only what may stand in a From_ line: no blanks, no controls. */
+/* Only what may stand in a From_ line: no controls, and blanks only in a quoted local part. */
 static void add_sender(const char *sender, haul_str *to)
 {
-    size_t before = to->len;
-    for (const char *c = sender ? sender : ""; *c && to->len - before < 512; c++)
-        if ((unsigned char)*c > 32 && *c != 127)
-            haul_str_addc(to, *c);
+    const char *z = sender ? sender : "";
+    size_t before = to->len, n = strlen(z), quoted = haul_mbox_quoted_length(z, n < SENDER_MAX ? n : 0);
+    for (size_t i = 0; i < n && to->len - before < SENDER_MAX; i++)
+        if (((unsigned char)z[i] > 32 || (z[i] == ' ' && i < quoted)) && z[i] != 127)
+            haul_str_addc(to, z[i]);
     if (to->len == before)
         haul_str_addz(to, "MAILER-DAEMON");
 }

@@ -438,3 +438,27 @@ Test(mbox, merge_and_resume)
     put("out", "new.mbox", F);
     cr_expect_eq(convert("--merge"), 4, "a file shorter than what was stored stops the run");
 }
+
+/* Blanks in a quoted local part are the address's own; others would look like the date. [mbox-40] */
+Test(mbox, sender_written)
+{
+    static const char date[] = " Fri May 23 16:35:53 2025\n";
+    static const struct {
+        const char *sender, *want;
+    } rows[] = {
+        {"\"a \\\" b\"@c", "\"a \\\" b\"@c"},
+        {"\"a b", "\"ab"},
+        {"a b c", "abc"},
+        {"Foo Bar <a@b>", "a@b"},
+        {"-", "MAILER-DAEMON"},
+    };
+    haul_auto_str source = {0}, want = {0};
+    for (size_t i = 0; i < HAUL_COUNT(rows); i++) {
+        haul_str_addf(&source, "From %s%sS: 1\n\nx\n\n", rows[i].sender, date);
+        haul_str_addf(&want, "From %s%sS: 1\n\nx\n\n", rows[i].want, date);
+    }
+    put(".", "senders.mbox", source.p);
+    cr_expect_eq(testing_run(NULL, "convert %s %s", testing_path("senders.mbox"), testing_path("new.mbox")),
+                 0);
+    expect_file("new.mbox", want.p);
+}
