@@ -1,4 +1,5 @@
 #include "eml.h"
+#include "pipe/job.h"
 #include "testing_sink.h"
 
 #include <criterion/criterion.h>
@@ -506,4 +507,31 @@ Test(eml_corpus, apple_mail_messages_equal_the_expected_eml)
     cr_expect_eq(memcmp(got + x.start, want, x.len), 0);
     free(got);
     free(want);
+}
+
+/* A message in another folder than the one it was stored in is the same octets, and still no agreement. */
+Test(eml, verify_sees_a_message_in_another_folder)
+{
+    const char *sources[] = {testing_path("from"), NULL}, *target = testing_path("to");
+    const char *none[] = {NULL};
+    haul_totals totals = {0};
+    haul_err e = {0};
+    json_t *result = NULL;
+    char *items, *place = NULL;
+    testing_write(testing_path("from/A/1.eml"), "From: a@b\nSubject: x\n\nx\n", 24);
+    testing_write(testing_path("from/B/2.eml"), "From: a@b\nSubject: y\n\ny\n", 24);
+    haul_job job = {.command = "convert", .sources = sources, .target = target, .to = eml()};
+    cr_assert_eq(haul_convert(&job, &totals, NULL, &e), HAUL_OK, "%s", e.text);
+    items = testing_read(testing_path("to/.mailhaul/items.jsonl"), NULL);
+    cr_assert(items && (place = strstr(items, "\"stored_as\":\"A/")));
+    place += strlen("\"stored_as\":\"A/");
+    place[strcspn(place, "\"")] = 0;
+    cr_assert_eq(rename(testing_path("to/A/%s", place), testing_path("to/B/%s", place)), 0);
+    free(items);
+    job.sources = none;
+    cr_expect_eq(haul_verify(&job, &result, &e), HAUL_E_DIFFERS);
+    const json_t *d = json_array_get(json_object_get(result, "differences"), 0);
+    cr_expect_str_eq(json_string_value(json_object_get(d, "kind")), "moved");
+    cr_expect_eq(json_array_size(json_object_get(result, "differences")), 1);
+    json_decref(result);
 }

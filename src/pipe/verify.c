@@ -18,10 +18,12 @@ static const char schema[] =
     "CREATE TABLE want(n INTEGER PRIMARY KEY, id TEXT, place TEXT, folder TEXT, message_id TEXT, keywords "
     "TEXT,"
     " sha256 BLOB, received INTEGER, flags INTEGER, lost INTEGER, in_target INTEGER DEFAULT 0,"
-    " in_source INTEGER DEFAULT 0);";
-static const char indexes[] = "CREATE INDEX want_place ON want(place); CREATE INDEX want_id ON want(id);"
-                              "CREATE INDEX want_target ON want(sha256, in_target); CREATE INDEX want_source "
-                              "ON want(sha256, in_source);";
+    " in_source INTEGER DEFAULT 0, dir TEXT NOT NULL);"
+    "CREATE TABLE rest(n INTEGER PRIMARY KEY, place TEXT, sha256 BLOB, message_id TEXT);";
+static const char indexes[] =
+    "CREATE INDEX want_place ON want(place); CREATE INDEX want_id ON want(id);"
+    "CREATE INDEX want_target ON want(sha256, in_target, dir); CREATE INDEX want_source "
+    "ON want(sha256, in_source);";
 
 #define WANT "SELECT n, id, place, folder, message_id, keywords, sha256, received, flags, lost FROM want "
 
@@ -29,6 +31,9 @@ enum {
     ST_ADD,
     ST_BY_PLACE,
     ST_BY_SHA,
+    ST_HERE,
+    ST_REST_ADD,
+    ST_REST,
     ST_BY_ID,
     ST_ANY_SHA,
     ST_HIT_TARGET,
@@ -39,10 +44,13 @@ enum {
 };
 
 static const char *const statements[ST_COUNT] = {
-    [ST_ADD] = "INSERT INTO want(id, place, folder, message_id, keywords, sha256, received, flags, lost)"
-               " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    [ST_ADD] = "INSERT INTO want(id, place, folder, message_id, keywords, sha256, received, flags, lost, dir)"
+               " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     [ST_BY_PLACE] = WANT "WHERE place = ?1 AND in_target = 0 LIMIT 1",
     [ST_BY_SHA] = WANT "WHERE sha256 = ?1 AND in_target = 0 LIMIT 1",
+    [ST_HERE] = WANT "WHERE sha256 = ?1 AND in_target = 0 AND dir = ?2 LIMIT 1",
+    [ST_REST_ADD] = "INSERT INTO rest(place, sha256, message_id) VALUES(?1, ?2, ?3)",
+    [ST_REST] = "SELECT place, sha256, message_id FROM rest ORDER BY n",
     [ST_BY_ID] = WANT "WHERE id = ?1 LIMIT 1",
     [ST_ANY_SHA] = WANT "WHERE sha256 = ?1 ORDER BY in_source LIMIT 1",
     [ST_HIT_TARGET] = "UPDATE want SET in_target = 1 WHERE n = ?1",
@@ -102,6 +110,16 @@ static void bind(sqlite3_stmt *s, int at, const char *z)
         sqlite3_bind_null(s, at);
 }
 
+/* "Work" of "Work/1.eml" and of "Work@123": which folder a place is in. "" without a journal, whose sources
+ * name their folders in their own way. */
+static void bind_dir(verify *v, sqlite3_stmt *s, int at, const char *place)
+{
+    size_t n = place ? strlen(place) : 0;
+    while (n > 0 && place[n - 1] != '/' && place[n - 1] != '@')
+        n--;
+    sqlite3_bind_text(s, at, place ? place : "", v->from_journal ? (int)n : 0, SQLITE_TRANSIENT);
+}
+
 static haul_rc add_want(void *ctx, const haul_record *r, haul_err *e)
 {
     verify *v = ctx;
@@ -119,6 +137,7 @@ static haul_rc add_want(void *ctx, const haul_record *r, haul_err *e)
         sqlite3_bind_null(s, 7);
     sqlite3_bind_int64(s, 8, r->flags);
     sqlite3_bind_int64(s, 9, r->lost);
+    bind_dir(v, s, 10, r->place);
     return sqlite3_step(s) == SQLITE_DONE ? HAUL_OK : db_fail(v, e);
 }
 
@@ -234,20 +253,54 @@ static void compare_keywords(verify *v, const want *w, const char *place)
     differ(v, "keywords", w, place, w->keywords, haul_strz(&is));
 }
 
+static bool find_here(verify *v, want *ret)
+{
+    sqlite3_stmt *s = v->st[ST_HERE];
+    sqlite3_reset(s);
+    sqlite3_bind_blob(s, 1, v->msg->sha256, HAUL_SHA256_LEN, SQLITE_TRANSIENT);
+    bind_dir(v, s, 2, v->msg->place);
+    return get_want(s, ret);
+}
+
+/* Without a record in its place: it may be that of another folder, once all of those are taken. */
+static haul_rc set_aside(verify *v, haul_err *e)
+{
+    sqlite3_stmt *s = v->st[ST_REST_ADD];
+    sqlite3_reset(s);
+    bind(s, 1, v->msg->place);
+    sqlite3_bind_blob(s, 2, v->msg->sha256, HAUL_SHA256_LEN, SQLITE_TRANSIENT);
+    bind(s, 3, v->msg->message_id);
+    return sqlite3_step(s) == SQLITE_DONE ? HAUL_OK : db_fail(v, e);
+}
+
+static void check_rest(verify *v)
+{
+    want w;
+    sqlite3_stmt *s = v->st[ST_REST];
+    sqlite3_reset(s);
+    while (sqlite3_step(s) == SQLITE_ROW) {
+        const char *place = (const char *)sqlite3_column_text(s, 0);
+        haul_msg_reset(v->msg);
+        v->msg->message_id = (const char *)sqlite3_column_text(s, 2);
+        if (find_sha(v, ST_BY_SHA, sqlite3_column_blob(s, 1), &w)) {
+            differ(v, "moved", &w, place, w.place, place);
+            hit(v, ST_HIT_TARGET, w.n);
+        } else if (!v->merged) { /* what was there before a merge has no record */
+            differ(v, "extra", NULL, place, NULL, "a message that no record explains");
+        }
+    }
+    haul_msg_reset(v->msg);
+}
+
 /* A message of the target against its record. */
-static void check_target_message(verify *v)
+static haul_rc check_target_message(verify *v, haul_err *e)
 {
     haul_msg *m = v->msg;
     want w;
     uint64_t before = v->differ;
-    bool found =
-        (v->from_journal && find_text(v, ST_BY_PLACE, m->place, &w)) || find_sha(v, ST_BY_SHA, m->sha256, &w);
     v->checked++;
-    if (!found) {
-        if (!v->merged) /* what was there before a merge has no record */
-            differ(v, "extra", NULL, m->place, NULL, "a message that no record explains");
-        return;
-    }
+    if (!(v->from_journal && find_text(v, ST_BY_PLACE, m->place, &w)) && !find_here(v, &w))
+        return set_aside(v, e);
     if (memcmp(w.sha256, m->sha256, HAUL_SHA256_LEN) != 0)
         differ_sha(v, &w, m->place, "digest");
     compare_time(v, &w, m->place);
@@ -255,6 +308,7 @@ static void check_target_message(verify *v)
     compare_keywords(v, &w, m->place);
     hit(v, ST_HIT_TARGET, w.n);
     v->agree += v->differ == before;
+    return HAUL_OK;
 }
 
 /* A message of a source against its record. */
@@ -346,8 +400,7 @@ static haul_rc check_message(verify *v, haul_reader *r, bool is_source, haul_err
     }
     if (is_source)
         return is_left_out(v) ? HAUL_OK : check_source_message(v, e);
-    check_target_message(v);
-    return HAUL_OK;
+    return check_target_message(v, e);
 }
 
 static haul_rc read_all(verify *v, haul_reader *r, bool is_source, haul_err *e)
@@ -474,6 +527,7 @@ static haul_rc compare(verify *v, haul_err *e)
         rc = read_tree(v, v->job->target, v->format, false, e);
     if (rc != HAUL_OK)
         return rc;
+    check_rest(v);
     list_missing(v, ST_NO_TARGET, "missing", "recorded, but not in the target");
     if (v->filling || !v->job->sources || !v->job->sources[0])
         return HAUL_OK;
