@@ -436,7 +436,7 @@ Test(conformance, what_is_filtered_cannot_fail)
 {
     static const char packed[] = "\x1f\x8b\x08\x00 not really packed";
     const char *not_folders[] = {"Trash", NULL};
-    testing_write(testing_path("mail/Inbox/1.eml"), "From: a@b\nSubject: x\n\nx\n", 25);
+    testing_write(testing_path("mail/Inbox/1.eml"), "From: a@b\nSubject: x\n\nx\n", 24);
     testing_write(testing_path("mail/Trash/2.eml"), packed, sizeof(packed) - 1);
     const char *sources[] = {testing_path("mail"), NULL};
     haul_totals t = {0};
