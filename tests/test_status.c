@@ -33,6 +33,13 @@ Test(status, parse)
         {"Status: RO\n\n", "seen||"},
         {"status: O\nSubject: y\n\n", "||"},
         {"STATUS:R\r\nX-Status: AFTD\r\n\r\n", "seen answered flagged draft deleted||"},
+        /* words that are no flags, and letters in the other's field */
+        {"Status: Done\n\n", "?||"},
+        {"Status: 200 OK\nX-Status: Active\n\n", "?||"},
+        {"Status: ORDER\nStatus: RO\n\n", "seen||"},
+        {"Status: NROAFD\nX-Status: R\n\n", "seen||"},
+        {"Status:\n O R\r\n\r\n", "seen||"},
+        {"Status:\n\n", "||"},
         {"X-Keywords: work, $Forwarded $Junk  later\n\n", "forwarded junk|work,later|"},
         {"X-Keywords: =?UTF-8?Q?gr=C3=BCn_und=2C_blau?= x\n\n", "|grün und, blau,x|"},
         {"X-Keywords: =?UTF-8?Q?=24Junk?=\n\n", "|$Junk|"},
@@ -48,6 +55,9 @@ Test(status, parse)
          "flagged||Inbox,Taxes, 2019,Work/Bills"},
         {"X-Gmail-Labels: =?UTF-8?Q?Gesendet,Ge=C3=B6ffnet,Entw=C3=BCrfe?=\n =?UTF-8?Q?,M=C3=BCller?=\n\n",
          "seen draft||Gesendet,Müller"},
+        {"X-Gmail-Labels: Inbox,Unread\nX-Gmail-Labels: Work\n\n", "||Inbox,Work"},
+        {"X-Gmail-Labels: \n\n", "seen||"},
+        {"X-Gmail-Labels: Inbox, ,,\"a\"\"b\",Opened,Unread\n\n", "||Inbox,a\"b"},
         {"X-Gmail-Labels: Spam,Archived\n\n", "seen junk||Archived"},
         {"X-Gmail-Labels: =?UTF-8?B?6L+35oOR44Oh44O844OrLOacquiqrQ==?=\n\n", "junk||"},
         {"X-Statusx: R\nStatusx: R\nX-Mozilla-Statu: 0001\n\n", "?||"},
@@ -56,6 +66,27 @@ Test(status, parse)
     for (size_t i = 0; i < HAUL_COUNT(rows); i++) {
         text_of(rows[i].header, &got);
         cr_expect_str_eq(haul_strz(&got), rows[i].want, "%s", rows[i].header);
+    }
+}
+
+/* What a message cannot hold is told, never dropped in silence. */
+Test(status, too_many_keywords)
+{
+    static const char *const fields[] = {"X-Keywords", "X-Mozilla-Keys", "X-Gmail-Labels"};
+    for (size_t f = 0; f < HAUL_COUNT(fields); f++) {
+        haul_status s = {0};
+        haul_auto_str header = {0};
+        haul_msg *m = haul_msg_new();
+        haul_str_addf(&header, "%s: k", fields[f]);
+        for (size_t i = 0; i < HAUL_KEYWORDS_MAX + 5; i++)
+            haul_str_addf(&header, ",k%zu", i);
+        haul_status_parse(header.p, header.len, &s);
+        haul_status_apply(&s, m, true);
+        cr_expect_eq(m->n_keywords, HAUL_KEYWORDS_MAX, "%s: %zu", fields[f], m->n_keywords);
+        cr_expect_eq(s.n_dropped, 6, "%s: %zu", fields[f], s.n_dropped);
+        cr_expect(m->issues && m->issues->id == HAUL_ISSUE_KEYWORD_NOT_HELD);
+        haul_status_done(&s);
+        haul_msg_unref(m);
     }
 }
 

@@ -16,6 +16,7 @@
 #define MOZ_FORWARDED 0x1000u
 #define MOZ2_MDN_SENT 0x00800000u
 #define MOZ2_DELETED  0x00200000u /* marked deleted on an IMAP server */
+#define LETTERS_MAX   32u
 #define CLASSIC_MOZ   (HAUL_FLAG_SEEN | HAUL_FLAG_ANSWERED | HAUL_FLAG_FLAGGED) /* both families say these */
 
 typedef enum kind { STATUS, X_STATUS, X_KEYWORDS, MOZ_STATUS, MOZ_STATUS2, MOZ_KEYS, GMAIL, KIND_COUNT } kind;
@@ -28,6 +29,7 @@ static const char *const field_names[KIND_COUNT] = {
 typedef struct parse {
     haul_status *s;
     bool seen[KIND_COUNT];
+    bool unread; /* a Gmail label says so */
     unsigned classic, mozilla, gmail;
 } parse;
 
@@ -44,10 +46,14 @@ static bool list_has(const haul_str *list, const char *p, size_t n)
     return false;
 }
 
-static void list_add(haul_str *list, size_t *count, const char *p, size_t n)
+static void list_add(haul_status *s, haul_str *list, size_t *count, const char *p, size_t n)
 {
-    if (!n || memchr(p, 0, n) || *count >= HAUL_KEYWORDS_MAX || list_has(list, p, n))
+    if (!n || memchr(p, 0, n) || list_has(list, p, n))
         return;
+    if (*count >= HAUL_KEYWORDS_MAX) {
+        s->n_dropped++;
+        return;
+    }
     haul_str_add(list, p, n);
     haul_str_addc(list, 0);
     ++*count;
@@ -114,7 +120,7 @@ static unsigned take_keyword(haul_status *s, haul_span k)
         haul_header_decode(k, &text);
     else
         haul_utf8_clean(&text, k.p, k.len, true);
-    list_add(&s->keywords, &s->n_keywords, haul_strz(&text), text.len);
+    list_add(s, &s->keywords, &s->n_keywords, haul_strz(&text), text.len);
     return 0;
 }
 
@@ -153,7 +159,7 @@ static unsigned take_label(haul_status *s, const char *p, size_t n)
     case HAUL_LABEL_SPAM:
         return HAUL_FLAG_JUNK;
     default:
-        list_add(&s->labels, &s->n_labels, l.p, l.len);
+        list_add(s, &s->labels, &s->n_labels, l.p, l.len);
         return 0;
     }
 }
@@ -174,16 +180,16 @@ static const char *next_label(const char *z, haul_str *one)
     return z;
 }
 
-static unsigned take_labels(haul_status *s, haul_span v)
+static unsigned take_labels(haul_status *s, haul_span v, bool *unread)
 {
     haul_auto_str text = {0}, one = {0};
-    unsigned flags = HAUL_FLAG_SEEN;
+    unsigned flags = 0;
     haul_header_decode(v, &text);
     for (const char *z = haul_strz(&text); *z;) {
         z = next_label(z, &one);
         haul_span l = haul_span_trim((haul_span){haul_strz(&one), one.len});
         if (haul_label_find(l.p, l.len) == HAUL_LABEL_UNREAD)
-            flags &= ~(unsigned)HAUL_FLAG_SEEN;
+            *unread = true;
         flags |= take_label(s, l.p, l.len);
         z += *z == ',';
     }
@@ -192,30 +198,30 @@ static unsigned take_labels(haul_status *s, haul_span v)
 
 /* ── the classic fields and Thunderbird's ── */
 
-static unsigned take_letters(haul_span v, bool extended)
+/* Letters that programs write; mail of trackers and shops says "Status: Done", which is no flag. [mbox-30] */
+static bool is_letters(haul_span v)
 {
-    unsigned flags = 0;
     for (size_t i = 0; i < v.len; i++)
-        switch (v.p[i]) {
-        case 'R':
-            flags |= extended ? 0 : HAUL_FLAG_SEEN;
-            break;
-        case 'A':
-            flags |= HAUL_FLAG_ANSWERED;
-            break;
-        case 'F':
-            flags |= HAUL_FLAG_FLAGGED;
-            break;
-        case 'T':
-            flags |= HAUL_FLAG_DRAFT;
-            break;
-        case 'D':
-            flags |= HAUL_FLAG_DELETED;
-            break;
-        default:
-            break;
-        }
-    return flags;
+        if (!strchr("RONUAFTDP \t\r\n", v.p[i]) || !v.p[i])
+            return false;
+    return v.len <= LETTERS_MAX;
+}
+
+static void take_letters(parse *ps, kind k, haul_span v)
+{
+    static const struct {
+        char letter;
+        kind field;
+        unsigned flag;
+    } letters[] = {
+        {'R', STATUS, HAUL_FLAG_SEEN},      {'A', X_STATUS, HAUL_FLAG_ANSWERED},
+        {'F', X_STATUS, HAUL_FLAG_FLAGGED}, {'T', X_STATUS, HAUL_FLAG_DRAFT},
+        {'D', X_STATUS, HAUL_FLAG_DELETED},
+    };
+    ps->seen[k] = is_letters(v);
+    for (size_t i = 0; ps->seen[k] && i < HAUL_COUNT(letters); i++)
+        if (letters[i].field == k && memchr(v.p, letters[i].letter, v.len))
+            ps->classic |= letters[i].flag;
 }
 
 /* Hex digits of at most 32 bits; false when there is anything else. */
@@ -259,18 +265,18 @@ static void take_mozilla(parse *ps, kind k, haul_span v)
 /* Fields of one value count once, the first; lists add up. */
 static void take_field(parse *ps, kind k, haul_span v)
 {
-    bool list = k == X_KEYWORDS || k == MOZ_KEYS;
+    bool list = k == X_KEYWORDS || k == MOZ_KEYS || k == GMAIL;
     if (ps->seen[k] && !list)
         return;
     ps->seen[k] = true;
     if (k == STATUS || k == X_STATUS)
-        ps->classic |= take_letters(v, k == X_STATUS);
+        take_letters(ps, k, v);
     else if (k == X_KEYWORDS)
         ps->classic |= take_keywords(ps->s, v);
     else if (k == MOZ_KEYS)
         ps->mozilla |= take_keywords(ps->s, v);
     else if (k == GMAIL)
-        ps->gmail |= take_labels(ps->s, v);
+        ps->gmail |= take_labels(ps->s, v, &ps->unread);
     else
         take_mozilla(ps, k, v);
 }
@@ -309,6 +315,8 @@ void haul_status_parse(const char *p, size_t n, haul_status *ret)
     }
     for (kind k = STATUS; k < KIND_COUNT; k++)
         ret->known |= ps.seen[k];
+    if (ps.seen[GMAIL] && !ps.unread)
+        ps.gmail |= HAUL_FLAG_SEEN;
     /* Thunderbird rewrites its own field and leaves a Status from the server as it came. [mbox-33] */
     if (ps.seen[MOZ_STATUS])
         ps.classic &= ~(unsigned)CLASSIC_MOZ;
@@ -321,7 +329,7 @@ void haul_status_clear(haul_status *s)
     haul_str_clear(&s->labels);
     s->known = false;
     s->flags = 0;
-    s->n_keywords = s->n_labels = 0;
+    s->n_keywords = s->n_labels = s->n_dropped = 0;
 }
 
 void haul_status_done(haul_status *s)
@@ -334,9 +342,7 @@ void haul_status_done(haul_status *s)
 static void apply_list(const haul_str *list, haul_msg *m)
 {
     for (size_t at = 0; at < list->len; at += strlen(list->p + at) + 1)
-        if (!haul_msg_keyword(m, list->p + at, strlen(list->p + at)))
-            haul_msg_issue(m, HAUL_ISSUE_KEYWORD_NOT_HELD, "more than %u: %s", HAUL_KEYWORDS_MAX,
-                           list->p + at);
+        haul_msg_keyword(m, list->p + at, strlen(list->p + at));
 }
 
 void haul_status_apply(const haul_status *s, haul_msg *m, bool labels_as_keywords)
@@ -348,6 +354,9 @@ void haul_status_apply(const haul_status *s, haul_msg *m, bool labels_as_keyword
     apply_list(&s->keywords, m);
     if (labels_as_keywords)
         apply_list(&s->labels, m);
+    if (s->n_dropped)
+        haul_msg_issue(m, HAUL_ISSUE_KEYWORD_NOT_HELD, "%zu after the first %u", s->n_dropped,
+                       HAUL_KEYWORDS_MAX);
 }
 
 /* How many of the list are keywords of m that `other` has not. */

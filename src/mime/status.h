@@ -14,6 +14,7 @@ typedef struct haul_status {
     size_t n_keywords;
     haul_str labels; /* Gmail labels that are no flag, each ended by NUL, decoded, in order */
     size_t n_labels;
+    size_t n_dropped; /* of both, beyond HAUL_KEYWORDS_MAX */
 } haul_status;
 
 /* Read all such fields of a header section. Gmail labels that mean a flag (Unread, Starred, Draft, Spam in
