@@ -432,13 +432,33 @@ static haul_rc read_sources(haul_run *r, haul_err *e)
 
 /* ── the run ── */
 
+/* Whether a source can be opened and is of a known format. Packed ones are not unpacked to find out. */
+static haul_rc check_source(const haul_job *job, const char *path, haul_err *e)
+{
+    haul_auto(haul_tree) *t = NULL;
+    haul_passes passes;
+    if (access(path, R_OK) != 0)
+        return haul_fail_sys(e, HAUL_E_SOURCE, "%s", path);
+    if (haul_measure_is_packed(path))
+        return HAUL_OK;
+    haul_rc rc = haul_tree_open(path, &t, e);
+    if (rc != HAUL_OK)
+        return rc;
+    rc = haul_passes_choose(&passes, job->from, t, e);
+    return rc == HAUL_OK ? rc : haul_wrap(e, rc, "%s", path);
+}
+
 /* A run that has nothing to read makes no target. */
 static haul_rc check_sources(const haul_job *job, haul_err *e)
 {
-    const char *const *s = job->sources;
-    while (*s && access(*s, R_OK) != 0)
-        s++;
-    return *s ? HAUL_OK : haul_fail_sys(e, HAUL_E_SOURCE, "%s", job->sources[0]);
+    haul_rc first = HAUL_OK;
+    for (const char *const *s = job->sources; *s; s++) {
+        haul_rc rc = check_source(job, *s, first == HAUL_OK ? e : NULL);
+        if (rc == HAUL_OK)
+            return rc;
+        first = first == HAUL_OK ? rc : first;
+    }
+    return first;
 }
 
 static haul_rc report(haul_run *r, haul_rc rc, json_t **ret_report, haul_err *e)

@@ -1,5 +1,6 @@
 #include "pipe/journal.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,6 +154,8 @@ static haul_rc create_or_check(haul_journal *j, bool read_only, haul_err *e)
 
 static haul_rc open_db(haul_journal *j, const char *file, bool read_only, haul_err *e)
 {
+    haul_auto_fd int fd =
+        read_only ? -1 : open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600); /* SQLite's own would be 0644 */
     int flags = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     if (sqlite3_open_v2(file, &j->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
         return haul_fail(e, HAUL_E_STATE, "%s: %s", file, j->db ? sqlite3_errmsg(j->db) : "out of memory");

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-static bool is_packed(const char *name)
+bool haul_measure_is_packed(const char *name)
 {
     static const char *const suffixes[] = {".gz",  ".zst", ".xz",  ".bz2", ".zip", ".tar",
                                            ".tgz", ".tbz", ".txz", ".7z",  ".cpio"};
@@ -25,7 +25,8 @@ static bool add_files(FTS *walk, uint64_t *total, unsigned *entries)
         if (f->fts_level > 0 && f->fts_info == FTS_D && f->fts_name[0] == '.' &&
             haul_ends(f->fts_name, ".mailhaul"))
             (void)fts_set(walk, f, FTS_SKIP);
-        if (++*entries > HAUL_MEASURE_ENTRIES || (f->fts_info == FTS_F && is_packed(f->fts_name)))
+        if (++*entries > HAUL_MEASURE_ENTRIES ||
+            (f->fts_info == FTS_F && haul_measure_is_packed(f->fts_name)))
             return false;
         if (f->fts_info == FTS_F)
             *total += (uint64_t)f->fts_statp->st_size;

@@ -52,7 +52,7 @@ haul_rc haul_report_open(const haul_job *job, const char *items, haul_report **r
     now(r->started);
     if (items) {
         r->items_name = haul_strdup(items);
-        int fd = open(items, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+        int fd = open(items, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd < 0)
             return haul_fail_sys(e, HAUL_E_STATE, "%s", items);
         haul_file_init(&r->items, fd, 0, r->items_name);
@@ -247,12 +247,14 @@ static json_t *folders_json(const haul_report *r)
     json_t *list = json_array();
     for (size_t i = 0; i < r->n_folders; i++) {
         const haul_folder_count *f = r->folders[i];
-        json_t *o = counts_json(f->found, f->by_status);
+        json_t *o = json_object(), *counts = counts_json(f->found, f->by_status);
         json_object_set_new(o, "source", haul_json_from_text(f->source));
         json_object_set_new(o, "path", haul_json_from_text(f->path));
         json_object_set_new(o, "target", haul_json_from_text(f->target));
         json_object_set_new(o, "role",
                             *haul_role_name(f->role) ? json_string(haul_role_name(f->role)) : json_null());
+        json_object_update(o, counts);
+        json_decref(counts);
         json_array_append_new(list, o);
     }
     return list;
@@ -328,7 +330,7 @@ haul_rc haul_report_write(haul_report *r, const json_t *json, const char *state,
     if (state)
         rc = write_to(state, "report.json", text.p, e);
     if (rc == HAUL_OK && r->job->report) {
-        int fd = open(r->job->report, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        int fd = open(r->job->report, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
         if (fd < 0)
             return haul_fail_sys(e, HAUL_E_TARGET, "%s", r->job->report);
         rc = haul_write_all(fd, text.p, text.len, r->job->report, e);

@@ -44,18 +44,19 @@ bool haul_state_find(const char *target, const char *state_dir, haul_str *ret)
     return false;
 }
 
+/* Mail is private: what is made for it is the owner's alone. */
 static haul_rc make_dir(const char *path, haul_err *e)
 {
-    if (mkdir(path, 0777) == 0 || errno == EEXIST)
+    if (mkdir(path, 0700) == 0 || errno == EEXIST)
         return HAUL_OK;
     /* Parents the user named are the user's; only those that are missing are made. */
     haul_auto_str part = {0};
     for (const char *p = path; *p; p++) {
-        if (*p == '/' && part.len && mkdir(part.p, 0777) != 0 && errno != EEXIST)
+        if (*p == '/' && part.len && mkdir(part.p, 0700) != 0 && errno != EEXIST)
             return haul_fail_sys(e, HAUL_E_TARGET, "making the directory %s", part.p);
         haul_str_addc(&part, *p);
     }
-    if (mkdir(path, 0777) != 0 && errno != EEXIST)
+    if (mkdir(path, 0700) != 0 && errno != EEXIST)
         return haul_fail_sys(e, HAUL_E_TARGET, "making the directory %s", path);
     return HAUL_OK;
 }

@@ -1,6 +1,7 @@
 /* Read the target again and hold it against what was recorded. Both sides meet in a temporary SQLite
  * table, so that memory does not grow with the archive. */
 #include "pipe/filter.h"
+#include "pipe/measure.h"
 #include "pipe/run.h"
 #include "pipe/state.h"
 
@@ -10,6 +11,7 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define HAUL_DIFFERENCES_MAX 1000u /* listed; all are counted */
 #define HAUL_VERIFY_VERSION  1
@@ -570,7 +572,11 @@ haul_rc haul_verify(const haul_job *job, json_t **ret, haul_err *e)
                 .msg = haul_msg_new(),
                 .list = json_array(),
                 .progress = {.folder = "", .phase = "verifying"}};
-    haul_rc rc = haul_report_open(job, NULL, &v.names, e);
+    const char *const target[] = {job->target, NULL};
+    if (job->progress)
+        v.progress.octets_total = haul_measure(target) + haul_measure(job->sources);
+    haul_rc rc = access(job->target, F_OK) == 0 ? haul_report_open(job, NULL, &v.names, e)
+                                                : haul_fail_sys(e, HAUL_E_TARGET, "%s", job->target);
     if (rc == HAUL_OK)
         rc = open_db(&v, e);
     if (rc == HAUL_OK)
