@@ -51,7 +51,10 @@ static int probe_head(const char *label, const char *p, size_t n)
     haul_mbox_verdict v = haul_mbox_judge(p + at, n - at, eol, true, l.shape, &why);
     if (haul_iends(label, ".eml"))
         return v == HAUL_MBOX_SPLIT ? 8 : 0;
-    return v == HAUL_MBOX_SPLIT ? 40 + (l.dated ? 60 : 0) : v == HAUL_MBOX_DOUBT_SPLIT ? 40 : 0;
+    return v == HAUL_MBOX_SPLIT         ? 40 + (l.dated ? 60 : 0)
+           : v == HAUL_MBOX_DOUBT_SPLIT ? 40
+           : l.plain                    ? 24
+                                        : 0;
 }
 
 static bool has(const haul_probe *p, const char *name)

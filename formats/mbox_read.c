@@ -116,23 +116,29 @@ static void refute(haul_mbox *mb, haul_msg *m)
     mb->resolved = true;
 }
 
-/* Content-Length ends the message: are there From_ lines inside, so that nothing was ever quoted? [mbox-17] */
+/* The line at `at` of a message that Content-Length ends at `to`. True when it is a From_ line left unquoted. */
+static bool look_at_inner(haul_mbox *mb, haul_msg *m, const window *w, size_t at, size_t to)
+{
+    bool more;
+    const char *why, *p = w->p + at;
+    if (haul_mbox_is_quoted(p, to - at, &more))
+        mb->quoted += loses_quote(mb, p, w->base + at);
+    if (!haul_mbox_starts_from(p, to - at))
+        return false;
+    bool blank = haul_mbox_blank_before(w->p, at, mb->eol, w->base == mb->content_at) > 0;
+    if (haul_mbox_judge(p, w->n - at, mb->eol, blank, mb->shape, &why) == HAUL_MBOX_SPLIT)
+        doubt(mb, m, HAUL_ISSUE_MBOX_AMBIGUOUS_SPLIT, "octet %llu: kept as text, Content-Length goes on",
+              (unsigned long long)(w->base + at));
+    return true;
+}
+
+/* Content-Length ends the message: are there From_ lines inside, so that nothing was ever quoted? [mbox-17]
+ * `from`: the line that made it matter; no line end of the content precedes the first. */
 static void look_inside(haul_mbox *mb, haul_msg *m, const window *w, size_t from, size_t to)
 {
-    bool more, raw = false;
-    const char *why;
-    for (const char *q = w->p + from; (q = haul_mbox_find(q, w->p + to, mb->eol)); q++) {
-        size_t at = (size_t)(q - w->p) + 1;
-        if (haul_mbox_is_quoted(q + 1, to - at, &more))
-            mb->quoted += loses_quote(mb, q + 1, w->base + at);
-        if (!haul_mbox_starts_from(q + 1, to - at))
-            continue;
-        bool blank = haul_mbox_blank_before(w->p, at, mb->eol, w->base == mb->content_at) > 0;
-        raw = true;
-        if (haul_mbox_judge(q + 1, w->n - at, mb->eol, blank, mb->shape, &why) == HAUL_MBOX_SPLIT)
-            doubt(mb, m, HAUL_ISSUE_MBOX_AMBIGUOUS_SPLIT, "octet %llu: kept as text, Content-Length goes on",
-                  (unsigned long long)(w->base + at));
-    }
+    bool raw = !from && look_at_inner(mb, m, w, 0, to);
+    for (const char *q = w->p + (from ? from - 1 : 0); (q = haul_mbox_find(q, w->p + to, mb->eol)); q++)
+        raw |= look_at_inner(mb, m, w, (size_t)(q - w->p) + 1, to);
     if (raw && mb->quoting == HAUL_MBOX_AUTO) {
         mb->no_unquote = true;
         mb->quoted = 0;
@@ -163,7 +169,7 @@ static void resolve(haul_mbox *mb, haul_msg *m, const window *w, size_t from)
         return;
     }
     mb->resolved = true;
-    look_inside(mb, m, w, from ? from - 1 : 0, l);
+    look_inside(mb, m, w, from, l);
     set_end(mb, mb->lands_at, w->base + next, last);
 }
 

@@ -231,6 +231,7 @@ Test(mbox, probe_damaged_front)
     } rows[] = {
         {"a", F "S: 1\n\nx\n", true},
         {"a", F F "S: 1\n\nx\n", true},
+        {"a", F "no header\n", true},
         {"a", "\xEF\xBB\xBF\r\n" F "S: 1\n\nx\n", true},
         {"a.mbox", "junk\n\n" F "S: 1\n\nx\n", true},
         {"a.mbox.gz", "Subject: x\n\ny\n", true},
@@ -286,6 +287,8 @@ Test(mbox, block_in_front)
         {F "X-Mailhaul-Meta: 0; v=1; nofinal\nS: 1\n\nx\n\n" F "S: 2\n", "@0[S: 1//x] @76[S: 2/]"},
         {F "X-Mailhaul-Meta: 0; v=1; raw\n\n\n\n" F "S: 2\n", "@0[/]!header.none @66[S: 2/]"},
         {F "X-Mailhaul-Meta: 0; v=1; raw\n\n>From x\n", "@0[From x/]"},
+        {F "X-Mailhaul-Meta: 1; v=1; raw\nContent-Length: 8\n\n>From x\n\n" F "S: 2\n",
+         "@0[From x/] @91[S: 2/]"},
         {F "X-Mailhaul-Meta: 0; v=1; quoted\nS: 1\n>From h\n\n>From x\n", "@0[S: 1/From h//From x/]"},
         {F "X-Mailhaul-Meta: 0; v=1; noquote\nS: 1\n\n>From x\n", "@0[S: 1//>From x/]"},
         /* anything else belongs to the message */
