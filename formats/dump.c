@@ -61,7 +61,7 @@ static haul_rc dump_open(haul_sink *s, const char *target, const haul_tokens *re
         haul_tokens_at(resume, i, &key, &value);
         haul_tokens_put(d->written, key, value);
     }
-    int fd = open(target, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    int fd = open(target, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return haul_fail_sys(e, HAUL_E_TARGET, "%s", target);
     haul_rc rc = start_offset(s, fd, resume, &at, e);
