@@ -5,9 +5,8 @@
 
 #include "model/format.h"
 
-#define HAUL_MAILDIR_LETTERS      26u                    /* keywords a folder can name: a..z */
-#define HAUL_MAILDIR_KEYWORD_FILE (1024u * 1024u)        /* octets of dovecot-keywords that are read */
-#define HAUL_MAILDIR_COURIER_LIST (256u * 1024u * 1024u) /* octets of courierimapkeywords/:list */
+#define HAUL_MAILDIR_LETTERS      26u             /* keywords a folder can name: a..z */
+#define HAUL_MAILDIR_KEYWORD_FILE (1024u * 1024u) /* octets of dovecot-keywords that are read */
 
 #define HAUL_MAILDIR_OURS         ".mailhaul," /* in every file name that we give [maildir-18] */
 

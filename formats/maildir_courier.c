@@ -5,8 +5,11 @@
 #include <string.h>
 
 #define COURIER_DIR       "courierimapkeywords"
-#define COURIER_FILES_MAX 100000u       /* single files beside :list */
-#define COURIER_FILE_MAX  (64u * 1024u) /* octets of one of them */
+#define COURIER_FILES_MAX 100000u               /* single files beside :list */
+#define COURIER_TOTAL_MAX (16u * 1024u * 1024u) /* octets of all of them together */
+#define COURIER_LIST_MAX  (64u * 1024u * 1024u) /* octets of :list */
+#define COURIER_NAMES_MAX 1000000u              /* messages and keywords that are remembered */
+#define COURIER_FILE_MAX  (64u * 1024u)         /* octets of one of them */
 
 typedef struct entry {
     haul_span base; /* the file name without its info */
@@ -20,11 +23,16 @@ struct haul_courier {
     size_t n_keywords, cap_keywords;
     entry *v;
     size_t n, cap;
+    bool cut; /* a limit was hit, or something could not be read */
     haul_arena arena;
 };
 
 static void add_keyword(haul_courier *c, haul_span name)
 {
+    if (c->n_keywords >= COURIER_NAMES_MAX) {
+        c->cut = true;
+        return;
+    }
     if (c->n_keywords == c->cap_keywords) {
         c->cap_keywords = c->cap_keywords ? c->cap_keywords * 2 : 16;
         c->keywords = haul_realloc(c->keywords, c->cap_keywords * sizeof(*c->keywords));
@@ -34,6 +42,10 @@ static void add_keyword(haul_courier *c, haul_span name)
 
 static void add_entry(haul_courier *c, haul_span base, haul_span keys, bool single)
 {
+    if (c->n >= COURIER_NAMES_MAX) {
+        c->cut = true;
+        return;
+    }
     if (c->n == c->cap) {
         c->cap = c->cap ? c->cap * 2 : 64;
         c->v = haul_realloc(c->v, c->cap * sizeof(*c->v));
@@ -98,18 +110,23 @@ static haul_span single_base(const char *name)
 
 static void read_singles(haul_courier *c, haul_tree *t, const char *dir)
 {
-    haul_entry *v;
-    size_t n;
-    if (haul_tree_list(t, dir, &c->arena, &v, &n, NULL) != HAUL_OK)
-        return;
+    haul_entry *v = NULL;
+    size_t n = 0, left = COURIER_TOTAL_MAX;
+    c->cut |= haul_tree_list(t, dir, &c->arena, &v, &n, NULL) != HAUL_OK || n > COURIER_FILES_MAX;
     for (size_t i = 0; i < n && i < COURIER_FILES_MAX; i++) {
         haul_span base = single_base(v[i].name);
         char *text;
         size_t len;
-        if (v[i].type == HAUL_ENTRY_FILE && base.p[0] != ':' && base.len &&
-            haul_tree_slurp(t, haul_arena_printf(&c->arena, "%s/%s", dir, v[i].name), COURIER_FILE_MAX,
-                            &c->arena, &text, &len, NULL) == HAUL_OK)
-            add_entry(c, base, (haul_span){text, len}, true);
+        if (v[i].type != HAUL_ENTRY_FILE || base.p[0] == ':' || !base.len)
+            continue;
+        size_t max = left < COURIER_FILE_MAX ? left : COURIER_FILE_MAX;
+        if (haul_tree_slurp(t, haul_arena_printf(&c->arena, "%s/%s", dir, v[i].name), max, &c->arena, &text,
+                            &len, NULL) != HAUL_OK) {
+            c->cut = true;
+            continue;
+        }
+        left -= len;
+        add_entry(c, base, (haul_span){text, len}, true);
     }
 }
 
@@ -123,13 +140,20 @@ haul_courier *haul_courier_read(haul_tree *t, const char *maildir)
         haul_courier_free(c);
         return NULL;
     }
-    if (haul_tree_slurp(t, haul_arena_printf(&c->arena, "%s/:list", dir), HAUL_MAILDIR_COURIER_LIST,
-                        &c->arena, &text, &n, NULL) == HAUL_OK)
+    const char *list = haul_arena_printf(&c->arena, "%s/:list", dir);
+    if (haul_tree_slurp(t, list, COURIER_LIST_MAX, &c->arena, &text, &n, NULL) == HAUL_OK)
         parse_list(c, (haul_span){text, n});
+    else
+        c->cut = haul_tree_has(t, list, HAUL_ENTRY_FILE);
     read_singles(c, t, dir);
     if (c->n)
         qsort(c->v, c->n, sizeof(*c->v), compare);
     return c;
+}
+
+bool haul_courier_is_cut(const haul_courier *c)
+{
+    return c && c->cut;
 }
 
 static void apply_indices(const haul_courier *c, haul_span keys, haul_msg *m)

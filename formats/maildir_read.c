@@ -350,6 +350,10 @@ static void read_letters(haul_reader *r, const level *l)
         haul_letters_parse(&s->letters, text, n);
     haul_courier_free(s->courier);
     s->courier = haul_courier_read(r->tree, l->path);
+    if (haul_courier_is_cut(s->courier))
+        haul_reader_issue(r, HAUL_ISSUE_SOURCE_UNREADABLE,
+                          "%s: courierimapkeywords: not all keywords could be read",
+                          *l->path ? l->path : ".");
 }
 
 static void start_half(haul_reader *r, const work *w)

@@ -352,6 +352,9 @@ static haul_rc maildir_open(haul_sink *sink, const char *target, const haul_toke
     const char *layout = haul_tokens_get(resume, "layout");
     if (layout && strcmp(layout, haul_values_get(sink->values, &haul_maildir_options[0])) != 0)
         return haul_fail(e, HAUL_E_USAGE, "%s was begun with --maildir-layout %s", target, layout);
+    const char *names = haul_tokens_get(resume, "names");
+    if (names && strcmp(names, haul_values_get(sink->values, &haul_maildir_options[1])) != 0)
+        return haul_fail(e, HAUL_E_USAGE, "%s was begun with --maildir-names %s", target, names);
     haul_rc rc = haul_deliver_open(target, &s->root, e);
     if (rc == HAUL_OK)
         rc = make_root(s, e);
@@ -505,6 +508,7 @@ static haul_rc maildir_commit(haul_sink *sink, haul_tokens *ret, haul_err *e)
         s->subscriptions_changed = rc != HAUL_OK;
     }
     haul_tokens_put(ret, "layout", haul_values_get(sink->values, &haul_maildir_options[0]));
+    haul_tokens_put(ret, "names", haul_values_get(sink->values, &haul_maildir_options[1]));
     return rc == HAUL_OK ? haul_sync_fs(s->root, e) : rc;
 }
 
