@@ -203,6 +203,11 @@ static haul_rc apart(const haul_job *job, haul_err *e)
             return haul_fail(e, HAUL_E_USAGE,
                              "the target '%s' is, or lies in, the source '%s'; choose another place",
                              job->target, job->sources[i]);
+    for (size_t i = 0; job->report && job->sources[i]; i++)
+        if (haul_path_within(job->report, job->sources[i]))
+            return haul_fail(e, HAUL_E_USAGE,
+                             "--report '%s' would write over the source '%s'; choose another place",
+                             job->report, job->sources[i]);
     return HAUL_OK;
 }
 
