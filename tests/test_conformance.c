@@ -359,6 +359,9 @@ Test(conformance, a_target_that_is_not_ours_is_refused_and_left_alone)
         convert(&r, mbox, target, f);
         cr_expect_eq(r.rc, HAUL_E_TARGET, "%s: %s", f->name, haul_rc_name(r.rc));
         cr_expect(strstr(r.err.text, "--merge"), "%s: %s", f->name, r.err.text);
+        const char *sources[] = {mbox, NULL};
+        haul_job dry = {.command = "convert", .sources = sources, .target = target, .to = f, .dry_run = true};
+        cr_expect_eq(haul_convert(&dry, &r.totals, NULL, &r.err), HAUL_E_TARGET, "%s: a dry run", f->name);
         char *after = picture(target, true);
         cr_expect_str_eq(before, after, "%s", f->name);
         free(before);
@@ -402,6 +405,18 @@ Test(conformance, a_run_that_breaks_adds_up_and_goes_on)
         cr_expect_eq(r.rc, HAUL_OK, "%s: %s", f->name, r.err.text);
         cr_expect_eq(r.totals.stored, 1, "%s", f->name);
         cr_expect_eq(r.totals.already_stored, SAMPLE_MESSAGES, "%s", f->name);
+
+        /* In one batch: what was not committed is not reported as stored. */
+        const char *sources[] = {mbox, NULL};
+        haul_job job = {.command = "convert", .sources = sources, .target = target_path(f, "batch"), .to = f};
+        setenv("TMPDIR", "/nonexistent", 1);
+        cr_expect_eq(haul_convert(&job, &r.totals, NULL, &r.err), HAUL_E_TARGET, "%s", f->name);
+        unsetenv("TMPDIR");
+        cr_expect_eq(r.totals.stored, 0, "%s", f->name);
+        cr_expect_eq(r.totals.failed, SAMPLE_MESSAGES + 1, "%s", f->name);
+        cr_expect(adds_up(&r.totals), "%s", f->name);
+        cr_expect_eq(haul_convert(&job, &r.totals, NULL, &r.err), HAUL_OK, "%s: %s", f->name, r.err.text);
+        cr_expect_eq(r.totals.stored, SAMPLE_MESSAGES + 1, "%s", f->name);
     }
 }
 
@@ -528,4 +543,74 @@ Test(conformance, a_tree_of_several_formats_is_read_file_by_file_once)
     job.target = testing_path("only.jsonl");
     cr_expect_eq(haul_convert(&job, &t, NULL, &e), HAUL_OK, "%s", e.text);
     cr_expect_eq(t.found, 5, "a chosen reader judges every file");
+}
+
+/* Ids hang on the names of sources: what else a run reads must not change them. */
+Test(conformance, a_source_keeps_its_name_whatever_else_is_read)
+{
+    char a[4096], b[4096];
+    snprintf(a, sizeof(a), "%s", testing_path("a/box.mbox"));
+    snprintf(b, sizeof(b), "%s", testing_path("b/box.mbox"));
+    testing_write(a, sample, sizeof(sample) - 1);
+    testing_write(b, sample, sizeof(sample) - 1);
+    const char *both[] = {a, b, NULL}, *only_b[] = {b, NULL}, *turned[] = {b, a, NULL};
+    const char *const *runs[] = {both, only_b, turned};
+    static const uint64_t stored[] = {2 * SAMPLE_MESSAGES, 0, 0};
+    for (size_t i = 0; haul_formats[i]; i++)
+        for (size_t k = 0; haul_formats[i]->sink && k < HAUL_COUNT(runs); k++) {
+            haul_totals t = {0};
+            haul_err e = {0};
+            haul_job job = {.command = "convert",
+                            .sources = runs[k],
+                            .target = target_path(haul_formats[i], "names"),
+                            .to = haul_formats[i]};
+            cr_expect_eq(haul_convert(&job, &t, NULL, &e), HAUL_OK, "%s", e.text);
+            cr_expect_eq(t.stored, stored[k], "%s, run %zu: %llu", haul_formats[i]->name, k,
+                         (unsigned long long)t.stored);
+            if (!haul_formats[i]->reader)
+                continue;
+            haul_job check = {.command = "verify", .target = job.target, .sources = both};
+            cr_expect_eq(haul_verify(&check, NULL, &e), HAUL_OK, "%s, run %zu: %s", haul_formats[i]->name, k,
+                         e.text);
+        }
+}
+
+Test(conformance, a_message_that_was_never_stored_is_missed_although_its_twin_was)
+{
+    const char *mbox = make_sample();
+    run r = {0};
+    const haul_format *f = haul_format_find("eml");
+    const char *target = target_path(f, "twins");
+    convert(&r, mbox, target, f);
+    haul_auto_str grown = {0};
+    haul_str_add(&grown, sample, sizeof(sample) - 1);
+    haul_str_addz(&grown,
+                  "\n\nFrom dave@example.org Mon May 26 10:00:00 2025\nFrom: Dave <dave@example.org>\n"
+                  "Subject: CON\n\nthe same subject as a device\n\n");
+    testing_write(mbox, grown.p, grown.len);
+    const char *sources[] = {mbox, NULL};
+    haul_err e = {0};
+    haul_job check = {.command = "verify", .target = target, .sources = sources};
+    cr_expect_eq(haul_verify(&check, NULL, &e), HAUL_E_DIFFERS, "%s", e.text);
+}
+
+Test(conformance, a_foreign_target_cannot_say_where_the_record_goes)
+{
+    const char *mbox = make_sample();
+    const char *sources[] = {mbox, NULL};
+    const haul_format *f = haul_format_find("eml");
+    char target[4096], away[4096], link[4100];
+    snprintf(target, sizeof(target), "%s", testing_path("linked"));
+    snprintf(away, sizeof(away), "%s", testing_path("away"));
+    snprintf(link, sizeof(link), "%s", testing_path("linked/.mailhaul"));
+    testing_write(testing_path("linked/old.eml"), "From: a@b\n\nx\n", 13);
+    testing_write(testing_path("away/items.jsonl"), "precious", 8);
+    cr_assert_eq(symlink(away, link), 0);
+    haul_totals t = {0};
+    haul_err e = {0};
+    haul_job job = {.command = "convert", .sources = sources, .target = target, .to = f, .merge = true};
+    cr_expect_eq(haul_convert(&job, &t, NULL, &e), HAUL_E_TARGET, "%s", e.text);
+    char *kept = testing_read(testing_path("away/items.jsonl"), NULL);
+    cr_expect_str_eq(kept, "precious");
+    free(kept);
 }

@@ -73,7 +73,8 @@ void haul_run_notice(haul_run *r, const char *source, haul_issue_id id, const ch
 {
     haul_err text;
     r->totals.issues[id]++;
-    haul_report_notice(r->report, source, id, detail);
+    if (r->report) /* a sink may speak before the report is open */
+        haul_report_notice(r->report, source, id, detail);
     if (!r->job->message)
         return;
     haul_fail(&text, HAUL_SKIP, "%s (%s)", detail, haul_issue_name(id));
@@ -397,9 +398,11 @@ static haul_rc read_source(haul_run *r, const char *path, haul_err *e)
     haul_auto(haul_tree) *t = NULL;
     haul_passes passes = {0};
     haul_rc rc = haul_tree_open(path, &t, e);
-    r->source = haul_report_source(r->report, path, t ? haul_tree_label(t) : path);
+    r->source = haul_report_source(r->report, r->journal, path, t ? haul_tree_label(t) : path);
     if (rc == HAUL_OK)
         rc = haul_passes_choose(&passes, r->job->from, t, e);
+    if (rc == HAUL_OK)
+        rc = haul_report_keep_source(r->report, r->journal, e);
     const haul_format *f;
     while (rc == HAUL_OK && (f = haul_passes_next(&passes)))
         rc = read_pass(r, &passes, f, t, e);
@@ -461,15 +464,36 @@ static haul_rc check_sources(const haul_job *job, haul_err *e)
     return first;
 }
 
+/* What the journal does not have is not stored, whatever the target holds of it: the next run brings it. */
+static void roll_back(haul_run *r)
+{
+    uint64_t lost = haul_report_roll_back(r->report);
+    r->totals.stored -= lost;
+    r->totals.failed += lost;
+    r->totals.damaged += lost;
+    r->totals.octets -= r->batch_octets < r->totals.octets ? r->batch_octets : r->totals.octets;
+}
+
+/* A report that a killed run leaves behind must not be that of the run before. */
+static haul_rc begin_report(haul_run *r, haul_err *e)
+{
+    if (r->job->dry_run)
+        return HAUL_OK;
+    json_t *json = haul_report_json(r->report, &r->totals, r->to, "this run has not ended");
+    haul_rc rc = haul_report_write(r->report, json, r->state.p, e);
+    json_decref(json);
+    return rc;
+}
+
 static haul_rc report(haul_run *r, haul_rc rc, json_t **ret_report, haul_err *e)
 {
     if (!r->report)
         return rc;
     haul_err why = {0};
+    if (rc != HAUL_OK)
+        roll_back(r);
     json_t *json = haul_report_json(r->report, &r->totals, r->to, rc == HAUL_OK || !e ? NULL : e->text);
-    haul_rc done = haul_report_flush(r->report, &why);
-    if (done == HAUL_OK)
-        done = haul_report_write(r->report, json, r->job->dry_run ? NULL : r->state.p, &why);
+    haul_rc done = haul_report_write(r->report, json, r->job->dry_run ? NULL : r->state.p, &why);
     if (ret_report)
         *ret_report = json_incref(json);
     json_decref(json);
@@ -495,6 +519,8 @@ haul_rc haul_convert(const haul_job *job, haul_totals *ret_totals, json_t **ret_
     haul_rc rc = check_sources(job, e);
     if (rc == HAUL_OK)
         rc = haul_store_open(&r, e);
+    if (rc == HAUL_OK)
+        rc = begin_report(&r, e);
     if (rc == HAUL_OK) {
         rc = read_sources(&r, e);
         if (rc == HAUL_OK || is_source_loss(rc)) {

@@ -13,6 +13,7 @@ static const char schema[] = "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT
                              "CREATE TABLE token(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
                              "CREATE TABLE folder(source TEXT, path TEXT, target TEXT NOT NULL, PRIMARY "
                              "KEY(source, path)) WITHOUT ROWID;"
+                             "CREATE TABLE source(path TEXT PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID;"
                              "CREATE TABLE name(n INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);"
                              "CREATE TABLE item(n INTEGER PRIMARY KEY, id BLOB NOT NULL, source INTEGER NOT "
                              "NULL, folder INTEGER NOT NULL,"
@@ -29,6 +30,9 @@ static const char schema[] = "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT
     X(META_SET, "INSERT INTO meta VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value = ?2")                 \
     X(NAME_ADD, "INSERT INTO name(text) VALUES(?1)")                                                         \
     X(NAME_GET, "SELECT n FROM name WHERE text = ?1 LIMIT 1")                                                \
+    X(SOURCE_NAME, "SELECT name FROM source WHERE path = ?1")                                                \
+    X(SOURCE_PATH, "SELECT path FROM source WHERE name = ?1 ORDER BY path LIMIT 1")                          \
+    X(SOURCE_ADD, "INSERT OR IGNORE INTO source VALUES(?1, ?2)")                                             \
     X(FOLDER_GET, "SELECT target FROM folder WHERE source = ?1 AND path = ?2")                               \
     X(FOLDER_ALL, "SELECT DISTINCT target FROM folder ORDER BY target")                                      \
     X(FOLDER_ADD, "INSERT INTO folder VALUES(?1, ?2, ?3)")                                                   \
@@ -463,6 +467,29 @@ haul_rc haul_journal_add(haul_journal *j, const haul_record *r, haul_err *e)
     if (s)
         bind_item(j, s, r, id, source, folder);
     return run_stmt(j, s, "writing", e);
+}
+
+const char *haul_journal_source_name(haul_journal *j, const char *path)
+{
+    sqlite3_stmt *s = stmt(j, ST_SOURCE_NAME);
+    bind_text(s, 1, path);
+    return hold_text(j, s);
+}
+
+const char *haul_journal_source_path(haul_journal *j, const char *name)
+{
+    sqlite3_stmt *s = stmt(j, ST_SOURCE_PATH);
+    bind_text(s, 1, name);
+    return hold_text(j, s);
+}
+
+haul_rc haul_journal_add_source(haul_journal *j, const char *path, const char *name, haul_err *e)
+{
+    haul_rc rc = begin(j, e);
+    sqlite3_stmt *s = stmt(j, ST_SOURCE_ADD);
+    bind_text(s, 1, path);
+    bind_text(s, 2, name);
+    return rc == HAUL_OK ? run_stmt(j, s, "writing", e) : rc;
 }
 
 const char *haul_journal_folder(haul_journal *j, const char *source, const char *path)

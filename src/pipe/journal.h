@@ -61,6 +61,13 @@ HAUL_MUST_USE haul_rc haul_journal_find_digest(haul_journal *j, const uint8_t *s
 HAUL_MUST_USE haul_rc haul_journal_mark_seen(haul_journal *j, int64_t row, haul_err *e);
 HAUL_MUST_USE haul_rc haul_journal_add(haul_journal *j, const haul_record *r, haul_err *e);
 
+/* Real path of a source ↔ the name it was given first, so that its ids stay the same whatever else a run
+ * reads. NULL when unknown; valid until the next call. */
+const char *haul_journal_source_name(haul_journal *j, const char *path);
+const char *haul_journal_source_path(haul_journal *j, const char *name);
+HAUL_MUST_USE haul_rc haul_journal_add_source(haul_journal *j, const char *path, const char *name,
+                                              haul_err *e);
+
 /* Source folder → target path, kept so that names stay the same when a source grows. NULL when unknown. */
 const char *haul_journal_folder(haul_journal *j, const char *source, const char *path);
 HAUL_MUST_USE haul_rc haul_journal_each_folder(haul_journal *j, void (*fn)(void *ctx, const char *target),

@@ -1,3 +1,4 @@
+#define _XOPEN_SOURCE 700 /* realpath */
 #include "pipe/report.h"
 
 #include "base/json.h"
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 typedef struct source_row {
+    const char *real; /* resolved path */
     const char *path, *name, *format, *failure;
 } source_row;
 
@@ -19,6 +21,7 @@ struct haul_report {
     const haul_job *job;
     haul_arena arena;
     haul_file items;
+    uint64_t committed; /* octets of items.jsonl whose items the journal has */
     char *items_name;
     haul_str line;
     source_row *sources;
@@ -85,15 +88,50 @@ static bool name_taken(const haul_report *r, const char *name)
     return false;
 }
 
-const char *haul_report_source(haul_report *r, const char *path, const char *label)
+/* A name that an earlier run gave to another source of this run is not free either. */
+static bool name_free(const haul_report *r, haul_journal *j, const char *real, const char *name)
 {
+    if (name_taken(r, name))
+        return false;
+    const char *holder = j ? haul_journal_source_path(j, name) : NULL;
+    if (!holder || strcmp(holder, real) == 0)
+        return true;
+    bool here = false;
+    for (const char *const *s = r->job->sources; *s && !here; s++) {
+        char *other = realpath(*s, NULL);
+        here = other && strcmp(other, holder) == 0;
+        free(other);
+    }
+    return !here;
+}
+
+static const char *choose_name(haul_report *r, haul_journal *j, const char *real, const char *label)
+{
+    const char *known = j ? haul_journal_source_name(j, real) : NULL;
+    if (known && !name_taken(r, known))
+        return haul_arena_str(&r->arena, known);
     const char *name = haul_arena_str(&r->arena, label);
-    for (unsigned i = 2; name_taken(r, name); i++)
+    for (unsigned i = 2; !name_free(r, j, real, name); i++)
         name = haul_arena_printf(&r->arena, "%s#%u", label, i);
+    return name;
+}
+
+const char *haul_report_source(haul_report *r, haul_journal *j, const char *path, const char *label)
+{
+    char *resolved = realpath(path, NULL);
+    const char *real = haul_arena_str(&r->arena, resolved ? resolved : path);
+    const char *name = choose_name(r, j, real, label);
+    free(resolved);
     r->sources = haul_realloc(r->sources, (r->n_sources + 1) * sizeof(*r->sources));
     source_row *s = &r->sources[r->n_sources++];
-    *s = (source_row){.path = haul_arena_str(&r->arena, path), .name = name};
+    *s = (source_row){.path = haul_arena_str(&r->arena, path), .name = name, .real = real};
     return name;
+}
+
+haul_rc haul_report_keep_source(haul_report *r, haul_journal *j, haul_err *e)
+{
+    const source_row *s = &r->sources[r->n_sources - 1];
+    return haul_journal_add_source(j, s->real, s->name, e);
 }
 
 void haul_report_source_format(haul_report *r, const char *format)
@@ -107,8 +145,20 @@ void haul_report_source_failed(haul_report *r, const char *text)
     r->sources[r->n_sources - 1].failure = haul_arena_str(&r->arena, text);
 }
 
+/* The same folder may come again in a later pass over its source. */
+static haul_folder_count *find_folder(const haul_report *r, const char *source, const char *path)
+{
+    for (size_t i = r->n_folders; i > 0 && r->folders[i - 1]->source == source; i--)
+        if (strcmp(r->folders[i - 1]->path, path) == 0)
+            return r->folders[i - 1];
+    return NULL;
+}
+
 haul_folder_count *haul_report_folder(haul_report *r, const char *path, haul_role role)
 {
+    haul_folder_count *known = find_folder(r, r->sources[r->n_sources - 1].name, path);
+    if (known)
+        return known;
     if (r->n_folders == r->cap_folders) {
         r->cap_folders = r->cap_folders ? r->cap_folders * 2 : 16;
         r->folders = haul_realloc(r->folders, r->cap_folders * sizeof(haul_folder_count *));
@@ -227,9 +277,32 @@ haul_rc haul_report_item(haul_report *r, const haul_item_line *l, haul_err *e)
     return haul_out_write(&r->items.out, s->p, s->len, e);
 }
 
-haul_rc haul_report_flush(haul_report *r, haul_err *e)
+haul_rc haul_report_commit(haul_report *r, haul_err *e)
 {
-    return r->items_name ? haul_file_flush(&r->items, e) : HAUL_OK;
+    haul_rc rc = r->items_name ? haul_file_flush(&r->items, e) : HAUL_OK;
+    if (rc == HAUL_OK)
+        r->committed = r->items.offset;
+    for (size_t i = 0; i < r->n_folders; i++)
+        r->folders[i]->pending = 0;
+    return rc;
+}
+
+uint64_t haul_report_roll_back(haul_report *r)
+{
+    uint64_t lost = 0;
+    for (size_t i = 0; i < r->n_folders; i++) {
+        haul_folder_count *f = r->folders[i];
+        f->by_status[HAUL_STORED] -= f->pending;
+        f->by_status[HAUL_FAILED] += f->pending;
+        lost += f->pending;
+        f->pending = 0;
+    }
+    if (r->items_name) {
+        r->items.used = 0;
+        (void)!ftruncate(r->items.fd,
+                         (off_t)r->committed); /* the report is told apart by complete: false anyway */
+    }
+    return lost;
 }
 
 static json_t *counts_json(uint64_t found, const uint64_t by_status[HAUL_STATUS_COUNT])

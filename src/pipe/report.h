@@ -3,6 +3,7 @@
 #define HAUL_PIPE_REPORT_H
 
 #include "pipe/job.h"
+#include "pipe/journal.h"
 
 #define HAUL_REPORT_VERSION     1
 #define HAUL_REPORT_NOTICES_MAX 10000u /* issues of sources and folders listed one by one; all are counted */
@@ -21,6 +22,7 @@ typedef struct haul_folder_count { /* one source folder */
     const char *source, *path, *target;
     haul_role role;
     uint64_t found, by_status[HAUL_STATUS_COUNT];
+    uint64_t pending; /* stored since the last commit */
 } haul_folder_count;
 
 typedef struct haul_item_line { /* one line of items.jsonl; NULL and absent fields are left out or null */
@@ -46,15 +48,20 @@ HAUL_MUST_USE haul_rc haul_report_open(const haul_job *job, const char *items, h
 void haul_report_free(haul_report *r);
 HAUL_DEFINE_AUTO(haul_report, haul_report_free)
 
-/* A source: its name is unique in the run (label, "label#2"…). Returned texts live with the report. */
-const char *haul_report_source(haul_report *r, const char *path, const char *label);
+/* A source: its name is unique in the run: what the journal (NULL = none) knows its real path by, else its
+ * label, "label#2"… Returned texts live with the report. _keep_source remembers the name of the last one. */
+const char *haul_report_source(haul_report *r, haul_journal *j, const char *path, const char *label);
+HAUL_MUST_USE haul_rc haul_report_keep_source(haul_report *r, haul_journal *j, haul_err *e);
 void haul_report_source_format(haul_report *r, const char *format); /* of the last one; one for each pass */
 void haul_report_source_failed(haul_report *r, const char *text);   /* of the last one */
 /* Count of a source folder; stays valid until the report is freed. */
 haul_folder_count *haul_report_folder(haul_report *r, const char *path, haul_role role);
 void haul_report_notice(haul_report *r, const char *source, haul_issue_id id, const char *detail);
 HAUL_MUST_USE haul_rc haul_report_item(haul_report *r, const haul_item_line *line, haul_err *e);
-HAUL_MUST_USE haul_rc haul_report_flush(haul_report *r, haul_err *e);
+/* The journal has all items so far. */
+HAUL_MUST_USE haul_rc haul_report_commit(haul_report *r, haul_err *e);
+/* The run ends without a commit: what was stored since the last one counts as failed. Returns how many. */
+uint64_t haul_report_roll_back(haul_report *r);
 /* report.json as an object (new reference). failure: text of what ended the run, or NULL. */
 json_t *haul_report_json(haul_report *r, const haul_totals *t, const haul_format *to, const char *failure);
 /* Write it to state/report.json (state may be NULL) and to job->report. */

@@ -69,37 +69,42 @@ static haul_rc refuse(const char *target, haul_err *e)
         target);
 }
 
-static haul_rc check_dir(const char *target, bool trusted, haul_err *e)
-{
-    haul_rc rc = make_dir(target, e);
-    if (rc != HAUL_OK)
-        return rc;
-    haul_auto_fd int fd = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return haul_fail_sys(e, HAUL_E_TARGET, "opening the target %s", target);
-    return trusted || haul_dir_is_empty(fd, HAUL_STATE_DIR) ? HAUL_OK : refuse(target, e);
-}
-
-static haul_rc check_file(const char *target, bool trusted, haul_err *e)
+/* Changes nothing; a target that is not there yet is as good as an empty one. */
+static haul_rc check_target(const char *target, bool is_file, bool trusted, haul_err *e)
 {
     struct stat st;
     if (stat(target, &st) != 0)
         return errno == ENOENT ? HAUL_OK : haul_fail_sys(e, HAUL_E_TARGET, "%s", target);
-    if (!S_ISREG(st.st_mode))
+    if (is_file && !S_ISREG(st.st_mode))
         return haul_fail(e, HAUL_E_TARGET, "%s is not a regular file", target);
-    return trusted || st.st_size == 0 ? HAUL_OK : refuse(target, e);
+    if (!is_file && !S_ISDIR(st.st_mode))
+        return haul_fail(e, HAUL_E_TARGET, "%s is not a directory", target);
+    if (trusted || (is_file && st.st_size == 0))
+        return HAUL_OK;
+    haul_auto_fd int fd = is_file ? -1 : open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (!is_file && fd < 0)
+        return haul_fail_sys(e, HAUL_E_TARGET, "opening the target %s", target);
+    return !is_file && haul_dir_is_empty(fd, HAUL_STATE_DIR) ? HAUL_OK : refuse(target, e);
+}
+
+haul_rc haul_state_check(const char *target, bool is_file, const char *state, bool merge, bool *ret_existed,
+                         haul_err *e)
+{
+    struct stat st;
+    haul_auto_str journal = {0};
+    haul_str_addf(&journal, "%s/journal.db", state);
+    /* A link would let a foreign target say where we write. */
+    if (lstat(state, &st) == 0 && !S_ISDIR(st.st_mode))
+        return haul_fail(e, HAUL_E_TARGET, "%s is not a directory", state);
+    *ret_existed = access(journal.p, F_OK) == 0;
+    return check_target(target, is_file, *ret_existed || merge, e);
 }
 
 haul_rc haul_state_prepare(const char *target, bool is_file, const char *state, bool merge, bool *ret_existed,
                            haul_err *e)
 {
-    haul_auto_str journal = {0};
-    haul_str_addf(&journal, "%s/journal.db", state);
-    bool existed = access(journal.p, F_OK) == 0;
-    haul_rc rc = is_file ? check_file(target, existed || merge, e) : check_dir(target, existed || merge, e);
-    if (rc == HAUL_OK)
-        rc = make_dir(state, e);
-    if (rc == HAUL_OK)
-        *ret_existed = existed;
-    return rc;
+    haul_rc rc = haul_state_check(target, is_file, state, merge, ret_existed, e);
+    if (rc == HAUL_OK && !is_file)
+        rc = make_dir(target, e);
+    return rc == HAUL_OK ? make_dir(state, e) : rc;
 }

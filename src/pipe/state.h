@@ -11,8 +11,11 @@ void haul_state_path(const char *target, const haul_format *to, const haul_value
                      const char *state_dir, haul_str *ret);
 /* For verify, before the format is known: whichever of the two exists. False when neither does. */
 bool haul_state_find(const char *target, const char *state_dir, haul_str *ret);
-/* Refuse a target with content that no journal explains, unless merge is set; make the state directory
- * (and the target directory) otherwise. *ret_existed: a journal is there already. */
+/* Refuse a target with content that no journal explains, unless merge is set. Changes nothing.
+ * *ret_existed: a journal is there already. */
+HAUL_MUST_USE haul_rc haul_state_check(const char *target, bool is_file, const char *state, bool merge,
+                                       bool *ret_existed, haul_err *e);
+/* The same, and make the state directory and the target directory. */
 HAUL_MUST_USE haul_rc haul_state_prepare(const char *target, bool is_file, const char *state, bool merge,
                                          bool *ret_existed, haul_err *e);
 

@@ -72,6 +72,7 @@ static haul_rc record_stored(haul_run *r, const haul_msg *m, const char *place, 
     if (rc != HAUL_OK)
         return rc;
     r->totals.octets += m->size;
+    folder_of(r, m)->count->pending++;
     haul_item_line line = {.msg = m,
                            .folder = folder_of(r, m)->path,
                            .status = HAUL_STORED,
@@ -127,6 +128,11 @@ static haul_rc take_deferred(haul_run *r, haul_err *e)
 /* A target belongs to one format; a later run must not mix another into it. */
 static haul_rc check_meta(haul_run *r, haul_err *e)
 {
+    if (r->job->dedupe) { /* verify must know that one stored message may stand for several */
+        haul_rc rc = haul_journal_set_meta(r->journal, "dedupe", "1", e);
+        if (rc != HAUL_OK)
+            return rc;
+    }
     const char *format = haul_journal_meta(r->journal, "format");
     if (format && strcmp(format, r->to->name) != 0)
         return haul_fail(e, HAUL_E_USAGE, "%s was written as %s, not as %s", r->job->target, format,
@@ -207,8 +213,11 @@ static haul_rc open_sink(haul_run *r, bool existed, haul_err *e)
 static haul_rc open_dry(haul_run *r, haul_err *e)
 {
     haul_auto_str file = {0};
+    bool existed, is_file = r->to->sink->is_file && r->to->sink->is_file(r->job->target, r->job->values);
     haul_str_addf(&file, "%s/journal.db", r->state.p);
-    haul_rc rc = haul_journal_open_copy(file.p, &r->journal, e);
+    haul_rc rc = haul_state_check(r->job->target, is_file, r->state.p, r->job->merge, &existed, e);
+    if (rc == HAUL_OK)
+        rc = haul_journal_open_copy(file.p, &r->journal, e);
     if (rc == HAUL_OK)
         rc = check_meta(r, e);
     if (rc == HAUL_OK)
@@ -228,8 +237,8 @@ haul_rc haul_store_open(haul_run *r, haul_err *e)
     haul_str_addf(&items, "%s/items.jsonl", r->state.p);
     haul_rc rc = open_journal(r, &existed, e);
     if (rc == HAUL_OK)
-        rc = haul_report_open(job, items.p, &r->report, e);
-    return rc == HAUL_OK ? open_sink(r, existed, e) : rc;
+        rc = open_sink(r, existed, e);
+    return rc == HAUL_OK ? haul_report_open(job, items.p, &r->report, e) : rc;
 }
 
 static void folder_notice(haul_run *r, const haul_run_folder *f, haul_issue_id id)
@@ -256,7 +265,7 @@ haul_rc haul_store_folder(haul_run *r, uint32_t folder, haul_err *e)
     haul_map_folder(r->map, &r->folders, folder, earlier, &f->to);
     f->mapped = true;
     f->count->target = f->to.path.text;
-    if (f->to.known)
+    if (f->to.known && is_new)
         folder_notice(r, f, HAUL_ISSUE_FOLDER_MERGED);
     if (f->to.cut)
         folder_notice(r, f, HAUL_ISSUE_FOLDER_NAME_SHORTENED);
@@ -289,7 +298,7 @@ haul_rc haul_store_message(haul_run *r, haul_err *e)
 haul_rc haul_store_commit(haul_run *r, haul_err *e)
 {
     if (r->job->dry_run)
-        return haul_journal_commit(r->journal, e);
+        return haul_report_commit(r->report, e);
     r->progress.phase = "syncing";
     haul_rc rc = r->sink.ops->commit(&r->sink, r->tokens, e);
     if (rc == HAUL_OK)
@@ -304,7 +313,7 @@ haul_rc haul_store_commit(haul_run *r, haul_err *e)
     r->batch_items = 0;
     r->batch_octets = 0;
     r->progress.phase = "reading";
-    return haul_report_flush(r->report, e);
+    return haul_report_commit(r->report, e);
 }
 
 haul_rc haul_store_finish(haul_run *r, haul_err *e)

@@ -38,6 +38,7 @@ enum {
     ST_REST,
     ST_BY_ID,
     ST_ANY_SHA,
+    ST_NEW_SHA,
     ST_HIT_TARGET,
     ST_HIT_SOURCE,
     ST_NO_TARGET,
@@ -54,6 +55,7 @@ static const char *const statements[ST_COUNT] = {
     [ST_REST_ADD] = "INSERT INTO rest(place, sha256, message_id) VALUES(?1, ?2, ?3)",
     [ST_REST] = "SELECT place, sha256, message_id FROM rest ORDER BY n",
     [ST_BY_ID] = WANT "WHERE id = ?1 LIMIT 1",
+    [ST_NEW_SHA] = WANT "WHERE sha256 = ?1 AND in_source = 0 LIMIT 1",
     [ST_ANY_SHA] = WANT "WHERE sha256 = ?1 ORDER BY in_source LIMIT 1",
     [ST_HIT_TARGET] = "UPDATE want SET in_target = 1 WHERE n = ?1",
     [ST_HIT_SOURCE] = "UPDATE want SET in_source = 1 WHERE n = ?1",
@@ -73,7 +75,8 @@ typedef struct verify {
     haul_progress progress;
     uint64_t checked, agree, differ;
     const char *source;
-    bool from_journal, merged;
+    haul_journal *journal; /* NULL: none */
+    bool from_journal, merged, deduped;
     bool filling; /* no journal: the sources say what is wanted */
 } verify;
 
@@ -335,7 +338,8 @@ static haul_rc check_source_message(verify *v, haul_err *e)
         hit(v, ST_HIT_SOURCE, w.n);
         return HAUL_OK;
     }
-    if (find_sha(v, ST_ANY_SHA, m->sha256, &w)) { /* moved in its source, or a duplicate of what is stored */
+    /* Moved in its source, or, with --dedupe, a duplicate of what is stored. */
+    if (find_sha(v, v->deduped ? ST_ANY_SHA : ST_NEW_SHA, m->sha256, &w)) {
         hit(v, ST_HIT_SOURCE, w.n);
         return HAUL_OK;
     }
@@ -457,7 +461,7 @@ static haul_rc read_tree(verify *v, const char *path, const haul_format *format,
     if (rc == HAUL_OK)
         rc = haul_passes_choose(&passes, format, t, e);
     if (rc == HAUL_OK && is_source)
-        v->source = haul_report_source(v->names, path, haul_tree_label(t));
+        v->source = haul_report_source(v->names, v->journal, path, haul_tree_label(t));
     while (rc == HAUL_OK && (format = haul_passes_next(&passes))) {
         if (!is_source)
             v->format = format;
@@ -478,18 +482,19 @@ static haul_rc read_sources(verify *v, haul_err *e)
 
 static haul_rc load_journal(verify *v, const char *state, haul_err *e)
 {
-    haul_auto(haul_journal) *j = NULL;
     haul_auto_str file = {0};
     haul_str_addf(&file, "%s/journal.db", state);
-    haul_rc rc = haul_journal_open(file.p, true, &j, e);
+    haul_rc rc = haul_journal_open(file.p, true, &v->journal, e);
     if (rc != HAUL_OK)
         return rc;
+    haul_journal *j = v->journal;
     const char *format = haul_journal_meta(j, "format");
     v->format = format ? haul_format_find(format) : NULL;
     if (!v->format)
         return haul_fail(e, HAUL_E_STATE, "%s names no format of this build", file.p);
     const char *merge = haul_journal_meta(j, "merge");
     v->merged = merge && *merge == '1';
+    v->deduped = haul_journal_meta(j, "dedupe") != NULL;
     v->from_journal = true;
     return haul_journal_each(j, add_want, v, e);
 }
@@ -559,6 +564,7 @@ static void close_verify(verify *v)
         sqlite3_finalize(v->st[i]);
     sqlite3_close(v->db);
     haul_report_free(v->names);
+    haul_journal_close(v->journal);
     haul_msg_unref(v->msg);
     haul_folders_done(&v->folders);
     json_decref(v->list);
