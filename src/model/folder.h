@@ -13,8 +13,12 @@
     X(NONE, "")                                                                                              \
     X(INBOX, "inbox")                                                                                        \
     X(SENT, "sent")                                                                                          \
-    X(DRAFTS, "drafts") X(TRASH, "trash") X(JUNK, "junk") X(ARCHIVE, "archive") X(ALL, "all")                \
-        X(FLAGGED, "flagged") X(IMPORTANT, "important") X(OUTBOX, "outbox") X(TEMPLATES, "templates")
+    X(DRAFTS, "drafts")                                                                                      \
+    X(TRASH, "trash")                                                                                        \
+    X(JUNK, "junk")                                                                                          \
+    X(ARCHIVE, "archive")                                                                                    \
+    X(ALL, "all")                                                                                            \
+    X(FLAGGED, "flagged") X(IMPORTANT, "important") X(OUTBOX, "outbox") X(TEMPLATES, "templates")
 
 typedef enum haul_role {
 #define X(id, name) HAUL_ROLE_##id,

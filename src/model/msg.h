@@ -13,8 +13,10 @@
     X(SEEN, 0x001u, "seen")                                                                                  \
     X(ANSWERED, 0x002u, "answered")                                                                          \
     X(FLAGGED, 0x004u, "flagged")                                                                            \
-    X(DRAFT, 0x008u, "draft") X(DELETED, 0x010u, "deleted") X(FORWARDED, 0x020u, "forwarded")                \
-        X(JUNK, 0x040u, "junk") X(NOTJUNK, 0x080u, "notjunk") X(MDNSENT, 0x100u, "mdnsent")
+    X(DRAFT, 0x008u, "draft")                                                                                \
+    X(DELETED, 0x010u, "deleted")                                                                            \
+    X(FORWARDED, 0x020u, "forwarded")                                                                        \
+    X(JUNK, 0x040u, "junk") X(NOTJUNK, 0x080u, "notjunk") X(MDNSENT, 0x100u, "mdnsent")
 
 enum {
 #define X(id, bit, name) HAUL_FLAG_##id = (bit),
