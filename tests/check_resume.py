@@ -207,7 +207,7 @@ def grown(work, fmt, trace):
 
 
 def digests(target):
-    return [i["sha256"] for i in {i["id"]: i for i in judge.items_of(target) if i["status"] in ("stored", "already-stored")}.values()]
+    return [i["sha256"] for i in {i["id"]: i for i in judge.items_of(target) if i["status"] in ("stored", "already_stored")}.values()]
 
 
 def foreign(work, fmt):

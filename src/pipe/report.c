@@ -34,7 +34,7 @@ struct haul_report {
 
 const char *haul_status_name(haul_status_id s)
 {
-    static const char *const names[] = {"stored", "filtered", "duplicate", "failed", "already-stored"};
+    static const char *const names[] = {"stored", "filtered", "duplicate", "failed", "already_stored"};
     return (size_t)s < HAUL_COUNT(names) ? names[s] : "failed";
 }
 

@@ -16,7 +16,7 @@ typedef enum haul_status_id {
     HAUL_ALREADY_STORED,
     HAUL_STATUS_COUNT
 } haul_status_id;
-const char *haul_status_name(haul_status_id s); /* "already-stored" */
+const char *haul_status_name(haul_status_id s); /* "already_stored" */
 
 typedef struct haul_folder_count { /* one source folder */
     const char *source, *path, *target;
