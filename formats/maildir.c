@@ -32,12 +32,15 @@ const haul_naming haul_maildir_naming[2][2] = {
     {NAMING("/\\", fs_reserved, true), NAMING("/\\", fs_reserved, false)},
 };
 
+static const char *const layout_dirs[] = {"cur", "new", "tmp", NULL};
+
 const haul_format haul_format_maildir = {
     .name = "maildir",
     .title = "Maildir, Maildir++ and nested layouts",
     .suffixes = "maildir",
     .reader = &haul_maildir_reader,
     .sink = &haul_maildir_sink,
+    .layout_dirs = layout_dirs,
     .options = haul_maildir_options,
     .keeps_flags = HAUL_FLAG_ALL,
     .keeps_keywords = true,

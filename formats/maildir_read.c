@@ -85,6 +85,9 @@ static int maildir_probe(const haul_probe *p)
     if (!p->is_dir)
         return 0;
     int found = has_dir(p, "cur") + has_dir(p, "new");
+    for (size_t i = 0; i < p->n_files && found == 1 && !has_dir(p, "tmp"); i++)
+        if (haul_iends(p->files[i].label, ".eml")) /* a folder that is called "new" */
+            found = 0;
     if (found)
         return 72 + 24 * found + 24 * has_dir(p, "tmp");
     for (size_t i = 0; i < p->n_files; i++)

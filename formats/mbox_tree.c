@@ -334,6 +334,8 @@ static bool plan(haul_mbox_walk *w, const haul_mbox_frame *f, const char *name, 
 static haul_rc visit_dir(haul_mbox_walk *w, const haul_entry *entry, haul_err *e)
 {
     haul_mbox_frame like = {0};
+    if (!haul_reader_claims_dir(w->r, w->top->v, w->top->n, entry->name))
+        return HAUL_OK;
     if (!plan(w, w->top, entry->name, &like))
         return HAUL_OK;
     like.dir = join(&w->arena, w->top->dir, entry->name);

@@ -527,12 +527,17 @@ Test(conformance, a_tree_of_several_formats_is_read_file_by_file_once)
     testing_write(testing_path("mixed/sub/d.eml"), mbox_like, sizeof(mbox_like) - 1);
     testing_write(testing_path("mixed/sub/e"), sample, sizeof(sample) - 1);
     testing_write(testing_path("mixed/sub/picture.jpg"), "\xff\xd8\xff\xe0\0\0", 6);
+    testing_write(testing_path("mixed/md/cur/1.2.3:2,FS"), eml, sizeof(eml) - 1);
+    testing_write(testing_path("mixed/md/new/2.2.3"), eml, sizeof(eml) - 1);
     const char *sources[] = {root, NULL};
     haul_job job = {
         .command = "convert", .sources = sources, .target = target, .to = haul_format_find("dump")};
     json_t *report = NULL;
     cr_expect_eq(haul_convert(&job, &t, &report, &e), HAUL_OK, "%s", e.text);
-    cr_expect_eq(t.found, 2 * SAMPLE_MESSAGES + 3);
+    cr_expect_eq(t.found, 2 * SAMPLE_MESSAGES + 5);
+    char *lines = testing_read(target, NULL);
+    cr_expect(strstr(lines, "\"flags\":\"seen flagged\""), "the names of a Maildir say flags");
+    free(lines);
     cr_expect_eq(t.stored, t.found);
     cr_expect_eq(t.issues[HAUL_ISSUE_SOURCE_ENTRY_SKIPPED], 1, "the picture");
     const char *format =
@@ -542,7 +547,7 @@ Test(conformance, a_tree_of_several_formats_is_read_file_by_file_once)
     job.from = haul_format_find("eml");
     job.target = testing_path("only.jsonl");
     cr_expect_eq(haul_convert(&job, &t, NULL, &e), HAUL_OK, "%s", e.text);
-    cr_expect_eq(t.found, 5, "a chosen reader judges every file");
+    cr_expect_eq(t.found, 7, "a chosen reader judges every file");
 }
 
 /* Ids hang on the names of sources: what else a run reads must not change them. */

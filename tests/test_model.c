@@ -42,7 +42,7 @@ Test(msg, keywords_are_unique_bounded_and_utf8)
     cr_expect_str_eq(m->keywords[1], "caf\xc3\xa9");
     bool all = true;
     for (int i = 0; i < 400; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof(name), "k%d", i);
         all = haul_msg_keyword(m, name, strlen(name)) && all;
     }

@@ -175,8 +175,10 @@ typedef struct haul_format {
     const char *name;     /* "maildir" */
     const char *title;    /* "Maildir, Maildir++ and nested layouts" */
     const char *suffixes; /* of target names that mean this format, '|'-separated: ".mbox|.mbx", or "" */
-    const haul_reader_ops *reader;     /* NULL: not read */
-    const haul_sink_ops *sink;         /* NULL: not written */
+    const haul_reader_ops *reader; /* NULL: not read */
+    const haul_sink_ops *sink;     /* NULL: not written */
+    /* Subdirectories that make a directory this format's; other readers leave them to it. NULL-ended; or NULL. */
+    const char *const *layout_dirs;
     const haul_format_option *options; /* ended by name == NULL; or NULL */
     unsigned keeps_flags;              /* HAUL_FLAG_* that survive reading back */
     bool keeps_keywords, keeps_received, keeps_folders, keeps_empty_folders;
@@ -203,6 +205,10 @@ void haul_reader_close(haul_reader *r); /* NULL state is accepted */
 /* False: another format's pass takes this file (head: its first HAUL_PROBE_HEAD octets, unpacked); pass over
  * it without an issue. True: it is ours, or nobody's. */
 bool haul_reader_claims(haul_reader *r, const char *path, const char *head, size_t n);
+
+/* The same of a subdirectory `name` of a directory that is another format's by its layout alone (entries: all
+ * of that directory), and that this layout keeps for itself: false = pass over it. */
+bool haul_reader_claims_dir(haul_reader *r, const haul_entry *entries, size_t n, const char *name);
 
 typedef struct haul_passes {
     uint32_t todo, done; /* formats by index */

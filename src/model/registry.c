@@ -225,6 +225,26 @@ bool haul_reader_claims(haul_reader *r, const char *path, const char *head, size
     return false;
 }
 
+static bool is_layout_dir(const haul_format *f, const char *name)
+{
+    for (size_t i = 0; f->layout_dirs && f->layout_dirs[i]; i++)
+        if (strcmp(f->layout_dirs[i], name) == 0)
+            return true;
+    return false;
+}
+
+bool haul_reader_claims_dir(haul_reader *r, const haul_entry *entries, size_t n, const char *name)
+{
+    haul_probe p = {.label = "", .is_dir = true, .head = "", .entries = entries, .n_entries = n};
+    if (r->exclusive)
+        return true;
+    const haul_format *f = best_format(&p);
+    if (!f || f->reader == r->ops || !is_layout_dir(f, name))
+        return true;
+    r->others |= bit_of(f);
+    return false;
+}
+
 haul_rc haul_passes_choose(haul_passes *p, const haul_format *chosen, haul_tree *t, haul_err *e)
 {
     const haul_format *f = chosen;
