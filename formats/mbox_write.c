@@ -15,29 +15,16 @@
 #define NONE       SIZE_MAX
 #define SENDER_MAX 512u /* octets of an address in a From_ line */
 
-static const char windows_reserved[] = "<>:\"/\\|?*";
-const haul_naming haul_mbox_naming_tree = {
-    .reserved = windows_reserved,
-    .escape = '%',
-    .first = ".",
-    .last = ". ",
-    .windows_devices = true,
-    .fold_case = true,
-    .component_max = 200,
-    .suffixes = ".mbox|.mbx|.sbd|.msf|.dat|.gz|.zst|.xz|.bz2|.lock|.mozmsgs|.cmeta",
-    .inbox_root = true,
-};
-const haul_naming haul_mbox_naming_thunderbird = {
-    .reserved = windows_reserved,
-    .escape = '%',
-    .first = ".",
-    .last = ". ",
-    .windows_devices = true,
-    .fold_case = true,
-    .component_max = 200,
-    .suffixes = ".mbox|.mbx|.sbd|.msf|.dat|.gz|.zst|.xz|.bz2|.lock|.mozmsgs|.cmeta|.html",
-    .inbox_root = true,
-};
+/* Endings that mean something beside mboxes: folders that are called so are escaped [mbox-46]. */
+#define SUFFIXES ".mbox|.mbx|.sbd|.msf|.dat|.gz|.zst|.xz|.bz2|.lock|.mozmsgs|.cmeta"
+#define NAMING(endings)                                                                                      \
+    {                                                                                                        \
+        .reserved = "<>:\"/\\|?*", .escape = '%', .first = ".", .last = ". ", .windows_devices = true,       \
+        .fold_case = true, .component_max = 200, .suffixes = (endings), .inbox_root = true                   \
+    }
+
+const haul_naming haul_mbox_naming_tree = NAMING(SUFFIXES);
+const haul_naming haul_mbox_naming_thunderbird = NAMING(SUFFIXES "|.html");
 
 typedef struct entry { /* one mbox file of the target */
     char *rel, *text;  /* below the root; what places begin with */

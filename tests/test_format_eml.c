@@ -1,6 +1,7 @@
 #include "eml.h"
 #include "pipe/job.h"
 #include "testing_sink.h"
+#include "testing_text.h"
 
 #include <criterion/criterion.h>
 #include <dirent.h>
@@ -9,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MESSAGE "From: a@example.org\nSubject: one\nDate: Mon, 1 Jan 2024 00:00:00 +0000\n\ntext\n"
 #define PLIST(content)                                                                                       \
     "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" "    \
     "\"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n<plist version=\"1.0\">\n<dict>\n" content         \
@@ -18,31 +18,6 @@
 static const haul_format *eml(void)
 {
     return haul_format_find("eml");
-}
-
-static void put(const char *path, const char *text, int64_t seconds)
-{
-    testing_write(path, text, strlen(text));
-    const struct timespec times[2] = {{.tv_sec = seconds}, {.tv_sec = seconds}};
-    cr_assert_eq(utimensat(AT_FDCWD, path, times, 0), 0);
-}
-
-static void has(const char *dump, const char *want)
-{
-    cr_expect(strstr(dump, want) != NULL, "no \"%s\" in\n%s", want, dump);
-}
-
-static void has_not(const char *dump, const char *want)
-{
-    cr_expect(strstr(dump, want) == NULL, "\"%s\" in\n%s", want, dump);
-}
-
-static size_t count(const char *text, const char *what)
-{
-    size_t n = 0;
-    for (const char *p = text; (p = strstr(p, what)); p += strlen(what))
-        n++;
-    return n;
 }
 
 /* ── small parsers ── */

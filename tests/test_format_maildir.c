@@ -1,5 +1,6 @@
 #include "maildir.h"
 #include "testing_sink.h"
+#include "testing_text.h"
 
 #include <criterion/criterion.h>
 #include <dirent.h>
@@ -8,37 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MESSAGE "From: a@example.org\nSubject: one\nDate: Mon, 1 Jan 2024 00:00:00 +0000\n\ntext\n"
-
 static const haul_format *maildir(void)
 {
     return haul_format_find("maildir");
-}
-
-static void put(const char *path, const char *text, int64_t seconds)
-{
-    testing_write(path, text, strlen(text));
-    const struct timespec times[2] = {{.tv_sec = seconds}, {.tv_sec = seconds}};
-    cr_assert_eq(utimensat(AT_FDCWD, path, times, 0), 0);
-}
-
-/* Substring of a dump, with the dump shown when it is missing. */
-static void has(const char *dump, const char *want)
-{
-    cr_expect(strstr(dump, want) != NULL, "no \"%s\" in\n%s", want, dump);
-}
-
-static void has_not(const char *dump, const char *want)
-{
-    cr_expect(strstr(dump, want) == NULL, "\"%s\" in\n%s", want, dump);
-}
-
-static size_t count(const char *text, const char *what)
-{
-    size_t n = 0;
-    for (const char *p = text; (p = strstr(p, what)); p += strlen(what))
-        n++;
-    return n;
 }
 
 /* ── names ── */
