@@ -633,14 +633,9 @@ static const haul_naming *sink_naming(const haul_values *values)
 /* Open a directory, made with its parents where they are missing. */
 static haul_rc open_directory(const char *path, int *ret, haul_err *e)
 {
-    haul_auto_str part_of = {0};
-    for (const char *p = path; *p; p++) {
-        if (*p == '/' && part_of.len && mkdir(part_of.p, 0777) != 0 && errno != EEXIST)
-            return haul_fail_sys(e, HAUL_E_TARGET, "making %s", part_of.p);
-        haul_str_addc(&part_of, *p);
-    }
-    if (mkdir(path, 0777) != 0 && errno != EEXIST)
-        return haul_fail_sys(e, HAUL_E_TARGET, "making %s", path);
+    haul_rc rc = haul_dirs_make(path, e);
+    if (rc != HAUL_OK)
+        return rc;
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return haul_fail_sys(e, HAUL_E_TARGET, "opening %s", path);

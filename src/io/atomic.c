@@ -1,6 +1,7 @@
 #define _GNU_SOURCE /* syncfs */
 #include "io/atomic.h"
 
+#include "base/str.h"
 #include "base/time.h"
 
 #include <dirent.h>
@@ -127,4 +128,21 @@ bool haul_dir_is_empty(int dirfd, const char *except)
     }
     (void)closedir(d);
     return empty;
+}
+
+/* Mail is private: what is made for it is the owner's alone. */
+haul_rc haul_dirs_make(const char *path, haul_err *e)
+{
+    if (mkdir(path, 0700) == 0 || errno == EEXIST)
+        return HAUL_OK;
+    /* Parents the user named are the user's; only those that are missing are made. */
+    haul_auto_str part = {0};
+    for (const char *p = path; *p; p++) {
+        if (*p == '/' && part.len && mkdir(part.p, 0700) != 0 && errno != EEXIST)
+            return haul_fail_sys(e, HAUL_E_TARGET, "making the directory %s", part.p);
+        haul_str_addc(&part, *p);
+    }
+    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+        return haul_fail_sys(e, HAUL_E_TARGET, "making the directory %s", path);
+    return HAUL_OK;
 }

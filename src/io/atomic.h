@@ -19,4 +19,7 @@ HAUL_MUST_USE haul_rc haul_write_file(int dirfd, const char *name, const void *p
 /* True when dirfd has no entry except those whose name is `except` (may be NULL). */
 bool haul_dir_is_empty(int dirfd, const char *except);
 
+/* Make a directory that the user named, with the parents that are missing; one that is there is kept. */
+HAUL_MUST_USE haul_rc haul_dirs_make(const char *path, haul_err *e);
+
 #endif

@@ -44,23 +44,6 @@ bool haul_state_find(const char *target, const char *state_dir, haul_str *ret)
     return false;
 }
 
-/* Mail is private: what is made for it is the owner's alone. */
-static haul_rc make_dir(const char *path, haul_err *e)
-{
-    if (mkdir(path, 0700) == 0 || errno == EEXIST)
-        return HAUL_OK;
-    /* Parents the user named are the user's; only those that are missing are made. */
-    haul_auto_str part = {0};
-    for (const char *p = path; *p; p++) {
-        if (*p == '/' && part.len && mkdir(part.p, 0700) != 0 && errno != EEXIST)
-            return haul_fail_sys(e, HAUL_E_TARGET, "making the directory %s", part.p);
-        haul_str_addc(&part, *p);
-    }
-    if (mkdir(path, 0700) != 0 && errno != EEXIST)
-        return haul_fail_sys(e, HAUL_E_TARGET, "making the directory %s", path);
-    return HAUL_OK;
-}
-
 static haul_rc refuse(const char *target, haul_err *e)
 {
     return haul_fail(
@@ -105,6 +88,6 @@ haul_rc haul_state_prepare(const char *target, bool is_file, const char *state, 
 {
     haul_rc rc = haul_state_check(target, is_file, state, merge, ret_existed, e);
     if (rc == HAUL_OK && !is_file)
-        rc = make_dir(target, e);
-    return rc == HAUL_OK ? make_dir(state, e) : rc;
+        rc = haul_dirs_make(target, e);
+    return rc == HAUL_OK ? haul_dirs_make(state, e) : rc;
 }
