@@ -305,7 +305,7 @@ Test(cli, values_of_format_options_are_checked)
     for (size_t f = 0; haul_formats[f]; f++)
         for (const haul_format_option *o = haul_formats[f]->options; o && o->name; o++) {
             char *out = NULL;
-            int status = testing_run(&out, "inspect --%s no-such-choice %s/none", o->name, testing_dir());
+            int status = testing_run(&out, "inspect --%s=no-such-choice %s/none", o->name, testing_dir());
             cr_expect(status == (o->choices ? 2 : 3), "--%s: %d %s", o->name, status, out);
             cr_expect(!o->choices || strstr(out, form("--%s takes ", o->name)), "%s", out);
             free(out);

@@ -165,6 +165,8 @@ static haul_rc format_value(parse *p, const char *name, size_t len, const char *
     const char *value = NULL;
     if (!o)
         return unknown_option(p->a, name, len, e);
+    if (haul_option_is_flag(o) && !given)
+        given = "yes";
     haul_rc rc = argument(p, given, o->name, o->choices ? o->choices : "a value", &value, e);
     for (; rc == HAUL_OK && o; o = format_option(&f, name, len))
         if (is_choice(o->choices, value)) {

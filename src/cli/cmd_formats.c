@@ -45,9 +45,11 @@ static void table(haul_str *to)
 
 static void option_text(const haul_format_option *o, haul_str *to)
 {
-    haul_str_addf(to, "  --%s ", o->name);
-    haul_str_addz(to, o->choices ? o->choices : "X");
-    if (*o->value)
+    bool flag = haul_option_is_flag(o);
+    haul_str_addf(to, "  --%s", o->name);
+    if (!flag)
+        haul_str_addf(to, " %s", o->choices ? o->choices : "X");
+    if (*o->value && !flag)
         haul_str_addf(to, " (default %s)", o->value);
     haul_str_addz(to, "\n      ");
     haul_text_wrap(to, o->help, 6, 6, 80);

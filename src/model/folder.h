@@ -18,7 +18,13 @@
     X(JUNK, "junk")                                                                                          \
     X(ARCHIVE, "archive")                                                                                    \
     X(ALL, "all")                                                                                            \
-    X(FLAGGED, "flagged") X(IMPORTANT, "important") X(OUTBOX, "outbox") X(TEMPLATES, "templates")
+    X(FLAGGED, "flagged")                                                                                    \
+    X(IMPORTANT, "important")                                                                                \
+    X(OUTBOX, "outbox")                                                                                      \
+    X(TEMPLATES, "templates")                                                                                \
+    X(CALENDAR, "calendar")                                                                                  \
+    X(CONTACTS, "contacts")                                                                                  \
+    X(TASKS, "tasks") X(NOTES, "notes") X(JOURNAL, "journal")
 
 typedef enum haul_role {
 #define X(id, name) HAUL_ROLE_##id,

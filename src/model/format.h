@@ -8,6 +8,7 @@
 
 #include "io/tree.h"
 #include "model/folder.h"
+#include "model/guard.h"
 #include "model/msg.h"
 
 /* ── options of a format: a table, shown by --help and checked by the core ── */
@@ -18,6 +19,10 @@ typedef struct haul_format_option {
     const char *value;   /* the default, one of the choices; never NULL */
     const char *help;    /* one line */
 } haul_format_option;
+
+/* The choices of an option that is said without a value: "--recover" means "--recover=yes". Its default is "no". */
+#define HAUL_OPTION_FLAG "no|yes"
+bool haul_option_is_flag(const haul_format_option *o);
 
 typedef struct haul_values haul_values; /* what the user said, by option name */
 haul_values *haul_values_new(void);
@@ -60,6 +65,7 @@ typedef struct haul_reader {
     void *state;     /* ops->state_size octets, zeroed by the core */
     haul_tree *tree; /* the source, open; owned by the core */
     const haul_values *values;
+    haul_guard *guard; /* in a confined process: what is about to be touched is said here first; else NULL */
     /* An issue of the source rather than of an item ("a/b.lock: a FIFO"); never NULL. */
     void (*issue)(void *ctx, haul_issue_id id, const char *detail);
     void *issue_ctx;

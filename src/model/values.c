@@ -115,6 +115,11 @@ size_t haul_values_choice(const haul_values *v, const haul_format_option *o)
     return 0;
 }
 
+bool haul_option_is_flag(const haul_format_option *o)
+{
+    return o->choices && strcmp(o->choices, HAUL_OPTION_FLAG) == 0;
+}
+
 haul_tokens *haul_tokens_new(void)
 {
     return haul_calloc(1, sizeof(haul_tokens));
