@@ -93,7 +93,8 @@ const haul_prop *haul_bag_name(const haul_bag *b, haul_pset set, const char *nam
  * stays untouched. Integers of any width, and booleans, are read as integers. */
 bool haul_prop_int(const haul_prop *p, int64_t *ret);
 int64_t haul_prop_int_or(const haul_prop *p, int64_t otherwise);
-bool haul_prop_bool(const haul_prop *p); /* false when absent */
+bool haul_prop_bool(const haul_prop *p);              /* false when absent */
+bool haul_prop_real(const haul_prop *p, double *ret); /* R32, R64, APPTIME; false for NaN and infinity */
 /* FILETIME or APPTIME as microseconds since 1970 UTC; false when it lies outside HAUL_TIME_MIN..MAX or is 0. */
 bool haul_prop_time(const haul_prop *p, int64_t *ret_us);
 bool haul_prop_bin(const haul_prop *p, haul_span *ret); /* PT_BINARY, PT_OBJECT, PT_GUID */
