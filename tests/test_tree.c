@@ -506,3 +506,111 @@ Test(container, corpus_is_told_apart)
         haul_arena_done(&a);
     }
 }
+
+/* ── random access ── */
+
+/* What haul_tree_fd gives for path, read from its middle and from its start; and that it can do nothing but read. */
+static void expect_fd(haul_tree *t, const char *path, const char *want)
+{
+    char got[64] = "";
+    haul_err e = {0};
+    haul_stat st = {0};
+    haul_auto_fd int fd = -1;
+    cr_assert_eq(haul_tree_fd(t, path, &fd, &st, &e), HAUL_OK, "%s: %s", path, e.text);
+    size_t n = strlen(want);
+    cr_expect_eq(lseek(fd, 0, SEEK_CUR), 0);
+    cr_expect_eq(lseek(fd, 0, SEEK_END), (off_t)n, "%s", path);
+    cr_expect_eq(pread(fd, got, sizeof(got), (off_t)(n / 2)), (ssize_t)(n - n / 2));
+    cr_expect_str_eq(got, want + n / 2, "%s", path);
+    cr_expect(lseek(fd, 0, SEEK_SET) == 0 && read(fd, got, sizeof(got)) == (ssize_t)n);
+    cr_expect_eq(memcmp(got, want, n), 0, "%s", path);
+    cr_expect(write(fd, "x", 1) < 0 && errno == EBADF, "read-only");
+    cr_expect(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    cr_expect(st.mtime_us > 0);
+}
+
+static const char *make_packed(const char *name, int filter, const char *text)
+{
+    const member_row row = {"x", text};
+    return make_archive(name, ARCHIVE_FORMAT_RAW, filter, NULL, &row, 1);
+}
+
+Test(random, plain_packed_and_members)
+{
+    static const member_row rows[] = {{"a/store", "a member"}, {"b", "another"}, {"d", NULL}};
+    put(testing_path("dir/sub/f"), "plain file");
+    cr_assert_eq(symlink("f", testing_path("dir/sub/link")), 0);
+    make_packed("dir/g.gz", ARCHIVE_FILTER_GZIP, "unpacked");
+    haul_auto(haul_tree) *dir = open_tree(testing_path("dir"));
+    expect_fd(dir, "sub/f", "plain file");
+    expect_fd(dir, "g.gz", "unpacked");
+    static const char *const lost[] = {"none", "sub", "sub/link", "../outside", ""};
+    for (size_t i = 0; i < HAUL_COUNT(lost); i++) {
+        int fd = -7;
+        cr_expect_eq(haul_tree_fd(dir, lost[i], &fd, NULL, NULL), HAUL_SKIP, "%s", lost[i]);
+        cr_expect_eq(fd, -7, "left alone");
+    }
+    haul_auto(haul_tree) *one = open_tree(testing_path("dir/sub/f"));
+    expect_fd(one, "", "plain file");
+    haul_auto(haul_tree) *packed = open_tree(make_packed("s.xz", ARCHIVE_FILTER_XZ, "packed store"));
+    cr_assert(haul_tree_is_file(packed));
+    expect_fd(packed, "", "packed store");
+    for (size_t i = 0; i < HAUL_COUNT(ARCHIVES); i++) {
+        const archive_row *a = &ARCHIVES[i];
+        haul_auto(haul_tree) *t = open_tree(make_archive(a->name, a->format, a->filter, NULL, rows, 3));
+        expect_fd(t, "b", "another");
+        expect_fd(t, "a/store", "a member");
+        int fd = -7;
+        cr_expect_eq(haul_tree_fd(t, "a/none", &fd, NULL, NULL), HAUL_SKIP);
+    }
+}
+
+/* One file of a directory is lost alone, the only one ends the source; no temporary directory ends the run. */
+Test(random, what_cannot_be_unpacked)
+{
+    size_t n = 0;
+    haul_err e = {0};
+    int fd = -7;
+    char *packed = testing_read(make_packed("whole.gz", ARCHIVE_FILTER_GZIP, "cut in the middle"), &n);
+    testing_write(testing_path("dir/cut.gz"), packed, n - 10);
+    haul_auto(haul_tree) *dir = open_tree(testing_path("dir"));
+    cr_expect_eq(haul_tree_fd(dir, "cut.gz", &fd, NULL, &e), HAUL_SKIP);
+    cr_expect_eq(strncmp(e.text, "unpacking cut.gz: gzip data: cut short", 38), 0, "%s", e.text);
+    haul_auto(haul_tree) *one = open_tree(testing_path("dir/cut.gz"));
+    cr_expect_eq(haul_tree_fd(one, "", &fd, NULL, &e), HAUL_E_SOURCE, "%s", e.text);
+    haul_auto(haul_tree) *whole = open_tree(testing_path("whole.gz"));
+    (void)setenv("TMPDIR", testing_path("nowhere"), 1);
+    cr_expect_eq(haul_tree_fd(whole, "", &fd, NULL, &e), HAUL_E_TARGET, "%s", e.text);
+    cr_expect_eq(fd, -7);
+    (void)unsetenv("TMPDIR");
+    free(packed);
+}
+
+Test(random, tree_over_a_descriptor)
+{
+    haul_arena a = {0};
+    put(testing_path("x"), "given by descriptor");
+    int fd = open(testing_path("x"), O_RDONLY | O_CLOEXEC);
+    haul_tree *t = haul_tree_from_fd(fd, "x.pst");
+    cr_assert_eq(unlink(testing_path("x")), 0);
+    cr_expect(haul_tree_is_file(t) && !haul_tree_is_container(t) && haul_tree_has(t, "", HAUL_ENTRY_FILE));
+    cr_expect_str_eq(haul_tree_label(t), "x.pst");
+    expect_list(t, "");
+    expect_fd(t, "", "given by descriptor");
+    haul_auto(haul_in) *in = NULL, *other = NULL;
+    haul_stat st = {0};
+    const char *p;
+    size_t n;
+    cr_assert_eq(haul_tree_read(t, "", &in, &st, NULL), HAUL_OK);
+    cr_assert_eq(haul_tree_reread(t, "", &in, NULL, NULL), HAUL_OK);
+    cr_assert_eq(haul_tree_read(t, "", &other, NULL, NULL), HAUL_OK);
+    cr_expect(haul_in_peek(in, 19, &p, &n, NULL) == HAUL_OK && n == 19 &&
+              memcmp(p, "given by desc", 13) == 0);
+    cr_expect(haul_in_peek(other, 19, &p, &n, NULL) == HAUL_OK && n == 19, "an offset of its own");
+    cr_expect(st.size == 19 && st.ino);
+    cr_expect_eq(strncmp(text_of(t, "x", &a), "!skip", 5), 0);
+    cr_expect_str_eq(text_of(t, "", &a), "given by descriptor");
+    haul_tree_close(t);
+    cr_expect(fcntl(fd, F_GETFD) < 0 && errno == EBADF, "the tree owned it");
+    haul_arena_done(&a);
+}

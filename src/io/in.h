@@ -49,7 +49,8 @@ uint64_t haul_in_offset(const haul_in *in);
  * through libarchive. Owns inner. A corrupt or truncated stream fails at the octet where it breaks. */
 HAUL_MUST_USE haul_rc haul_in_gunzip(haul_in *inner, haul_in **ret, haul_err *e);
 HAUL_MUST_USE haul_rc haul_in_decompress(haul_in *inner, haul_in **ret, haul_err *e);
-/* True when the first octets (10 are enough) are those of gzip, zstd, xz or bzip2 data. */
+#define HAUL_PACKED_HEAD 10u
+/* True when the first octets (HAUL_PACKED_HEAD are enough) are those of gzip, zstd, xz or bzip2 data. */
 bool haul_in_is_packed(const char *p, size_t n);
 /* Look at the first octets: gzip, zstd, xz and bzip2 are unpacked, everything else returned as it is.
  * Takes inner in every case; on failure inner is closed. */

@@ -1,11 +1,10 @@
-#define _GNU_SOURCE /* mkostemp */
 #include "io/spool.h"
 
 #include "base/str.h"
 #include "io/eol.h"
+#include "io/temp.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,7 +12,6 @@
 #define FIRST_CAP  (64u * 1024u)
 #define WORK_SIZE  (64u * 1024u) /* octets handed to the digest, or to a sink, at a time */
 #define WORK_INPUT (WORK_SIZE / 2)
-#define TEMP_NAME  "a temporary file"
 
 /* The first octets stay in memory, so that the header is always there; only what is beyond
  * HAUL_SPOOL_MEMORY goes into the file. */
@@ -68,15 +66,11 @@ static void mem_room(haul_spool *s, size_t n)
 
 static haul_rc tail_open(haul_spool *s, haul_err *e)
 {
-    const char *dir = getenv("TMPDIR");
-    haul_auto_str name = {0};
-    haul_str_addf(&name, "%s/mailhaul-XXXXXX", dir && *dir ? dir : "/tmp");
-    int fd = mkostemp(name.p, O_CLOEXEC);
-    if (fd < 0)
-        return haul_fail_sys(e, HAUL_E_TARGET, "making " TEMP_NAME " %s", name.p);
-    (void)unlink(name.p);
-    haul_file_init(&s->tail, fd, 0, TEMP_NAME);
-    return HAUL_OK;
+    int fd = -1;
+    haul_rc rc = haul_temp_open(&fd, NULL, e);
+    if (rc == HAUL_OK)
+        haul_file_init(&s->tail, fd, 0, HAUL_TEMP_NAME);
+    return rc;
 }
 
 static haul_rc spool_write(haul_out *o, const void *p, size_t n, haul_err *e)
@@ -278,9 +272,9 @@ static haul_rc copy_tail(haul_spool *s, copy *c, haul_err *e)
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return haul_fail_sys(e, HAUL_E_TARGET, "reading back " TEMP_NAME);
+            return haul_fail_sys(e, HAUL_E_TARGET, "reading back " HAUL_TEMP_NAME);
         if (n == 0)
-            return haul_fail(e, HAUL_E_TARGET, "reading back " TEMP_NAME ": it has become shorter");
+            return haul_fail(e, HAUL_E_TARGET, "reading back " HAUL_TEMP_NAME ": it has become shorter");
         rc = copy_piece(c, s->tail.buf, (size_t)n, e);
         at += (uint64_t)n;
     }

@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "base/time.h"
 #include "io/container.h"
+#include "io/temp.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -20,6 +21,7 @@
 struct haul_tree {
     char *path, *label, *real;
     int root;  /* the directory, or the container's file; -1 for a plain file */
+    int given; /* the plain file of haul_tree_from_fd, else -1 */
     dev_t dev; /* of a plain file */
     ino_t ino;
     bool is_file;
@@ -109,7 +111,7 @@ static haul_rc open_root(haul_tree *t, haul_err *e)
 haul_rc haul_tree_open(const char *path, haul_tree **ret, haul_err *e)
 {
     haul_auto(haul_tree) *t = haul_calloc(1, sizeof(*t));
-    t->root = t->dir = -1;
+    t->root = t->dir = t->given = -1;
     t->path = haul_strdup(path);
     haul_rc rc = open_root(t, e);
     if (rc != HAUL_OK)
@@ -117,6 +119,18 @@ haul_rc haul_tree_open(const char *path, haul_tree **ret, haul_err *e)
     *ret = t;
     t = NULL;
     return HAUL_OK;
+}
+
+haul_tree *haul_tree_from_fd(int fd, const char *label)
+{
+    haul_tree *t = haul_calloc(1, sizeof(*t));
+    t->root = t->dir = -1;
+    t->given = fd;
+    t->is_file = true;
+    t->path = haul_strdup(label);
+    t->label = haul_strdup(label);
+    t->real = haul_strdup(label);
+    return t;
 }
 
 void haul_tree_close(haul_tree *t)
@@ -127,6 +141,7 @@ void haul_tree_close(haul_tree *t)
     haul_container_close(t->container);
     haul_fd_autoclose(&t->root);
     haul_fd_autoclose(&t->dir);
+    haul_fd_autoclose(&t->given);
     haul_str_done(&t->dir_path);
     free(t->path);
     free(t->label);
@@ -403,14 +418,60 @@ static haul_stat stat_of(const struct stat *st)
                        .ino = st->st_ino};
 }
 
+/* Of a plain tree; *ret_fd is the caller's. */
+static haul_rc open_file(haul_tree *t, const char *path, int *ret_fd, struct stat *st, haul_err *e)
+{
+    return t->is_file && !*path ? open_whole(t, ret_fd, st, e) : open_member(t, path, ret_fd, st, e);
+}
+
+/* Reads a descriptor without touching its offset: several readers may be open at a time. */
+typedef struct steady {
+    int fd; /* borrowed from the tree */
+    off_t at;
+} steady;
+
+static ssize_t read_steady(void *ctx, void *to, size_t n, haul_err *e)
+{
+    steady *s = ctx;
+    for (;;) {
+        ssize_t got = pread(s->fd, to, n, s->at);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return haul_fail_sys(e, HAUL_E_SOURCE, "reading");
+        s->at += got;
+        return got;
+    }
+}
+
+static haul_rc reread_given(const haul_tree *t, haul_in **io, haul_stat *ret_stat, haul_err *e)
+{
+    struct stat st;
+    if (fstat(t->given, &st) != 0)
+        return haul_fail_sys(e, HAUL_E_SOURCE, "%s", t->path);
+    steady *s = haul_calloc(1, sizeof(*s));
+    s->fd = t->given;
+    haul_feed feed = {.read = read_steady, .close = free, .ctx = s};
+    if (*io)
+        haul_in_reopen(*io, feed);
+    else
+        *io = haul_in_new(feed);
+    haul_in_describe(*io, t->path, (uint64_t)st.st_size);
+    if (ret_stat)
+        *ret_stat = stat_of(&st);
+    return HAUL_OK;
+}
+
 haul_rc haul_tree_reread(haul_tree *t, const char *path, haul_in **io, haul_stat *ret_stat, haul_err *e)
 {
     if (t->container)
         return haul_container_read(t->container, path, io, ret_stat, e);
+    bool whole = t->is_file && !*path;
+    if (whole && t->given >= 0)
+        return reread_given(t, io, ret_stat, e);
     struct stat st;
     int fd = -1;
-    bool whole = t->is_file && !*path;
-    haul_rc rc = whole ? open_whole(t, &fd, &st, e) : open_member(t, path, &fd, &st, e);
+    haul_rc rc = open_file(t, path, &fd, &st, e);
     if (rc != HAUL_OK)
         return rc;
     if (st.st_size >= LARGE_FILE)
@@ -432,6 +493,62 @@ haul_rc haul_tree_read(haul_tree *t, const char *path, haul_in **ret, haul_stat 
     if (rc == HAUL_OK)
         *ret = in;
     return rc;
+}
+
+static haul_rc fd_given(const haul_tree *t, int *ret_fd, haul_stat *ret_stat, haul_err *e)
+{
+    struct stat st;
+    int fd = fstat(t->given, &st) == 0 ? fcntl(t->given, F_DUPFD_CLOEXEC, 0) : -1;
+    if (fd < 0)
+        return haul_fail_sys(e, HAUL_E_SOURCE, "%s", t->path);
+    if (ret_stat)
+        *ret_stat = stat_of(&st);
+    *ret_fd = fd;
+    return HAUL_OK;
+}
+
+/* Takes raw. One file of many that cannot be unpacked is lost alone; no room for it ends the run. */
+static haul_rc unpack(const haul_tree *t, haul_in *raw, const char *path, int *ret_fd, haul_err *e)
+{
+    haul_auto(haul_in) *in = NULL;
+    haul_rc rc = haul_in_auto(raw, &in, e);
+    if (rc == HAUL_OK)
+        rc = haul_temp_fill(in, HAUL_TREE_UNPACK_MAX, ret_fd, e);
+    if (rc == HAUL_OK)
+        return HAUL_OK;
+    bool alone = !t->is_file && rc != HAUL_E_TARGET;
+    return haul_wrap(e, alone ? HAUL_SKIP : rc, "unpacking %s", path);
+}
+
+static bool is_packed(int fd)
+{
+    char head[HAUL_PACKED_HEAD];
+    ssize_t n = pread(fd, head, sizeof(head), 0);
+    return n > 0 && haul_in_is_packed(head, (size_t)n);
+}
+
+haul_rc haul_tree_fd(haul_tree *t, const char *path, int *ret_fd, haul_stat *ret_stat, haul_err *e)
+{
+    bool whole = t->is_file && !*path;
+    if (whole && t->given >= 0)
+        return fd_given(t, ret_fd, ret_stat, e);
+    const char *name = whole ? t->path : path;
+    if (t->container) {
+        haul_in *raw = NULL;
+        haul_rc rc = haul_container_read(t->container, path, &raw, ret_stat, e);
+        return rc == HAUL_OK ? unpack(t, raw, name, ret_fd, e) : rc;
+    }
+    struct stat st;
+    int fd = -1;
+    haul_rc rc = open_file(t, path, &fd, &st, e);
+    if (rc != HAUL_OK)
+        return rc;
+    if (ret_stat)
+        *ret_stat = stat_of(&st);
+    if (is_packed(fd))
+        return unpack(t, haul_in_from_fd(fd, name), name, ret_fd, e);
+    *ret_fd = fd;
+    return HAUL_OK;
 }
 
 haul_rc haul_tree_slurp(haul_tree *t, const char *path, size_t max, haul_arena *a, char **ret, size_t *ret_n,

@@ -33,6 +33,9 @@ typedef struct haul_tree haul_tree;
 HAUL_MUST_USE haul_rc haul_tree_open(const char *path, haul_tree **ret, haul_err *e);
 void haul_tree_close(haul_tree *t);
 HAUL_DEFINE_AUTO(haul_tree, haul_tree_close)
+/* The plain file behind fd (a regular file, owned from here on) as a tree of its own: haul_tree_is_file. Opens nothing,
+ * now or later, so that it serves a process that may not. label stands for path, label and real path. */
+haul_tree *haul_tree_from_fd(int fd, const char *label);
 
 const char *haul_tree_path(const haul_tree *t); /* as given */
 /* The last component of path without trailing '/', resolved for "." and "..": "Mail", "a.mbox.gz". */
@@ -61,6 +64,12 @@ HAUL_MUST_USE haul_rc haul_tree_read(haul_tree *t, const char *path, haul_in **r
 /* The same into an existing object (or NULL in *io) so that its buffer is reused. */
 HAUL_MUST_USE haul_rc haul_tree_reread(haul_tree *t, const char *path, haul_in **io, haul_stat *ret_stat,
                                        haul_err *e);
+/* The same for random access: a read-only descriptor, the caller's, at its start; lseek, pread and fstat work. What is
+ * packed, or a member of a container, is unpacked into an unlinked temporary file first (up to HAUL_TREE_UNPACK_MAX);
+ * ret_stat still tells of the file as stored. Of a tree made by haul_tree_from_fd the descriptor shares its offset
+ * with the one given there, and nothing is unpacked. HAUL_E_TARGET: the temporary file cannot be written. */
+HAUL_MUST_USE haul_rc haul_tree_fd(haul_tree *t, const char *path, int *ret_fd, haul_stat *ret_stat,
+                                   haul_err *e);
 /* A whole small file (at most max octets; larger fails with HAUL_SKIP), NUL-terminated, from a. */
 HAUL_MUST_USE haul_rc haul_tree_slurp(haul_tree *t, const char *path, size_t max, haul_arena *a, char **ret,
                                       size_t *ret_n, haul_err *e);

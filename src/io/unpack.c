@@ -212,8 +212,6 @@ haul_rc haul_in_decompress(haul_in *inner, haul_in **ret, haul_err *e)
 
 /* ── by content ── */
 
-#define MAGIC_MAX 10u
-
 static bool is_bzip2(const char *p, size_t n)
 {
     /* "BZh9" alone could begin a text; the block magic, or that of an empty stream, cannot. */
@@ -236,7 +234,7 @@ haul_rc haul_in_auto(haul_in *inner, haul_in **ret, haul_err *e)
 {
     const char *p;
     size_t n;
-    haul_rc rc = haul_in_peek(inner, MAGIC_MAX, &p, &n, e);
+    haul_rc rc = haul_in_peek(inner, HAUL_PACKED_HEAD, &p, &n, e);
     if (rc != HAUL_OK) {
         haul_in_close(inner);
         return rc;
