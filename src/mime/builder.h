@@ -1,0 +1,102 @@
+/* What the files of the message builder share (build.h is what others see). */
+#ifndef HAUL_MIME_BUILDER_H
+#define HAUL_MIME_BUILDER_H
+
+#include "mime/build.h"
+#include "mime/part.h"
+#include "mime/rtf.h"
+#include "mime/tags.h"
+
+#define HAUL_CLASS_MAX       256u                  /* octets of a message class that are looked at */
+#define HAUL_HTML_SEARCH_MAX (16u * 1024u * 1024u) /* octets of HTML searched for references to attachments */
+#define HAUL_REFERENCES_MAX  4096u                 /* such references of one message */
+#define HAUL_REPLY_TO_MAX    256u                  /* addresses of one Reply-To field */
+#define HAUL_TRANSPORT_MAX   (16u * 1024u * 1024u) /* octets of transport headers */
+#define HAUL_UNPACKED_MAX    16u                   /* winmail.dat streams unpacked of one message */
+
+typedef struct haul_body {
+    haul_str text; /* UTF-8 */
+    haul_str html; /* octets in html_charset */
+    haul_str rtf;  /* unpacked, real RTF only */
+    bool rtf_best; /* RTF is the native body: the last alternative */
+    bool has_text, has_html, has_rtf;
+    const char *html_charset;
+} haul_body;
+
+/* One message object on its way into MIME. Lives until its parts have been written. */
+typedef struct haul_builder {
+    haul_mapi *o;
+    haul_msg *m; /* takes the issues */
+    const haul_build_options *opt;
+    const char *where; /* "attachment 2: " for the parts of an embedded message, "" outermost */
+    uint64_t seed;     /* of boundaries */
+    haul_body body;
+    haul_str head;      /* header fields, without MIME-Version */
+    haul_str transport; /* transport headers in the form that is used, UTF-8 where they were Unicode */
+    unsigned transport_cp;
+    bool has_transport;
+    bool entity_has_version; /* the restored entity brings its own MIME-Version */
+    bool *used;              /* attachments that have found another place than the end */
+    haul_mapi *unpacked[HAUL_UNPACKED_MAX];
+    haul_str unpacked_data[HAUL_UNPACKED_MAX]; /* what they borrow from */
+    size_t n_unpacked;
+    haul_arena arena; /* parts and their strings */
+} haul_builder;
+
+void haul_builder_init(haul_builder *b, haul_mapi *o, haul_msg *m, const haul_build_options *opt);
+void haul_builder_done(haul_builder *b);
+/* haul_msg_issue with the place in front of the detail. */
+void haul_builder_issue(haul_builder *b, haul_issue_id id, const char *fmt, ...) HAUL_PRINTF(3, 4);
+/* Header and tree of b->o, then all of it to `to`. */
+HAUL_MUST_USE haul_rc haul_builder_write(haul_builder *b, haul_out *to, haul_err *e);
+
+/* fill.c: the subject without its prefix mark, from the arena, NULL when there is none. [mapi-6] */
+const char *haul_mapi_subject(const haul_mapi *o, haul_arena *a);
+/* PidTagMessageClass, "" when absent, at most HAUL_CLASS_MAX octets. */
+const char *haul_mapi_class(const haul_mapi *o, haul_arena *a);
+/* The transport headers as UTF-8 or, in an ANSI store, octets of *ret_cp: their first section, without the line that
+ * Outlook puts in front. False when there are none. [mapi-10] */
+bool haul_mapi_transport(const haul_mapi *o, haul_str *to, unsigned *ret_cp);
+
+/* fields.c: b->head. [mapi-10]… */
+void haul_builder_head(haul_builder *b);
+/* synth.c: the fields that the properties give and `have` (a header section) lacks. all: those of a message that
+ * never had transport headers. */
+void haul_builder_fields(haul_builder *b, haul_span have, bool all);
+
+/* body.c: b->body. [mapi-20]… */
+void haul_builder_body(haul_builder *b);
+/* The body as parts: NULL when there is none; else text/…, or multipart/alternative with `last` behind the text. */
+haul_part *haul_builder_body_part(haul_builder *b, haul_part *last);
+/* charset.c of HTML: the MIME name of the character set that the octets are in; an issue when it is a guess. [mapi-22] */
+const char *haul_html_charset(haul_builder *b, const haul_bag *bag, const char *p, size_t n);
+/* Text of a property as UTF-8, guessing its code page where the store does not know it. False when absent. */
+bool haul_builder_text(haul_builder *b, const haul_prop *p, haul_str *to);
+haul_part *haul_text_part(haul_builder *b, const char *type, const char *p, size_t n);
+
+/* attach.c: parts of attachments. [mapi-30]… */
+/* The parts of attachment i of o, added to `to` in order. inlined: below multipart/related. */
+void haul_attach_parts(haul_builder *b, haul_mapi *o, size_t i, bool inlined, haul_part *to);
+/* Its MIME type: from the tag when that is one, else the name's extension, else application/octet-stream. */
+const char *haul_attach_type(haul_builder *b, haul_mapi *o, size_t i, const char *name);
+/* Its name, one path component; NULL when it has none. */
+const char *haul_attach_name(haul_builder *b, haul_mapi *o, size_t i);
+/* A part that pushes the data of attachment i. */
+haul_part *haul_attach_data(haul_builder *b, haul_mapi *o, size_t i, const char *type);
+/* types.c: "pdf" → "application/pdf"; NULL when unknown. */
+const char *haul_type_of_extension(const char *extension);
+/* True for type/subtype of RFC 2045 tokens, without parameters, that an attachment may be labelled with. */
+bool haul_type_ok(const char *type);
+
+/* related.c: which attachments the HTML shows. inlined: one flag an attachment. [mapi-31] */
+void haul_related_find(haul_builder *b, bool *inlined, size_t *ret_n);
+
+/* smime.c: the message as it was signed or encrypted; NULL when it is not what its class says (an issue then). [mapi-40] */
+haul_part *haul_smime_part(haul_builder *b);
+bool haul_smime_is(const haul_mapi *o, bool *ret_clear);
+
+/* report.c: multipart/report; NULL when the class is no report. [mapi-45] */
+haul_part *haul_report_part(haul_builder *b);
+bool haul_report_is(const haul_mapi *o);
+
+#endif
