@@ -49,6 +49,7 @@ typedef struct haul_job {
     size_t n_rules;
     const char *prefix; /* --prefix, NULL = none */
     bool dedupe, dry_run, merge;
+    bool pim_files;        /* calendars and address books go to TARGET.pim as well */
     const char *state_dir; /* --state, NULL = TARGET/.mailhaul or TARGET.mailhaul */
     const char *report;    /* --report FILE: a further copy of report.json; NULL = none */
     unsigned commit_items; /* items a batch; 0 = the default */

@@ -4,6 +4,7 @@
 
 #include "pipe/journal.h"
 #include "pipe/map.h"
+#include "pipe/pim.h"
 #include "pipe/report.h"
 
 #define HAUL_COMMIT_ITEMS  4096u                         /* a batch ends after so many items … */
@@ -26,6 +27,9 @@ typedef struct haul_run {
     haul_report *report;
     haul_sink sink;
     haul_tokens *tokens;
+    haul_pim *pim; /* NULL: not asked for */
+    haul_str pim_dir;
+    bool refused; /* the sink did not take r->msg */
     haul_msg *msg;
     haul_progress progress;
     haul_str state; /* state directory */

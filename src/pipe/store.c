@@ -86,6 +86,7 @@ static haul_rc record_stored(haul_run *r, const haul_msg *m, const char *place, 
 static haul_rc record_refused(haul_run *r, const haul_msg *m, const haul_err *why, haul_err *e)
 {
     const char *text = why && why->text[0] ? why->text : "the target refused it";
+    r->refused |= m == r->msg;
     haul_msg_issue(own(m), HAUL_ISSUE_TARGET_REFUSED, "%s", text);
     haul_item_line line = {.msg = m,
                            .folder = folder_of(r, m)->path,
@@ -193,9 +194,44 @@ static haul_rc open_journal(haul_run *r, bool *ret_existed, haul_err *e)
     return rc == HAUL_OK ? begin_run(r, e) : rc;
 }
 
+/* Once begun, the files are kept up by every run: an item that is stored already is not read again. */
+static haul_rc open_pim(haul_run *r, const haul_tokens *resume, haul_err *e)
+{
+    const char *meta = haul_journal_meta(r->journal, "pim");
+    bool begun = meta && *meta == '1';
+    haul_rc rc = HAUL_OK;
+    if (!begun && !r->job->pim_files)
+        return HAUL_OK;
+    if (!begun && haul_journal_has_items(r->journal))
+        return haul_fail(e, HAUL_E_USAGE,
+                         "%s was begun without --pim-files; convert into a new target to have them",
+                         r->job->target);
+    haul_str_addz(&r->pim_dir, r->job->target);
+    while (r->pim_dir.len > 1 && r->pim_dir.p[r->pim_dir.len - 1] == '/')
+        r->pim_dir.p[--r->pim_dir.len] = '\0';
+    haul_str_addz(&r->pim_dir, ".pim");
+    rc = haul_pim_open(r->job, r->pim_dir.p, begun ? resume : NULL, &r->pim, e);
+    if (rc == HAUL_OK && !begun)
+        rc = haul_journal_set_meta(r->journal, "pim", "1", e);
+    return rc == HAUL_OK && !begun ? haul_journal_commit(r->journal, e) : rc;
+}
+
+/* The sink knows only its own tokens. */
+static haul_rc get_tokens(haul_run *r, haul_tokens *ret_sink, haul_tokens *ret_all, haul_err *e)
+{
+    haul_rc rc = haul_journal_get_tokens(r->journal, ret_all, e);
+    for (size_t i = 0; rc == HAUL_OK && i < haul_tokens_count(ret_all); i++) {
+        const char *key, *value;
+        haul_tokens_at(ret_all, i, &key, &value);
+        if (!haul_pim_owns(key))
+            haul_tokens_put(ret_sink, key, value);
+    }
+    return rc;
+}
+
 static haul_rc open_sink(haul_run *r, bool existed, haul_err *e)
 {
-    haul_auto(haul_tokens) *resume = haul_tokens_new();
+    haul_auto(haul_tokens) *resume = haul_tokens_new(), *all = haul_tokens_new();
     const char *merge = haul_journal_meta(r->journal, "merge");
     r->sink = (haul_sink){.ops = r->to->sink,
                           .values = r->job->values,
@@ -205,7 +241,9 @@ static haul_rc open_sink(haul_run *r, bool existed, haul_err *e)
                           .merge = (merge && *merge == '1') || r->job->merge};
     r->sink.state = haul_calloc(1, r->to->sink->state_size);
     r->tokens = haul_tokens_new();
-    haul_rc rc = haul_journal_get_tokens(r->journal, resume, e);
+    haul_rc rc = get_tokens(r, resume, all, e);
+    if (rc == HAUL_OK)
+        rc = open_pim(r, all, e);
     return rc == HAUL_OK ? r->sink.ops->open(&r->sink, r->job->target, existed ? resume : NULL, e) : rc;
 }
 
@@ -283,9 +321,12 @@ haul_rc haul_store_message(haul_run *r, haul_err *e)
     haul_run_folder *f = folder_of(r, m);
     if (r->job->dry_run)
         return record_stored(r, m, "", e);
+    r->refused = false;
     haul_rc rc = r->sink.ops->message(&r->sink, f->to.id, m, e);
     if (rc == HAUL_OK)
         rc = take_deferred(r, e);
+    if (rc == HAUL_OK && r->pim && !r->refused)
+        rc = haul_pim_message(r->pim, &r->folders, m, e);
     if (rc != HAUL_OK)
         return haul_wrap(e, rc, "storing %s", m->place ? m->place : m->key);
     r->batch_items++;
@@ -303,6 +344,8 @@ haul_rc haul_store_commit(haul_run *r, haul_err *e)
     haul_rc rc = r->sink.ops->commit(&r->sink, r->tokens, e);
     if (rc == HAUL_OK)
         rc = take_deferred(r, e);
+    if (rc == HAUL_OK && r->pim)
+        rc = haul_pim_commit(r->pim, r->tokens, e);
     if (rc == HAUL_OK)
         rc = haul_journal_put_tokens(r->journal, r->tokens, e);
     if (rc == HAUL_OK)
@@ -329,6 +372,8 @@ void haul_store_close(haul_run *r)
     if (r->sink.state)
         r->sink.ops->close(&r->sink);
     free(r->sink.state);
+    haul_pim_close(r->pim);
+    haul_str_done(&r->pim_dir);
     haul_tokens_free(r->tokens);
     haul_journal_close(r->journal);
     haul_map_free(r->map);
