@@ -43,9 +43,9 @@ size_t haul_utf8_next(const void *p, size_t n, uint32_t *ret_cp)
     return len;
 }
 
-/* Octets from p on that are ASCII, looked at eight at a time. */
-static size_t ascii_run(const unsigned char *p, size_t n)
+size_t haul_ascii_run(const void *octets, size_t n)
 {
+    const unsigned char *p = octets;
     size_t i = 0;
     for (uint64_t w; n - i >= sizeof(w); i += sizeof(w)) {
         memcpy(&w, p + i, sizeof(w));
@@ -61,7 +61,7 @@ bool haul_utf8_valid(const void *p, size_t n)
 {
     const unsigned char *s = p;
     size_t i = 0;
-    while ((i += ascii_run(s + i, n - i)) < n) {
+    while ((i += haul_ascii_run(s + i, n - i)) < n) {
         size_t len = haul_utf8_next(s + i, n - i, NULL);
         if (len == 0)
             return false;

@@ -8,6 +8,8 @@
 bool haul_utf8_valid(const void *p, size_t n);
 /* Length in octets of the well-formed sequence at p (1..4), 0 when malformed or n is 0. ret_cp may be NULL. */
 size_t haul_utf8_next(const void *p, size_t n, uint32_t *ret_cp);
+/* How many octets from p on are ASCII. */
+size_t haul_ascii_run(const void *p, size_t n);
 void haul_utf8_add(haul_str *to, uint32_t cp);
 /* Append p as valid UTF-8: what is malformed is taken as Windows-1252 octet by octet when `guess`
  * is set, else becomes U+FFFD. Returns false when anything had to be replaced or guessed. NUL becomes U+FFFD. */
