@@ -1,0 +1,88 @@
+/* What reads an Outlook store, whichever parser does it: the folders and items of one store by node id, as property
+ * bags and MAPI objects. Nothing of a parser's types is seen above this line; nothing of folders' meaning (roles, names,
+ * what is shown) is known below it.
+ * Sources: MS-PST 2.2.2.1 (node ids), 2.4 (messaging layer). Rules: docs/formats/pst.md. */
+#ifndef HAUL_FORMATS_PST_ENGINE_H
+#define HAUL_FORMATS_PST_ENGINE_H
+
+#include "mime/mapi.h"
+#include "model/msg.h"
+
+/* Node ids, MS-PST 2.2.2.1 and 2.4.1: the low five bits are the type. */
+#define HAUL_NID_TYPE(nid) ((nid) & 0x1fu)
+enum {
+    HAUL_NID_FOLDER = 0x02,
+    HAUL_NID_SEARCH = 0x03, /* a search folder: its contents are links */
+    HAUL_NID_ITEM = 0x04,
+    HAUL_NID_ASSOCIATED = 0x08,
+};
+#define HAUL_NID_ROOT    0x122u
+#define HAUL_NID_SUBTREE 0x8022u /* what Outlook gives the top of the visible folders */
+
+#define HAUL_PST_NODES_MAX (64u * 1024u * 1024u) /* nodes of one store that are listed */
+
+typedef enum haul_pst_encryption { HAUL_PST_PLAIN, HAUL_PST_PERMUTE, HAUL_PST_CYCLIC } haul_pst_encryption;
+
+typedef struct haul_pst haul_pst;
+
+/* Children of a folder in ascending order, borrowed until the store is closed. */
+typedef struct haul_pst_children {
+    const uint32_t *v;
+    size_t n;
+} haul_pst_children;
+
+typedef struct haul_pst_counts { /* of one kind of items of a folder */
+    size_t rows;                 /* of its table */
+    size_t unlisted;             /* nodes of the folder that no row names */
+    size_t absent;               /* rows whose node does not exist: ids in `lost` */
+    uint32_t *lost;              /* from the arena */
+} haul_pst_counts;
+
+typedef enum haul_pst_origin { HAUL_PST_DELETED, HAUL_PST_ORPHAN } haul_pst_origin;
+
+typedef struct haul_pst_found { /* an item that recovery came upon */
+    uint32_t nid;
+    haul_pst_origin origin;
+    int index; /* of the engine */
+} haul_pst_found;
+
+typedef struct haul_pst_ops {
+    const char *name;
+    void (*close)(haul_pst *p);
+    /* Properties of the message store. HAUL_SKIP: there is none, or it cannot be read. */
+    haul_rc (*store)(haul_pst *p, haul_arena *a, haul_bag *ret, haul_err *e);
+    /* Children of folder nid by kind, from the node tree: HAUL_NID_FOLDER (search folders too), HAUL_NID_ITEM or
+     * HAUL_NID_ASSOCIATED. None for an unknown nid. Touches nothing of the folder itself. */
+    haul_pst_children (*children)(haul_pst *p, uint32_t nid, unsigned kind);
+    /* Properties of a folder. HAUL_SKIP: they cannot be read. */
+    haul_rc (*folder)(haul_pst *p, uint32_t nid, haul_arena *a, haul_bag *ret, haul_err *e);
+    /* What the contents table of a folder says. HAUL_SKIP: it cannot be read. */
+    haul_rc (*counts)(haul_pst *p, uint32_t nid, unsigned kind, haul_arena *a, haul_pst_counts *ret, haul_err *e);
+    /* An item of folder `parent`. HAUL_SKIP: it cannot be read. One item is open at a time besides those embedded in
+     * it; freed by haul_mapi_free. */
+    haul_rc (*item)(haul_pst *p, uint32_t parent, uint32_t nid, haul_mapi **ret, haul_err *e);
+    /* Look for deleted and orphaned items, once; the list is borrowed. Items that are in the tree are left out. */
+    haul_rc (*recover)(haul_pst *p, const haul_pst_found **ret, size_t *ret_n, haul_err *e);
+    haul_rc (*recovered)(haul_pst *p, const haul_pst_found *f, haul_mapi **ret, haul_err *e);
+} haul_pst_ops;
+
+struct haul_pst { /* the head of what an engine allocates */
+    const haul_pst_ops *ops;
+    uint32_t root;    /* node id of the root folder; 0 = none */
+    bool ost;         /* else PST or PAB */
+    unsigned version; /* 32 = ANSI, 64 = Unicode, 65 = Unicode with 4k pages */
+    haul_pst_encryption encryption;
+    unsigned codepage; /* for text of items that name none; set by the reader, 0 = unknown */
+    haul_msg *msg;     /* where issues of the item being read go; set by the reader, may be NULL */
+    void (*issue)(void *ctx, haul_issue_id id, const char *detail); /* issues of the store */
+    void *issue_ctx;
+};
+
+/* The libpff engine. fd: borrowed, read at offsets of our own, never seeked. size: of the file. */
+HAUL_MUST_USE haul_rc haul_pff_open(int fd, uint64_t size, void (*issue)(void *, haul_issue_id, const char *), void *ctx,
+                                    haul_pst **ret, haul_err *e);
+
+void haul_pst_close(haul_pst *p); /* NULL is accepted */
+HAUL_DEFINE_AUTO(haul_pst, haul_pst_close)
+
+#endif

@@ -1,0 +1,71 @@
+/* Items that were deleted, or whose folder is gone. */
+#include "pff.h"
+
+#include <stdlib.h>
+
+#define RECOVERED_MAX 1000000 /* items that recovery may come upon */
+
+static bool is_item(uint32_t nid)
+{
+    return HAUL_NID_TYPE(nid) == HAUL_NID_ITEM;
+}
+
+static void add(haul_pff *s, size_t *cap, uint32_t nid, haul_pst_origin origin, int index)
+{
+    if (s->n_found == *cap) {
+        *cap = *cap ? *cap * 2 : 64;
+        s->found = haul_realloc(s->found, *cap * sizeof(*s->found));
+    }
+    s->found[s->n_found++] = (haul_pst_found){.nid = nid, .origin = origin, .index = index};
+}
+
+static int get(haul_pff *s, haul_pst_origin origin, int index, libpff_item_t **ret, libpff_error_t **error)
+{
+    return origin == HAUL_PST_DELETED ? libpff_file_get_recovered_item_by_index(s->file, index, ret, error)
+                                      : libpff_file_get_orphan_item_by_index(s->file, index, ret, error);
+}
+
+static void gather(haul_pff *s, haul_pst_origin origin, int n, size_t *cap)
+{
+    for (int i = 0; i < n && i < RECOVERED_MAX; i++) {
+        libpff_item_t *item = NULL;
+        uint32_t nid = 0;
+        if (get(s, origin, i, &item, NULL) == 1 && libpff_item_get_identifier(item, &nid, NULL) == 1 && is_item(nid) &&
+            !haul_pff_knows(s, nid))
+            add(s, cap, nid, origin, i);
+        libpff_item_free(&item, NULL);
+    }
+}
+
+haul_rc haul_pff_recover(haul_pst *p, const haul_pst_found **ret, size_t *ret_n, haul_err *e)
+{
+    haul_pff *s = (haul_pff *)p;
+    libpff_error_t *error = NULL;
+    haul_rc rc = HAUL_OK;
+    size_t cap = 0;
+    int n = 0;
+    if (!s->recovered) {
+        s->recovered = true;
+        /* 0: what the allocation tables call free. Flag 3 was seen to find nothing. */
+        if (libpff_file_recover_items(s->file, 0, &error) == 1 &&
+            libpff_file_get_number_of_recovered_items(s->file, &n, &error) == 1)
+            gather(s, HAUL_PST_DELETED, n, &cap);
+        else
+            rc = haul_pff_fail(e, HAUL_SKIP, &error, "deleted items cannot be looked for", 0);
+        if (libpff_file_get_number_of_orphan_items(s->file, &n, NULL) == 1)
+            gather(s, HAUL_PST_ORPHAN, n, &cap);
+    }
+    *ret = s->found;
+    *ret_n = s->n_found;
+    return rc;
+}
+
+haul_rc haul_pff_recovered(haul_pst *p, const haul_pst_found *f, haul_mapi **ret, haul_err *e)
+{
+    haul_pff *s = (haul_pff *)p;
+    libpff_item_t *item = NULL;
+    libpff_error_t *error = NULL;
+    if (get(s, f->origin, f->index, &item, &error) != 1)
+        return haul_pff_fail(e, HAUL_SKIP, &error, "the item cannot be opened", f->nid);
+    return haul_pff_object(s, item, f->nid, 0, ret, e);
+}

@@ -1,0 +1,37 @@
+/* The octets of a store as a parser sees them: the file, read at offsets through windows of memory, with repairs laid
+ * over it. Nothing is ever written. */
+#ifndef HAUL_FORMATS_PST_VIEW_H
+#define HAUL_FORMATS_PST_VIEW_H
+
+#include "base/err.h"
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#define HAUL_VIEW_WINDOW  (32u * 1024u) /* octets read at a time */
+#define HAUL_VIEW_PATCHES 4096u         /* repairs of one file */
+#define HAUL_VIEW_PATCH   8u            /* octets of one repair */
+
+typedef struct haul_view_patch {
+    uint64_t at;
+    uint8_t n, octets[HAUL_VIEW_PATCH];
+} haul_view_patch;
+
+typedef struct haul_view {
+    int fd; /* borrowed */
+    uint64_t size;
+    uint64_t start; /* of what is in the window */
+    size_t len;
+    uint8_t *window;
+    haul_view_patch *patches; /* in order of offset */
+    size_t n_patches, cap;
+} haul_view;
+
+void haul_view_init(haul_view *v, int fd, uint64_t size);
+void haul_view_done(haul_view *v);
+/* Up to n octets at `at`: fewer at the end of the file, -1 when it cannot be read (errno). */
+ssize_t haul_view_read(haul_view *v, uint64_t at, void *to, size_t n);
+/* Show these octets (at most HAUL_VIEW_PATCH) in place of the file's. False when there are too many repairs. */
+bool haul_view_patch_add(haul_view *v, uint64_t at, const uint8_t *p, size_t n);
+
+#endif
