@@ -81,8 +81,17 @@ void haul_attach_parts(haul_builder *b, haul_mapi *o, size_t i, bool inlined, ha
 const char *haul_attach_type(haul_builder *b, haul_mapi *o, size_t i, const char *name);
 /* Its name, one path component; NULL when it has none. */
 const char *haul_attach_name(haul_builder *b, haul_mapi *o, size_t i);
+/* Its Content-ID without <>, its Content-Location; NULL when it has none that can be written. */
+const char *haul_attach_id(haul_builder *b, const haul_mapi_attach *at);
+const char *haul_attach_location(haul_builder *b, const haul_mapi_attach *at);
+/* Printable ASCII without blanks: may stand in Content-Location. */
+bool haul_uri_ok(const char *z);
 /* A part that pushes the data of attachment i. */
 haul_part *haul_attach_data(haul_builder *b, haul_mapi *o, size_t i, const char *type);
+/* nested.c: whether the octets of attachment i may stand as message/rfc822, and under which encoding. [mapi-34] */
+bool haul_rfc822_fits(haul_mapi *o, size_t i, haul_encoding *ret);
+/* Of the message embedded in attachment i, once built: 7bit, or 8bit when something in it is restored as it was. */
+haul_encoding haul_embedded_encoding(haul_builder *b, haul_mapi *o, size_t i);
 /* types.c: "pdf" → "application/pdf"; NULL when unknown. */
 const char *haul_type_of_extension(const char *extension);
 /* True for type/subtype of RFC 2045 tokens, without parameters, that an attachment may be labelled with. */

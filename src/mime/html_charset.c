@@ -1,0 +1,80 @@
+/* The character set of HTML that came as octets. docs/mapi.md [mapi-22] */
+#include "mime/builder.h"
+
+#include "base/charset.h"
+#include "base/utf.h"
+
+#include <string.h>
+
+#define META_MAX 16384u /* octets in which a charset=… is looked for */
+
+static unsigned code_page_of(const haul_bag *bag, uint16_t tag)
+{
+    int64_t v = haul_prop_int_or(haul_bag_get(bag, tag), 0);
+    /* 1201 and 1200 are what Outlook notes for text that MAPI gave as Unicode: octets are never in it. */
+    return v > 0 && v < 65536 && v != 1200 && v != 1201 && haul_codepage_iconv((unsigned)v) ? (unsigned)v : 0;
+}
+
+/* What <meta charset=x> or <meta … content="text/html; charset=x"> names. */
+static unsigned meta_charset(const char *p, size_t n)
+{
+    static const char key[] = "charset";
+    n = n < META_MAX ? n : META_MAX;
+    for (size_t i = 0; i + sizeof key < n; i++) {
+        if (!haul_istarts(p + i, n - i, key))
+            continue;
+        size_t at = i + sizeof key - 1;
+        while (at < n && strchr(" \t\r\n=\"'", p[at]) && p[at])
+            at++;
+        size_t len = 0;
+        while (at + len < n && len < 40 &&
+               (haul_is_alpha(p[at + len]) || haul_is_digit(p[at + len]) || p[at + len] == '-' ||
+                p[at + len] == '_'))
+            len++;
+        unsigned cp = len ? haul_codepage_find(p + at, len) : 0;
+        if (cp)
+            return cp;
+    }
+    return 0;
+}
+
+static bool seven_bit(const char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)p[i] >= 128 || p[i] == 0x1b)
+            return false;
+    return true;
+}
+
+static const char *mime_name(unsigned cp)
+{
+    const char *z = haul_codepage_mime(cp);
+    return z ? z : "us-ascii";
+}
+
+const char *haul_html_charset(haul_builder *b, const haul_bag *bag, const char *p, size_t n)
+{
+    unsigned stated = code_page_of(bag, HAUL_TAG_INTERNET_CODEPAGE);
+    unsigned message = code_page_of(bag, HAUL_TAG_MESSAGE_CODEPAGE);
+    unsigned meta = meta_charset(p, n);
+    bool utf8 = haul_utf8_valid(p, n);
+    if (seven_bit(p, n))
+        return stated == 65000 || stated == 52936 ? mime_name(stated) : "us-ascii";
+    /* Nearly every octet means something in a single-byte set: when the HTML itself says UTF-8 and is UTF-8, that
+     * is no accident. */
+    if (stated && stated != 65001 && utf8 && meta == 65001) {
+        haul_builder_issue(b, HAUL_ISSUE_MAPI_BODY_CHARSET_GUESSED, "utf-8, not %s", mime_name(stated));
+        return "utf-8";
+    }
+    const unsigned order[] = {stated, message, meta, utf8 ? 65001 : 0, b->opt->codepage, 1252};
+    for (size_t i = 0; i < HAUL_COUNT(order); i++) {
+        if (!order[i] || !haul_codepage_mime(order[i]) || !haul_charset_fits(order[i], p, n))
+            continue;
+        if (i > 0)
+            haul_builder_issue(b, HAUL_ISSUE_MAPI_BODY_CHARSET_GUESSED, "%s", mime_name(order[i]));
+        return mime_name(order[i]);
+    }
+    unsigned last = stated ? stated : message ? message : meta ? meta : 1252;
+    haul_builder_issue(b, HAUL_ISSUE_MAPI_BODY_CHARSET_GUESSED, "%s, not valid in it", mime_name(last));
+    return mime_name(last);
+}
