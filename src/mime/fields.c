@@ -61,7 +61,7 @@ void haul_builder_head(haul_builder *b)
 {
     b->has_transport = haul_mapi_transport(b->o, &b->transport, &b->transport_cp);
     if (b->has_transport && !is_its_own(b)) {
-        haul_builder_issue(b, HAUL_ISSUE_MAPI_HEADER_NOT_USED, "");
+        haul_builder_issue(b, HAUL_ISSUE_MAPI_HEADER_NOT_USED, "another Message-ID");
         b->has_transport = false;
     }
     haul_span have = {"", 0};

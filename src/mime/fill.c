@@ -144,7 +144,7 @@ static void fill_flags(haul_msg *m, const haul_mapi *o)
     if (m->flags)
         m->set |= HAUL_SET_FLAGS;
     if (follow_up == 1)
-        haul_msg_issue(m, HAUL_ISSUE_MAPI_FLAG_COMPLETE, "");
+        haul_msg_issue(m, HAUL_ISSUE_MAPI_FLAG_COMPLETE, "PidTagFlagStatus 1");
 }
 
 static void fill_keywords(haul_msg *m, const haul_mapi *o)
