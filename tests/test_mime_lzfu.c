@@ -13,6 +13,8 @@ static const uint8_t crossing[] = {0x1a, 0x00, 0x00, 0x00, 0x1c, 0x00, 0x00, 0x0
                                    0x57, 0x58, 0x59, 0x5a, 0x0d, 0x6e, 0x7d, 0x01, 0x0e, 0xb0};
 static const uint8_t stored[] = "\x10\0\0\0\x04\0\0\0MELA\0\0\0\0{\\a}";
 
+static const uint8_t counted[] = "\x10\0\0\0\x10\0\0\0MELA\0\0\0\0{\\a}"; /* RAWSIZE 12 too large, as seen */
+
 static const char HELLO[] = "{\\rtf1\\ansi\\ansicpg1252\\pard hello world}\r\n";
 
 static void check(const uint8_t *p, size_t n, haul_lzfu want, const char *text)
@@ -28,6 +30,8 @@ Test(lzfu, the_vectors_of_the_specification)
     check(hello, sizeof(hello), HAUL_LZFU_OK, HELLO);
     check(crossing, sizeof(crossing), HAUL_LZFU_OK, "{\\rtf1 WXYZWXYZWXYZWXYZWXYZ}");
     check(stored, 20, HAUL_LZFU_OK, "{\\a}");
+    check(counted, 20, HAUL_LZFU_OK, "{\\a}");
+    check(counted, 19, HAUL_LZFU_SHORT, "{\\a");
 }
 
 /* Each field of the header wrong in turn: what can be unpacked is. */

@@ -113,7 +113,9 @@ static haul_lzfu decode_raw(const uint8_t *p, size_t n, haul_str *to)
 {
     size_t raw = little32(p + 4), have = n - HEADER < HAUL_RTF_MAX ? n - HEADER : HAUL_RTF_MAX;
     haul_str_add(to, p + HEADER, raw < have ? raw : have);
-    return raw <= have ? HAUL_LZFU_OK : HAUL_LZFU_SHORT;
+    /* Some writers count 12 octets of the header in RAWSIZE as in COMPSIZE. */
+    bool whole = raw <= have || (raw == have + 12 && (uint64_t)little32(p) + 4 == n);
+    return whole ? HAUL_LZFU_OK : HAUL_LZFU_SHORT;
 }
 
 haul_lzfu haul_lzfu_decode(const void *octets, size_t n, haul_str *to)
