@@ -134,7 +134,7 @@ static void read_store(planner *w)
     } else {
         haul_pst_roles_store(&w->roles, &b);
         /* A checksum that Outlook compares: nothing is encrypted by it, MS-PST 4.1. */
-        if (haul_prop_int_or(haul_bag_get(&b, PST_PASSWORD), 0) != 0)
+        if (!w->p->ost && haul_prop_int_or(haul_bag_get(&b, PST_PASSWORD), 0) != 0)
             issue(w, HAUL_ISSUE_PST_PASSWORD, haul_tree_label(w->r->tree));
     }
     haul_arena_done(&a);
@@ -185,7 +185,7 @@ static void mark(planner *w)
         node *f = &w->v[i - 1];
         f->holds = f->holds || w->p->ops->children(w->p, f->nid, HAUL_NID_ITEM).n ||
                    (w->associated && w->p->ops->children(w->p, f->nid, HAUL_NID_ASSOCIATED).n);
-        if (f->holds && f->up != HAUL_FOLDER_NONE)
+        if (f->holds && f->up != HAUL_FOLDER_NONE && w->v[f->up].in == f->in)
             w->v[f->up].holds = true;
     }
 }
