@@ -1,0 +1,79 @@
+#include "mime/ical_parts.h"
+
+enum {
+    LID_LOG_TYPE = 0x8700, /* LOG: MS-OXOJRNL 2.2.1 */
+    LID_LOG_START = 0x8706,
+    LID_LOG_DURATION = 0x8707,
+    LID_LOG_END = 0x8708,
+    LID_LOG_TYPE_DESC = 0x8712,
+    LID_COMMON_START = 0x8516, /* COMMON */
+    LID_COMPANIES = 0x8539,    /* COMMON */
+    LID_NOTE_COLOR = 0x8b00,   /* NOTE: MS-OXONOTE 2.2.1 */
+    LID_NOTE_WIDTH = 0x8b02,
+    LID_NOTE_HEIGHT = 0x8b03,
+    LID_NOTE_X = 0x8b04,
+    LID_NOTE_Y = 0x8b05,
+};
+
+static icalcomponent *new_journal(haul_ical *c)
+{
+    const haul_bag *b = &c->o->props;
+    icalcomponent *to = icalcomponent_new_vjournal();
+    icalcomponent_add_component(c->calendar, to);
+    c->uid = haul_ical_uid(c, b);
+    haul_ical_common(c, to, b);
+    /* RFC 5545 3.6.3 has no PRIORITY in a VJOURNAL. */
+    icalproperty *p = icalcomponent_get_first_property(to, ICAL_PRIORITY_PROPERTY);
+    if (p)
+        icalcomponent_remove_property(to, p);
+    icalproperty_free(p);
+    haul_ical_text(c, to, ICAL_SUMMARY_PROPERTY, haul_ical_subject(c, b));
+    haul_ical_text(c, to, ICAL_DESCRIPTION_PROPERTY, c->body);
+    return to;
+}
+
+static void add_companies(haul_ical *c, icalcomponent *to, const haul_bag *b)
+{
+    const haul_prop *list = haul_bag_lid(b, HAUL_PSET_COMMON, LID_COMPANIES);
+    size_t n = haul_multi_count(list);
+    for (size_t i = 0; i < n && i < HAUL_KEYWORDS_MAX; i++) {
+        haul_prop one;
+        if (haul_multi_at(list, i, &one))
+            haul_ical_x(c, to, "X-MAILHAUL-JOURNAL-COMPANY", haul_prop_str(b, &one, c->a));
+    }
+}
+
+void haul_ical_journal(haul_ical *c)
+{
+    const haul_bag *b = &c->o->props;
+    icalcomponent *to = new_journal(c);
+    int64_t us, minutes;
+    if (haul_prop_time(haul_bag_lid(b, HAUL_PSET_LOG, LID_LOG_START), &us) ||
+        haul_prop_time(haul_bag_lid(b, HAUL_PSET_COMMON, LID_COMMON_START), &us))
+        haul_ical_utc(to, ICAL_DTSTART_PROPERTY, us);
+    if (haul_prop_time(haul_bag_lid(b, HAUL_PSET_LOG, LID_LOG_END), &us))
+        haul_ical_x_utc(c, to, "X-MAILHAUL-JOURNAL-END", us);
+    if (haul_prop_int(haul_bag_lid(b, HAUL_PSET_LOG, LID_LOG_DURATION), &minutes) && minutes >= 0)
+        haul_ical_x(c, to, "X-MAILHAUL-JOURNAL-DURATION",
+                    haul_arena_printf(c->a, "PT%lldM", (long long)minutes));
+    haul_ical_x(c, to, "X-MAILHAUL-JOURNAL-TYPE", haul_ical_lid(c, b, HAUL_PSET_LOG, LID_LOG_TYPE));
+    haul_ical_x(c, to, "X-MAILHAUL-JOURNAL-TYPE-NAME", haul_ical_lid(c, b, HAUL_PSET_LOG, LID_LOG_TYPE_DESC));
+    add_companies(c, to, b);
+}
+
+void haul_ical_note(haul_ical *c)
+{
+    static const char *const colors[] = {"blue", "green", "pink", "yellow", "white"};
+    static const uint32_t places[] = {LID_NOTE_X, LID_NOTE_Y, LID_NOTE_WIDTH, LID_NOTE_HEIGHT};
+    const haul_bag *b = &c->o->props;
+    icalcomponent *to = new_journal(c);
+    haul_auto_str place = {0};
+    int64_t v;
+    if (haul_prop_int(haul_bag_lid(b, HAUL_PSET_NOTE, LID_NOTE_COLOR), &v) && v >= 0 &&
+        v < (int64_t)HAUL_COUNT(colors))
+        icalcomponent_add_property(to, icalproperty_new_color(colors[v])); /* RFC 7986 5.9 */
+    for (size_t i = 0; i < HAUL_COUNT(places); i++)
+        if (haul_prop_int(haul_bag_lid(b, HAUL_PSET_NOTE, places[i]), &v))
+            haul_str_addf(&place, "%s%lld", place.len ? " " : "", (long long)v);
+    haul_ical_x(c, to, "X-MAILHAUL-NOTE-WINDOW", haul_strz(&place));
+}
