@@ -78,7 +78,7 @@ haul_pst *haul_pst_open(const char *path, haul_ndb_crypt crypt, const char *name
 {
     haul_pst *s = haul_calloc(1, sizeof(*s));
     s->ndb = haul_ndb_open(path, crypt);
-    for (unsigned i = 0; i < 4; i++) /* 0x8002 to 0x8062 are given */
+    for (unsigned i = 0; i < 3; i++) /* 0x8022 to 0x8062 are given */
         (void)haul_ndb_new_nid(s->ndb, HAUL_NID_FOLDER);
     haul_pc_init(&s->store, s->ndb);
     haul_pc_add(&s->store, 0x0ff90102, record_key, sizeof(record_key));

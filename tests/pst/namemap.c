@@ -13,7 +13,7 @@
 
 static const uint8_t ps_mapi[16] = {0x28, 0x03, 0x02, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46};
 static const uint8_t ps_public[16] = {0x29, 0x03, 0x02, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46};
-static const uint8_t ps_common[16] = {0x08, 0x20, 0x06, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46};
+static const uint8_t ps_internet[16] = {0x86, 0x03, 0x02, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46};
 
 static bool same_name(const haul_name *n, const uint8_t guid[16], uint32_t lid, const char *name)
 {
@@ -89,7 +89,7 @@ static void add_name(streams *s, const haul_name *n, size_t index)
 haul_object haul_namemap_end(haul_namemap *m, haul_ndb *n)
 {
     streams *s = haul_calloc(1, sizeof(*s));
-    guid_index(&s->guids, ps_common); /* libpff refuses a store without any */
+    haul_namemap_id(m, ps_internet, 0, "content-class"); /* libpff refuses a store with an empty stream */
     for (size_t i = 0; i < m->n; i++) {
         add_name(s, &m->v[i], i);
         free(m->v[i].name);

@@ -50,7 +50,7 @@ struct haul_ndb {
     size_t n_nodes, cap_nodes;
     uint8_t *maps; /* MAP_DATA octets a region */
     size_t n_regions, cap_regions;
-    uint32_t next_index[32];
+    uint32_t last_index[32]; /* highest index in use, by type of node */
     uint8_t block[BLOCK];
     haul_rc rc;
     haul_err err;
@@ -82,10 +82,10 @@ haul_ndb *haul_ndb_open(const char *path, haul_ndb_crypt crypt)
     n->next_bid = 4;
     n->next_page = FIRST_PAGE_ID;
     for (unsigned i = 0; i < 32; i++)
-        n->next_index[i] = 0x400;
-    n->next_index[HAUL_NID_SEARCH] = 0x4000;
-    n->next_index[HAUL_NID_MESSAGE] = 0x10000;
-    n->next_index[HAUL_NID_ASSOCIATED] = 0x8000;
+        n->last_index[i] = 0x400;
+    n->last_index[HAUL_NID_SEARCH] = 0x4000;
+    n->last_index[HAUL_NID_MESSAGE] = 0x10000;
+    n->last_index[HAUL_NID_ASSOCIATED] = 0x8000;
     int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0)
         n->rc = haul_fail_sys(&n->err, HAUL_E_TARGET, "%s", path);
@@ -317,11 +317,13 @@ uint64_t haul_ndb_subnodes(haul_ndb *n, haul_subnode *v, size_t count)
 
 uint32_t haul_ndb_new_nid(haul_ndb *n, unsigned type)
 {
-    return HAUL_NID(n->next_index[type]++, type);
+    return HAUL_NID(++n->last_index[type], type);
 }
 
 void haul_ndb_node(haul_ndb *n, uint32_t nid, uint64_t data, uint64_t sub, uint32_t parent)
 {
+    if (nid >> 5 > n->last_index[nid & 31])
+        n->last_index[nid & 31] = nid >> 5;
     n->nodes = grown(n->nodes, n->n_nodes, &n->cap_nodes, sizeof(*n->nodes));
     n->nodes[n->n_nodes++] = (node_entry){.nid = nid, .data = data, .sub = sub, .parent = parent};
 }
@@ -484,7 +486,7 @@ static void put_header(haul_ndb *n, page_ref nbt, page_ref bbt) /* 2.2.2.6 */
     haul_put64(h + 32, n->next_page);
     haul_put32(h + 40, 1); /* dwUnique: how often the header was written */
     for (unsigned i = 0; i < 32; i++)
-        haul_put32(h + 44 + 4 * i, n->next_index[i]);
+        haul_put32(h + 44 + 4 * i, n->last_index[i]);
     put_root(n, h + 180, nbt, bbt);
     memset(h + 256, 0xff, 256);
     h[512] = 0x80;

@@ -45,7 +45,7 @@ haul_ndb *haul_ndb_open(const char *path, haul_ndb_crypt crypt);
 /* Write what is open, close, free. HAUL_E_TARGET when anything failed since open. */
 HAUL_MUST_USE haul_rc haul_ndb_close(haul_ndb *n, haul_err *e);
 
-/* The next free index of a node type, from its first one in the header (2.2.2.6 rgnid). */
+/* A nid that is not in use yet (2.2.2.6 rgnid holds the last index in use of each type). */
 uint32_t haul_ndb_new_nid(haul_ndb *n, unsigned type);
 /* Octets of memory as a data tree: its block id, 0 when len is 0. */
 uint64_t haul_ndb_data(haul_ndb *n, const void *p, size_t len);
