@@ -52,7 +52,7 @@ Test(rtf, html)
         {H "a\\htmlrtf {\\b\\htmlrtf0 bold\\htmlrtf }\\htmlrtf0 z}", HAUL_RTF_HTML, "aboldz", 0},
         {H "{\\*\\htmltag4 \\par }\\htmlrtf \\par \\htmlrtf0 x\r\ny\\line\\tab z}", HAUL_RTF_HTML,
          "\r\nxy\r\n\tz", 0},
-        {H "{\\*\\htmltag241 p \\{color:red\\}\\'5c}\\{\\}\\\\}", HAUL_RTF_HTML, "p {color:red}\\{}\\"},
+        {H "{\\*\\htmltag241 p \\{color:red\\}\\'5c}\\{\\}\\\\}", HAUL_RTF_HTML, "p {color:red}\\{}\\", 0},
         {H "\\lquote a\\rquote\\ldblquote b\\rdblquote\\bullet\\endash\\emdash\\~\\_}", HAUL_RTF_HTML,
          "&lsquo;a&rsquo;&ldquo;b&rdquo;&bull;&ndash;&mdash;&nbsp;&shy;", 0},
         {H "\\'fc\\u8364 ?\\u8364\\'80x\\uc0\\u-10179\\u-8704 y\\uc2\\u26085 ??z}", HAUL_RTF_HTML,
