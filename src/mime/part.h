@@ -4,11 +4,12 @@
 #define HAUL_MIME_PART_H
 
 #include "base/arena.h"
+#include "base/str.h"
 #include "io/out.h"
 
 typedef enum haul_encoding {
-    HAUL_ENC_AUTO, /* text in memory: 7bit when it fits (ASCII, lines of at most 78), else QP or base64, whichever
-                          is shorter */
+    HAUL_ENC_AUTO, /* text in memory: 7bit when it can travel as it is (haul_transfer_choose), else QP or base64,
+                      whichever is shorter; message/…: as it is; all else: base64 */
     HAUL_ENC_BASE64, /* streams */
     HAUL_ENC_QP,
     HAUL_ENC_7BIT, /* as it is: the content keeps to RFC 5322 by itself (message/rfc822 of ours) */
