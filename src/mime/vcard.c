@@ -352,7 +352,7 @@ haul_rc haul_vcard_build(haul_mapi *o, haul_msg *m, const char *note, haul_str *
     if (c.bad)
         haul_msg_issue(m, HAUL_ISSUE_MAPI_TEXT_UNDECODABLE, "%zu characters of a contact", c.bad);
     if (c.w.changed)
-        haul_msg_issue(m, HAUL_ISSUE_MAPI_CONTACT_VALUE_CHANGED, "");
+        haul_msg_issue(m, HAUL_ISSUE_MAPI_CONTACT_VALUE_CHANGED, "in the vCard");
     haul_vcard_done(&c.w);
     return rc;
 }
