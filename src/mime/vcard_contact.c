@@ -96,6 +96,8 @@ static void phone_line(haul_card *c, const struct phone *p, const char *number)
     haul_vcard_start(&c->w, "TEL");
     haul_vcard_list(&c->w, "TYPE", p->types);
     haul_vcard_list(&c->w, "PREF", p->tag == TAG_PRIMARY ? "1" : NULL);
+    if (strpbrk(number, ",\\")) /* text is what TEL is, but readers that take it for a URI undo no escapes */
+        haul_vcard_list(&c->w, "VALUE", "text");
     haul_vcard_raw(&c->w, ":");
     haul_vcard_text(&c->w, number);
     haul_vcard_end(&c->w);
@@ -208,7 +210,7 @@ static void address(haul_card *c, const place *p, bool preferred)
         haul_vcard_param(&c->w, "CC", code);
     for (size_t i = 0; i < 7; i++) {
         haul_vcard_raw(&c->w, i ? ";" : ":");
-        haul_vcard_text(&c->w, parts[i]);
+        haul_vcard_part(&c->w, parts[i]);
     }
     haul_vcard_end(&c->w);
 }
@@ -326,7 +328,7 @@ static void names(haul_card *c)
     for (size_t i = 0; i < HAUL_COUNT(ids); i++) {
         const char *z = haul_card_tag(c, ids[i]);
         haul_vcard_raw(&c->w, i ? ";" : ":");
-        haul_vcard_text(&c->w, z);
+        haul_vcard_part(&c->w, z);
         any |= z != NULL;
     }
     if (any)
@@ -342,10 +344,10 @@ static void organization(haul_card *c)
         return;
     haul_vcard_start(&c->w, "ORG");
     haul_vcard_raw(&c->w, ":");
-    haul_vcard_text(&c->w, company);
+    haul_vcard_part(&c->w, company);
     if (unit) {
         haul_vcard_raw(&c->w, ";");
-        haul_vcard_text(&c->w, unit);
+        haul_vcard_part(&c->w, unit);
     }
     haul_vcard_end(&c->w);
 }

@@ -68,7 +68,7 @@ void haul_vcard_raw(haul_vcard *w, const char *z)
     haul_str_addz(&w->line, z);
 }
 
-void haul_vcard_text(haul_vcard *w, const char *z)
+static void add_text(haul_vcard *w, const char *z, const char *escape)
 {
     while (z && *z) {
         size_t n = line_end(z);
@@ -77,12 +77,22 @@ void haul_vcard_text(haul_vcard *w, const char *z)
         else if (is_control((unsigned char)*z))
             w->changed = true;
         else {
-            if (*z == '\\' || *z == ',' || *z == ';')
+            if (strchr(escape, *z))
                 haul_str_addc(&w->line, '\\');
             haul_str_addc(&w->line, *z);
         }
         z += n ? n : 1;
     }
+}
+
+void haul_vcard_text(haul_vcard *w, const char *z)
+{
+    add_text(w, z, "\\,");
+}
+
+void haul_vcard_part(haul_vcard *w, const char *z)
+{
+    add_text(w, z, "\\,;");
 }
 
 size_t haul_vcard_scheme(const char *z)

@@ -21,8 +21,11 @@ void haul_vcard_param(haul_vcard *w, const char *name, const char *value);
 void haul_vcard_list(haul_vcard *w, const char *name, const char *tokens);
 /* Octets as they are: ":" before the value, ";" and "," between its parts, dates, base64. */
 void haul_vcard_raw(haul_vcard *w, const char *z);
-/* A text or a part of one: backslash, comma, semicolon and line ends escaped; NULL is empty. */
+/* A text: backslash, comma and line ends escaped; NULL is empty. A semicolon needs no escape outside structured values
+ * (RFC 6350 3.4), and ical.js, which Thunderbird reads cards with, would show the backslash. */
 void haul_vcard_text(haul_vcard *w, const char *z);
+/* A part of N, ORG or ADR: semicolons too. */
+void haul_vcard_part(haul_vcard *w, const char *z);
 /* A URI: what may not stand in one becomes %xx. scheme: put in front when it has none. */
 void haul_vcard_uri(haul_vcard *w, const char *scheme, const char *z);
 /* The address of a mailto: URI (RFC 6068). */
