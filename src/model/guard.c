@@ -1,0 +1,36 @@
+#include "model/confined_child.h"
+
+/* Ordinals of what comes in a step of a lost folder begin here: they are not those of the child that died in it. */
+#define AFTER_LOSS UINT32_C(0x80000000)
+
+static bool is_lost(haul_guard *g)
+{
+    while (g->next_lost < g->n_lost && g->lost[g->next_lost] < g->step)
+        g->next_lost++;
+    return g->next_lost < g->n_lost && g->lost[g->next_lost] == g->step;
+}
+
+haul_guard_verdict haul_guard_step(haul_guard *g, haul_guard_what what, uint64_t node, uint32_t folder)
+{
+    if (!g)
+        return HAUL_GUARD_GO;
+    g->step++;
+    g->results = g->issues = 0;
+    g->page->node = node;
+    g->page->what = (uint32_t)what;
+    g->page->folder = folder;
+    atomic_store_explicit(&g->page->step, g->step, memory_order_release);
+    *(what == HAUL_GUARD_ITEM ? &g->items : what == HAUL_GUARD_FOLDER ? &g->folders : &g->stores) += 1;
+    if (is_lost(g)) {
+        g->results = g->issues = AFTER_LOSS;
+        return HAUL_GUARD_LOST;
+    }
+    if (what == HAUL_GUARD_ITEM && g->step <= g->frontier) {
+        g->results = 1; /* the item itself */
+        return HAUL_GUARD_PASS;
+    }
+#ifdef MAILHAUL_FAULTS
+    haul_guard_fault(g, what);
+#endif
+    return HAUL_GUARD_GO;
+}
