@@ -117,6 +117,9 @@ static void add_single(haul_ical *c, icalcomponent *to, const haul_bag *b, bool 
         return;
     }
     bool has_end = haul_ical_zone(c, b, false, true, &end_zone);
+    /* The instants are in UTC: one set of rules under one name is enough for both. */
+    if (has_zone && has_end && !strcmp(zone.id, end_zone.id))
+        end_zone = zone;
     haul_when start = haul_ical_local(from, has_zone ? haul_ical_use(c, &zone) : NULL);
     haul_ical_span(c, to, &start, haul_ical_local(until, has_end ? haul_ical_use(c, &end_zone) : NULL));
 }

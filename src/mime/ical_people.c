@@ -221,7 +221,8 @@ size_t haul_ical_people(haul_ical *c, icalcomponent *to, const haul_mapi *from, 
     n += add_names(c, to, &from->props, LID_NON_SENDABLE_CC, 2);
     haul_ical_text(c, to, ICAL_RESOURCES_PROPERTY,
                    haul_ical_lid(c, &from->props, HAUL_PSET_COMMON, LID_NON_SENDABLE_BCC));
-    if (organizer_of(c, from, &organizer)) {
+    /* Without attendees it is nobody's meeting: who keeps it is only worth an address. */
+    if (organizer_of(c, from, &organizer) && (n || organizer.smtp)) {
         bool by = haul_addr_get(&from->props, HAUL_ADDR_SENDER, c->a, &sender);
         add_organizer(c, to, &organizer, by ? &sender : NULL);
         *ret_organizer = true;

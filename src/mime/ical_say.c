@@ -87,7 +87,8 @@ static const char *location_of(haul_ical *c, const haul_said *s)
 static const char *body_of(haul_ical *c, const haul_said *s)
 {
     const char *own = s->series ? haul_bag_str(s->own, TAG_BODY, c->a) : NULL;
-    return own || differs(s, HAUL_RECUR_X_BODY) ? own : c->body;
+    const char *body = own || differs(s, HAUL_RECUR_X_BODY) ? own : c->body;
+    return body && body[strspn(body, " \t\r\n")] ? body : NULL; /* Outlook stores an empty line for none */
 }
 
 static int64_t busy_of(const haul_said *s)
