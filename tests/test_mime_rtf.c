@@ -96,6 +96,8 @@ Test(rtf, real)
          0},
         {R "\\fromhtml1 a}", HAUL_RTF_HTML, "a", 0},
         {R "a\\fromhtml1 b}", HAUL_RTF_REAL, "ab", 0}, /* too late */
+        {R "{\\b\\*\\cs7 shown}{\r\n\\*\\cs7 not}}", HAUL_RTF_REAL, "shown",
+         0}, /* "\\*" only counts at the start */
         {R "a}{\\b b}", HAUL_RTF_REAL, "a", TRUNCATED},
         {R "a\\'zzb\\'", HAUL_RTF_REAL, "azzb", TRUNCATED},
         {R "\\f99999999999 a\\fs-20 b\\u99999999999 ?c}", HAUL_RTF_REAL,

@@ -73,7 +73,7 @@ typedef struct rtf {
     haul_rtf_info *info;
     group *stack;       /* HAUL_RTF_DEPTH_MAX; the outermost group is 0 */
     size_t depth, over; /* groups open; those beyond the stack */
-    bool star;          /* "\*" was just read */
+    bool fresh, star;   /* nothing but line ends since the "{"; "\*" was read there */
     size_t pending;     /* characters to pass over behind a \u */
     uint32_t high;      /* a high surrogate that waits for its other half */
     unsigned codepage;  /* of the document */
@@ -192,6 +192,7 @@ static void open_group(rtf *r)
 {
     r->pending = 0;
     r->star = false;
+    r->fresh = true;
     if (r->over || r->depth == HAUL_RTF_DEPTH_MAX) {
         r->over++;
         return;
@@ -346,6 +347,7 @@ static int compare_words(const void *name, const void *entry)
 
 static void act(rtf *r, const char *name, bool has_number, int64_t number)
 {
+    r->fresh = false;
     const word *w = bsearch(name, words, HAUL_COUNT(words), sizeof(*words), compare_words);
     bool starred = r->star;
     r->star = false;
@@ -432,7 +434,7 @@ static void read_symbol(rtf *r)
     }
     if (c == '\'')
         read_hex(r);
-    r->star = c == '*';
+    r->star = c == '*' && r->fresh; /* elsewhere it says nothing about the group */
     if (c == '\r' && r->at < r->n && r->p[r->at] == '\n')
         r->at++;
     for (size_t i = 0; i < HAUL_COUNT(symbols); i++)
@@ -454,6 +456,7 @@ static void read_text(rtf *r)
     }
     if (is_shown(r))
         put_octets(r, r->p + r->at, n);
+    r->fresh = false;
     r->at += n;
 }
 
