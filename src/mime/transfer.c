@@ -17,7 +17,7 @@ static haul_rc flush(haul_transfer *t, haul_err *e)
     return haul_out_write(t->to, t->buf, n, e);
 }
 
-/* ── base64: in our own hands, since GMime's line length is fixed at 72 and it wants its state kept apart ── */
+/* ── base64: a line at a time, straight from the input into the buffer ── */
 
 static size_t encode_line(char *to, const unsigned char *p, size_t n)
 {
