@@ -1,6 +1,9 @@
 #include "mime/rtf.h"
+#include "testing.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define H                                                                                                    \
@@ -136,4 +139,34 @@ Test(rtf, code_page_of_the_caller)
     haul_auto_str s = {0};
     cr_expect_eq(haul_rtf_extract("{\\rtf1 \\'cf}", 12, 1251, &s, NULL), HAUL_RTF_REAL);
     cr_expect_str_eq(haul_strz(&s), "П");
+}
+
+/* Documents of the corpus, and the text that the tests of the projects they come from expect. */
+Test(rtf, corpus)
+{
+    static const struct {
+        const char *file, *text;
+        haul_rtf_kind kind;
+    } rows[] = {
+        {"apache__tika__testRTFUnicodeGothic.rtf", "𐌲𐌿𐍄𐌹𐍃𐌺", HAUL_RTF_REAL},
+        {"apache__tika__testRTFHexEscapeInsideWord.rtf", "ESPÍRITO", HAUL_RTF_REAL},
+        {"apache__tika__testRTFWindowsCodepage1250.rtf", "zażółć gęślą jaźń", HAUL_RTF_REAL},
+        {"apache__tika__testRTF-ms932.rtf", "こんにちは", HAUL_RTF_REAL},
+        {"apache__tika__testRTFIgnoredControlWord.rtf", "The quick brown fox jumps over the lazy dog",
+         HAUL_RTF_REAL},
+        {"apache__tika__testRTFJapanese.rtf", "ゾルゲと尾崎、淡々と最期", HAUL_RTF_REAL},
+        {"apache__tika__testRTFWithCurlyBraces.rtf", "{ some text inside curly brackets }", HAUL_RTF_REAL},
+    };
+    for (size_t i = 0; i < HAUL_COUNT(rows); i++) {
+        char path[4096];
+        size_t n = 0;
+        (void)snprintf(path, sizeof(path), "%s/misc/%s", HAUL_CORPUS, rows[i].file);
+        char *p = testing_read(path, &n);
+        haul_auto_str s = {0};
+        if (!p)
+            continue;
+        cr_expect_eq(haul_rtf_extract(p, n, 0, &s, NULL), rows[i].kind, "%s", rows[i].file);
+        cr_expect(strstr(haul_strz(&s), rows[i].text), "%s: %s", rows[i].file, rows[i].text);
+        free(p);
+    }
 }
