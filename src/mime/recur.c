@@ -271,8 +271,8 @@ static uint32_t day_in_month(const haul_recur *r, uint32_t months)
         if (!(r->days >> weekday(d) & 1u))
             continue;
         found = d;
-        if (++seen == r->nth)
-            break; /* the fifth may not be there: then the last one found counts */
+        if (++seen == r->nth && r->nth < 5) /* 5 means the last one */
+            break;
     }
     return found;
 }
@@ -294,7 +294,7 @@ static uint32_t phase(uint32_t unit, uint32_t period, uint32_t remainder)
 static bool first_week(const haul_recur *r, uint32_t day, uint32_t *ret)
 {
     uint32_t dow = r->first_dow < 7 ? r->first_dow : 0, mask = r->days & 0x7f;
-    if (!mask || r->period > 5200)
+    if (!mask || r->period > HAUL_RECUR_INTERVAL_MAX)
         return false;
     for (uint32_t d = day;; d++) {
         if (mask >> weekday(d) & 1u) {
@@ -336,7 +336,7 @@ bool haul_recur_first(const haul_recur *r, uint32_t *ret_day)
     if (!r->period || day > LAST_DAY - 1200 * 31)
         return false;
     if (r->pattern == HAUL_RECUR_DAY) {
-        if (r->period < DAY_MIN)
+        if (r->period < DAY_MIN || r->period / DAY_MIN > HAUL_RECUR_INTERVAL_MAX)
             return false;
     } else if (is_month(r) ? !first_month(r, day, &found) : !first_week(r, day, &found)) {
         return false;
@@ -418,7 +418,7 @@ void haul_recur_rule(const haul_recur *r, uint32_t first_day, haul_str *to)
         if (r->pattern == HAUL_RECUR_WEEK && interval > 1)
             haul_str_addf(to, ";WKST=%s", weekday_names[r->first_dow < 7 ? r->first_dow : 0]);
     }
-    if (r->end_type == HAUL_RECUR_END_COUNT && r->count)
+    if (r->end_type == HAUL_RECUR_END_COUNT && r->count && r->count <= INT32_MAX)
         haul_str_addf(to, ";COUNT=%u", r->count);
 }
 

@@ -6,8 +6,9 @@
 #include "base/arena.h"
 #include "base/str.h"
 
-#define HAUL_RECUR_DATES_MAX 65536u      /* deleted or modified instances in one blob */
-#define HAUL_RECUR_NEVER     0x5AE980DFu /* as EndDate: no end; 0x5AE980E0 and above too */
+#define HAUL_RECUR_DATES_MAX    65536u /* deleted or modified instances in one blob */
+#define HAUL_RECUR_INTERVAL_MAX 9999u  /* days or weeks from one instance to the next; Outlook allows 999 */
+#define HAUL_RECUR_NEVER        0x5AE980DFu /* as EndDate: no end; 0x5AE980E0 and above too */
 
 enum { /* haul_recur.frequency */
        HAUL_RECUR_DAILY = 0x200a,
