@@ -11,12 +11,12 @@ typedef enum haul_rtf_kind {
     HAUL_RTF_NONE, /* not RTF at all */
     HAUL_RTF_HTML, /* \fromhtml1: the HTML as UTF-8 */
     HAUL_RTF_TEXT, /* \fromtext: the text as UTF-8 */
-    HAUL_RTF_REAL, /* neither: its text, drawn out, as UTF-8 */
+    HAUL_RTF_REAL, /* neither: its text, drawn out, as UTF-8; headers, footers and hidden text are left out */
 } haul_rtf_kind;
 
 typedef struct haul_rtf_info {
     bool guessed;   /* some octets did not decode in the code page that the document names */
-    bool truncated; /* ended inside a group */
+    bool truncated; /* ended inside a group, or goes on behind the outermost one */
     bool objects;   /* real RTF with pictures or objects that the text cannot show */
 } haul_rtf_info;
 
