@@ -51,6 +51,8 @@ typedef struct haul_pst_ops {
     void (*close)(haul_pst *p);
     /* Properties of the message store. HAUL_SKIP: there is none, or it cannot be read. */
     haul_rc (*store)(haul_pst *p, haul_arena *a, haul_bag *ret, haul_err *e);
+    /* The folder that mail is received in, from the table of receive folders; 0 = none is said. */
+    uint32_t (*receive)(haul_pst *p);
     /* Children of folder nid by kind, from the node tree: HAUL_NID_FOLDER (search folders too), HAUL_NID_ITEM or
      * HAUL_NID_ASSOCIATED. None for an unknown nid. Touches nothing of the folder itself. */
     haul_pst_children (*children)(haul_pst *p, uint32_t nid, unsigned kind);

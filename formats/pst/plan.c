@@ -20,6 +20,7 @@ typedef struct node { /* a folder of the store */
     uint32_t nid, up;  /* up: index of its parent, NONE for a top one */
     uint32_t depth;    /* below a top one */
     uint32_t folder;   /* as declared */
+    haul_pst_key id;   /* that Exchange gave it */
     const char *name;  /* NULL: none that can be read */
     const char *class;
     int64_t items, associated; /* as the folder says; -1 = it does not */
@@ -37,7 +38,7 @@ typedef struct planner {
     node *v;
     size_t n, cap;
     bool associated; /* associated items are asked for */
-    uint32_t inbox;
+    uint32_t subtree, inbox;
     size_t searches;
     haul_arena scratch;
 } planner;
@@ -80,6 +81,7 @@ static void read_folder(planner *w, size_t i)
         issue(w, HAUL_ISSUE_PST_FOLDER_DAMAGED, why.text);
         return;
     }
+    f->id = haul_pst_folder_id(&b);
     f->name = haul_bag_str(&b, DISPLAY_NAME, &w->plan->arena);
     f->class = haul_bag_str(&b, CONTAINER_CLASS, &w->plan->arena);
     f->items = haul_prop_int_or(haul_bag_get(&b, CONTENT_COUNT), -1);
@@ -138,6 +140,11 @@ static void read_store(planner *w)
             issue(w, HAUL_ISSUE_PST_PASSWORD, haul_tree_label(w->r->tree));
     }
     haul_arena_done(&a);
+    if (w->p->ost)
+        haul_pst_roles_ost(&w->roles);
+    uint32_t inbox = w->p->ops->receive(w->p);
+    if (inbox != w->p->root)
+        haul_pst_role_set(&w->roles, inbox, HAUL_ROLE_INBOX);
 }
 
 /* ── counts ── */
@@ -179,7 +186,7 @@ static void mark(planner *w)
 {
     for (size_t i = 0; i < w->n; i++) {
         node *f = &w->v[i];
-        f->in = f->nid == w->roles.subtree || (f->up != HAUL_FOLDER_NONE && w->v[f->up].in);
+        f->in = f->nid == w->subtree || (f->up != HAUL_FOLDER_NONE && w->v[f->up].in);
     }
     for (size_t i = w->n; i > 0; i--) { /* children come after their parents */
         node *f = &w->v[i - 1];
@@ -190,31 +197,35 @@ static void mark(planner *w)
     }
 }
 
-/* The top of the visible folders: what the store says, else what Outlook's numbers say, else the root [pst-7]. */
+/* The top of the visible folders [pst-7]. */
 static void find_subtree(planner *w)
 {
-    uint32_t wanted = w->roles.subtree, usual = 0;
-    w->roles.subtree = 0;
+    haul_pst_key wanted = w->roles.subtree;
+    bool usual = false;
     for (size_t i = 0; i < w->n; i++) {
-        if (w->v[i].nid == wanted)
-            w->roles.subtree = wanted;
-        if (w->v[i].nid == HAUL_NID_SUBTREE)
-            usual = HAUL_NID_SUBTREE;
+        if (wanted && (w->v[i].nid == wanted || w->v[i].id == wanted))
+            w->subtree = w->v[i].nid;
+        usual = usual || w->v[i].nid == HAUL_NID_SUBTREE;
     }
-    if (!w->roles.subtree)
-        w->roles.subtree = usual ? usual : w->p->root;
+    if (!w->subtree)
+        w->subtree = usual && !w->p->ost ? HAUL_NID_SUBTREE : w->p->root;
+}
+
+static haul_role role_of(const planner *w, const node *f)
+{
+    haul_role role = haul_pst_role_of(&w->roles, f->nid);
+    return role == HAUL_ROLE_NONE && f->id ? haul_pst_role_of(&w->roles, f->id) : role;
 }
 
 /* Roles by class for what no entry id names: the first one right below the top. */
 static void roles_by_class(planner *w)
 {
-    if (w->inbox && !haul_pst_role_taken(&w->roles, HAUL_ROLE_INBOX))
+    if (w->inbox)
         haul_pst_role_set(&w->roles, w->inbox, HAUL_ROLE_INBOX);
     for (size_t i = 0; i < w->n; i++) {
         const node *f = &w->v[i];
         haul_role role = haul_pst_role_class(f->class);
-        if (role != HAUL_ROLE_NONE && f->up != HAUL_FOLDER_NONE && w->v[f->up].nid == w->roles.subtree &&
-            !haul_pst_role_taken(&w->roles, role))
+        if (role != HAUL_ROLE_NONE && f->up != HAUL_FOLDER_NONE && w->v[f->up].nid == w->subtree)
             haul_pst_role_set(&w->roles, f->nid, role);
     }
 }
@@ -232,15 +243,15 @@ static void declare(planner *w, size_t i)
 {
     node *f = &w->v[i];
     uint32_t parent = f->up == HAUL_FOLDER_NONE ? HAUL_FOLDER_NONE : w->v[f->up].folder;
-    haul_role role = haul_pst_role_of(&w->roles, f->nid);
+    haul_role role = role_of(w, f);
     haul_pst_children items = w->p->ops->children(w->p, f->nid, HAUL_NID_ITEM);
-    if (f->in && f->nid == w->roles.subtree) { /* its children are the top ones; it is one itself if it holds items */
+    if (f->in && f->nid == w->subtree) { /* its children are the top ones; it is one itself if it holds items */
         if (!items.n && !(w->associated && w->p->ops->children(w->p, f->nid, HAUL_NID_ASSOCIATED).n))
             return;
         f->folder = haul_declare(w->folders, HAUL_FOLDER_NONE, name_of(w, f), NULL, role);
         return;
     }
-    if (f->in && w->v[f->up].nid == w->roles.subtree)
+    if (f->in && w->v[f->up].nid == w->subtree)
         parent = HAUL_FOLDER_NONE;
     if (!f->in) {
         if (!f->holds)

@@ -26,24 +26,33 @@ extern const haul_reader_ops haul_pst_store;
 
 #define HAUL_PST_ROLES_MAX 32u
 
-typedef struct haul_pst_roles { /* node ids that entry ids gave a role; zero-initialised = none */
+/* What an entry id names, in one number: a node id, or an id that Exchange gave [pst-10]. 0 = nothing. */
+typedef uint64_t haul_pst_key;
+#define HAUL_PST_KEY_EXCHANGE (UINT64_C(1) << 63) /* the global counter of a folder id */
+#define HAUL_PST_KEY_LOCAL    (UINT64_C(1) << 62) /* the same of the store's own (replica 0) */
+
+typedef struct haul_pst_roles { /* zero-initialised = none */
     struct {
-        uint32_t nid;
+        haul_pst_key key;
         haul_role role;
     } v[HAUL_PST_ROLES_MAX];
     size_t n;
-    uint32_t subtree; /* top of the visible folders; 0 = not said */
+    haul_pst_key subtree; /* top of the visible folders; 0 = not said */
 } haul_pst_roles;
 
-/* The node id in an entry id of a folder of this store, MS-PST 2.4.3.2; 0 = it is none. */
-uint32_t haul_pst_entry(const void *p, size_t n);
+/* The folder that an entry id names; 0 = none. */
+haul_pst_key haul_pst_entry(const void *p, size_t n);
+/* What Exchange calls a folder of an OST; 0 = it says nothing. */
+haul_pst_key haul_pst_folder_id(const haul_bag *folder);
 /* From the message store: subtree, outbox, trash, sent. */
 void haul_pst_roles_store(haul_pst_roles *r, const haul_bag *store);
+/* What has a fixed number in every OST. */
+void haul_pst_roles_ost(haul_pst_roles *r);
 /* From the root folder or the Inbox: calendar, contacts, journal, notes, tasks, drafts, junk. True when b names any. */
 bool haul_pst_roles_folder(haul_pst_roles *r, const haul_bag *b);
-/* What is set first stays; a nid of 0 is passed over. */
-void haul_pst_role_set(haul_pst_roles *r, uint32_t nid, haul_role role);
-haul_role haul_pst_role_of(const haul_pst_roles *r, uint32_t nid);
+/* What is set first stays, of keys and of roles; a key of 0 is passed over. */
+void haul_pst_role_set(haul_pst_roles *r, haul_pst_key key, haul_role role);
+haul_role haul_pst_role_of(const haul_pst_roles *r, haul_pst_key key);
 bool haul_pst_role_taken(const haul_pst_roles *r, haul_role role);
 /* By PidTagContainerClass, for what has no entry id: "IPF.Appointment". NONE for mail. */
 haul_role haul_pst_role_class(const char *class);

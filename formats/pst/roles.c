@@ -3,7 +3,9 @@
 
 #include <string.h>
 
-#define ENTRY_LENGTH 24u /* flags 4, provider 16, node id 4: MS-PST 2.4.3.2 */
+#define ENTRY_LENGTH    24u /* flags 4, provider 16, node id 4: MS-PST 2.4.3.2 */
+#define EXCHANGE_LENGTH 46u /* flags 4, provider 16, type 2, database 16, counter 6, padding 2: MS-OXCDATA 2.2.4.1 */
+#define EXCHANGE_TYPE   1u  /* of a folder in a private mailbox */
 
 enum { /* MS-OXPROPS; MS-OXOSFLD 2.2.3 and 2.2.4 */
     IPM_SUBTREE = 0x35e0,
@@ -17,36 +19,56 @@ enum { /* MS-OXPROPS; MS-OXOSFLD 2.2.3 and 2.2.4 */
     IPM_TASK = 0x36d4,
     IPM_DRAFTS = 0x36d7,
     ADDITIONAL_REN = 0x36d8,
+    OST_FOLDER_ID = 0x67f4, /* replica 2, counter 6: what Exchange calls the folder; not in MS-OXPROPS */
 };
 #define REN_JUNK 4u /* of PidTagAdditionalRenEntryIds, MS-OXOSFLD 2.2.4 */
 
-uint32_t haul_pst_entry(const void *p, size_t n)
+static uint64_t counter(const uint8_t *p)
 {
-    const uint8_t *o = p;
-    if (n < ENTRY_LENGTH)
-        return 0;
-    uint32_t nid = (uint32_t)o[20] | (uint32_t)o[21] << 8 | (uint32_t)o[22] << 16 | (uint32_t)o[23] << 24;
-    return n == ENTRY_LENGTH && HAUL_NID_TYPE(nid) == HAUL_NID_FOLDER ? nid : 0;
+    uint64_t n = 0;
+    for (size_t i = 0; i < 6; i++)
+        n = n << 8 | p[i];
+    return n;
 }
 
-static uint32_t entry_of(const haul_bag *b, uint16_t id)
+haul_pst_key haul_pst_entry(const void *p, size_t n)
+{
+    const uint8_t *o = p;
+    if (n == EXCHANGE_LENGTH && o[20] == EXCHANGE_TYPE && !o[21])
+        return HAUL_PST_KEY_EXCHANGE | counter(o + 38);
+    if (n != ENTRY_LENGTH)
+        return 0;
+    uint32_t nid = (uint32_t)o[20] | (uint32_t)o[21] << 8 | (uint32_t)o[22] << 16 | (uint32_t)o[23] << 24;
+    return HAUL_NID_TYPE(nid) == HAUL_NID_FOLDER ? nid : 0;
+}
+
+haul_pst_key haul_pst_folder_id(const haul_bag *folder)
+{
+    const haul_prop *p = haul_bag_get(folder, OST_FOLDER_ID);
+    if (!p || p->type != HAUL_PT_I64 || p->n != 8)
+        return 0;
+    return (p->p[0] || p->p[1] ? HAUL_PST_KEY_EXCHANGE : HAUL_PST_KEY_LOCAL) | counter(p->p + 2);
+}
+
+static haul_pst_key entry_of(const haul_bag *b, uint16_t id)
 {
     haul_span s;
     return haul_prop_bin(haul_bag_get(b, id), &s) ? haul_pst_entry(s.p, s.len) : 0;
 }
 
-void haul_pst_role_set(haul_pst_roles *r, uint32_t nid, haul_role role)
+void haul_pst_role_set(haul_pst_roles *r, haul_pst_key key, haul_role role)
 {
-    if (!nid || r->n == HAUL_PST_ROLES_MAX || haul_pst_role_of(r, nid) != HAUL_ROLE_NONE)
+    if (!key || r->n == HAUL_PST_ROLES_MAX || haul_pst_role_of(r, key) != HAUL_ROLE_NONE ||
+        haul_pst_role_taken(r, role))
         return;
-    r->v[r->n].nid = nid;
+    r->v[r->n].key = key;
     r->v[r->n++].role = role;
 }
 
-haul_role haul_pst_role_of(const haul_pst_roles *r, uint32_t nid)
+haul_role haul_pst_role_of(const haul_pst_roles *r, haul_pst_key key)
 {
     for (size_t i = 0; i < r->n; i++)
-        if (r->v[i].nid == nid)
+        if (r->v[i].key == key)
             return r->v[i].role;
     return HAUL_ROLE_NONE;
 }
@@ -67,6 +89,17 @@ void haul_pst_roles_store(haul_pst_roles *r, const haul_bag *store)
     haul_pst_role_set(r, entry_of(store, IPM_SENT), HAUL_ROLE_SENT);
 }
 
+void haul_pst_roles_ost(haul_pst_roles *r)
+{
+    enum { SUBTREE = 10, WASTEBASKET, INBOX, OUTBOX, SENT };
+    if (!r->subtree)
+        r->subtree = HAUL_PST_KEY_LOCAL | SUBTREE;
+    haul_pst_role_set(r, HAUL_PST_KEY_LOCAL | WASTEBASKET, HAUL_ROLE_TRASH);
+    haul_pst_role_set(r, HAUL_PST_KEY_LOCAL | INBOX, HAUL_ROLE_INBOX);
+    haul_pst_role_set(r, HAUL_PST_KEY_LOCAL | OUTBOX, HAUL_ROLE_OUTBOX);
+    haul_pst_role_set(r, HAUL_PST_KEY_LOCAL | SENT, HAUL_ROLE_SENT);
+}
+
 bool haul_pst_roles_folder(haul_pst_roles *r, const haul_bag *b)
 {
     static const struct {
@@ -79,12 +112,11 @@ bool haul_pst_roles_folder(haul_pst_roles *r, const haul_bag *b)
     haul_prop junk;
     bool any = false;
     for (size_t i = 0; i < HAUL_COUNT(rows); i++) {
-        uint32_t nid = entry_of(b, rows[i].id);
-        any = any || nid;
-        if (!haul_pst_role_taken(r, rows[i].role))
-            haul_pst_role_set(r, nid, rows[i].role);
+        haul_pst_key key = entry_of(b, rows[i].id);
+        any = any || key;
+        haul_pst_role_set(r, key, rows[i].role);
     }
-    if (haul_multi_at(haul_bag_get(b, ADDITIONAL_REN), REN_JUNK, &junk) && !haul_pst_role_taken(r, HAUL_ROLE_JUNK))
+    if (haul_multi_at(haul_bag_get(b, ADDITIONAL_REN), REN_JUNK, &junk))
         haul_pst_role_set(r, haul_pst_entry(junk.p, junk.n), HAUL_ROLE_JUNK);
     return any;
 }
