@@ -330,7 +330,7 @@ Test(vcard, telephones)
     text(&b, TAG(0x3a24), "4");
     text(&b, TAG(0x3a25), "5");
     text(&b, TAG(0x3a21), "6");
-    text(&b, PSET(0x80b3), "Ann@4");
+    text(&b, PSET(0x80b3), "Ann@+49 4");
     text(&b, PSET(0x80c3), "Ann@7");
     build(&b, NULL);
     static const char *const want[] = {";TYPE=work,voice;VALUE=text:+1 (206) 555\\, ext. 1",

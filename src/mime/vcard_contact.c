@@ -103,11 +103,25 @@ static void phone_line(haul_card *c, const struct phone *p, const char *number)
     haul_vcard_end(&c->w);
 }
 
+static size_t digits(const char *z, char to[32])
+{
+    size_t n = 0;
+    for (; *z; z++)
+        if (haul_is_digit((unsigned char)*z) && n < 31)
+            to[n++] = *z;
+    to[n] = 0;
+    return n;
+}
+
+/* One of the fax numbers is this one; the country may be in front of it here alone. */
 static bool has_fax(haul_card *c, const char *number)
 {
+    char own[32], other[32];
+    size_t n = digits(number, own);
     for (uint16_t tag = 0x3a23; tag <= 0x3a25; tag++) {
         const char *z = haul_card_tag(c, tag);
-        if (z && strcmp(z, number) == 0)
+        size_t k = z ? digits(z, other) : 0;
+        if (z && (strcmp(z, number) == 0 || (k > 0 && k <= n && strcmp(own + n - k, other) == 0)))
             return true;
     }
     return false;
