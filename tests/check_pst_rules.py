@@ -219,7 +219,8 @@ def check_item(item, want, what):
         if key in want:
             equal(sorted(item.get(key) or []), sorted(want[key]), f"{what}: {key}")
     if "issues" in want:
-        equal(sorted(judge.issues_of(item)), sorted(want["issues"]), f"{what}: issues")
+        found = {x for x in judge.issues_of(item) if not x.startswith("target.")}  # what EML cannot hold is no matter here
+        equal(sorted(found), sorted(want["issues"]), f"{what}: issues")
 
 
 def check_folders(name, pst, wanted, options):
@@ -270,6 +271,7 @@ def main():
         if not shutil.which(tool):
             judge.skip(f"no {tool}")
     same(os.access(MAKE, os.X_OK), f"no {MAKE}")
+    judge.SHOWN = 60
     work = judge.temporary(memory=True)
     ready, count = [], 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -11,10 +11,10 @@
 #define FOLDERS_MAX 64u  /* nested */
 
 typedef struct maker {
-    haul_pst *pst;
+    haul_pstw *pst;
     haul_values values;
     uint32_t inbox;
-    haul_pst_value roles[16]; /* entry ids for the inbox and the root */
+    haul_pstw_value roles[16]; /* entry ids for the inbox and the root */
     size_t n_roles;
     uint32_t ren[5]; /* PidTagAdditionalRenEntryIds: nids, 0 = none */
 } maker;
@@ -23,21 +23,21 @@ typedef struct maker {
 
 typedef struct bag {
     maker *m;
-    haul_pst_value *v;
+    haul_pstw_value *v;
     size_t n;
 } bag;
 
 static bag bag_new(maker *m)
 {
-    return (bag){.m = m, .v = haul_arena_calloc(&m->values.arena, PROPS_MAX * sizeof(haul_pst_value))};
+    return (bag){.m = m, .v = haul_arena_calloc(&m->values.arena, PROPS_MAX * sizeof(haul_pstw_value))};
 }
 
-static haul_pst_props bag_props(const bag *b)
+static haul_pstw_props bag_props(const bag *b)
 {
-    return (haul_pst_props){.v = b->v, .n = b->n};
+    return (haul_pstw_props){.v = b->v, .n = b->n};
 }
 
-static void bag_value(bag *b, haul_pst_value v)
+static void bag_value(bag *b, haul_pstw_value v)
 {
     if (b->n < PROPS_MAX)
         b->v[b->n++] = v;
@@ -55,7 +55,7 @@ static void bag_u32(bag *b, uint32_t tag, uint32_t n)
 {
     uint8_t p[4];
     haul_put32(p, n);
-    bag_value(b, (haul_pst_value){.tag = tag, .p = haul_arena_strn(&b->m->values.arena, p, 4), .n = 4});
+    bag_value(b, (haul_pstw_value){.tag = tag, .p = haul_arena_strn(&b->m->values.arena, p, 4), .n = 4});
 }
 
 /* "props": {"0x0037001F": value} */
@@ -88,7 +88,7 @@ static void bag_named(bag *b, const json_t *named)
         haul_value_guid(v, set, guid);
         uint32_t number = json_is_string(lid) ? haul_value_tag(v, json_string_value(lid))
                                               : (uint32_t)json_integer_value(lid);
-        uint32_t id = haul_pst_named(b->m->pst, guid, name ? 0 : number, name);
+        uint32_t id = haul_pstw_named(b->m->pst, guid, name ? 0 : number, name);
         bag_put(b, id << 16 | (haul_value_tag(v, type) & 0xffff), json_object_get(j, "value"));
     }
 }
@@ -107,7 +107,7 @@ static void bag_words(bag *b, const json_t *j, const word *words, size_t n)
 
 /* ── Messages ── */
 
-static haul_pst_message *make_message(maker *m, const json_t *j);
+static haul_pstw_message *make_message(maker *m, const json_t *j);
 
 static const word message_words[] = {
     {"class", 0x001a001f},       {"subject", 0x0037001f},  {"body", 0x1000001f},
@@ -145,7 +145,7 @@ static uint32_t one_of(maker *m, const char *z, const char *const *names, uint32
     return otherwise;
 }
 
-static haul_pst_props make_recipient(maker *m, const json_t *j)
+static haul_pstw_props make_recipient(maker *m, const json_t *j)
 {
     static const char *const types[] = {"originator", "to", "cc", "bcc"};
     bag b = bag_new(m);
@@ -153,7 +153,7 @@ static haul_pst_props make_recipient(maker *m, const json_t *j)
     bag_words(&b, j, recipient_words, HAUL_COUNT(recipient_words));
     bag_u32(&b, 0x0c150003, one_of(m, json_string_value(json_object_get(j, "type")), types, 4, 1));
     if (!json_object_get(j, "addrtype") && json_object_get(j, "address"))
-        bag_value(&b, (haul_pst_value){.tag = 0x3002001f, .p = "S\0M\0T\0P", .n = 8});
+        bag_value(&b, (haul_pstw_value){.tag = 0x3002001f, .p = "S\0M\0T\0P", .n = 8});
     bag_u32(&b, 0x0ffe0003, 6);
     bag_u32(&b, 0x39000003, 0);
     return bag_props(&b);
@@ -174,9 +174,9 @@ static size_t total(const json_t *list)
     return n;
 }
 
-static void make_recipients(maker *m, const json_t *list, haul_pst_message *to)
+static void make_recipients(maker *m, const json_t *list, haul_pstw_message *to)
 {
-    haul_pst_props *v = haul_arena_calloc(&m->values.arena, (total(list) + 1) * sizeof(*v));
+    haul_pstw_props *v = haul_arena_calloc(&m->values.arena, (total(list) + 1) * sizeof(*v));
     size_t i, n = 0;
     const json_t *j;
     json_array_foreach(list, i, j)
@@ -193,7 +193,7 @@ static void make_recipients(maker *m, const json_t *list, haul_pst_message *to)
     to->n_recipients = n;
 }
 
-static haul_pst_attachment make_attachment(maker *m, const json_t *j)
+static haul_pstw_attachment make_attachment(maker *m, const json_t *j)
 {
     /* MS-OXCMSG 2.2.2.9 */
     static const char *const methods[] = {"none",           "value",    "reference", "resolve",
@@ -201,7 +201,7 @@ static haul_pst_attachment make_attachment(maker *m, const json_t *j)
     const json_t *data = json_object_get(j, "data"), *embedded = json_object_get(j, "embedded");
     uint32_t method = one_of(m, json_string_value(json_object_get(j, "method")), methods, HAUL_COUNT(methods),
                              embedded ? 5 : 1);
-    haul_pst_attachment a = {.has_data = data != NULL, .object = json_is_true(json_object_get(j, "object"))};
+    haul_pstw_attachment a = {.has_data = data != NULL, .object = json_is_true(json_object_get(j, "object"))};
     bag b = bag_new(m);
     bag_object(&b, json_object_get(j, "props"));
     bag_words(&b, j, attachment_words, HAUL_COUNT(attachment_words));
@@ -218,10 +218,10 @@ static haul_pst_attachment make_attachment(maker *m, const json_t *j)
     return a;
 }
 
-static void make_attachments(maker *m, const json_t *list, haul_pst_message *to)
+static void make_attachments(maker *m, const json_t *list, haul_pstw_message *to)
 {
     size_t n = json_array_size(list), i;
-    haul_pst_attachment *v = haul_arena_calloc(&m->values.arena, (n + 1) * sizeof(*v));
+    haul_pstw_attachment *v = haul_arena_calloc(&m->values.arena, (n + 1) * sizeof(*v));
     const json_t *j;
     json_array_foreach(list, i, j) v[i] = make_attachment(m, j);
     to->attachments = v;
@@ -239,28 +239,28 @@ static void make_sender(maker *m, bag *b, const json_t *j)
     for (size_t i = 0; i < 2; i++) {
         const json_t *who = i ? from : sender;
         if (who && !json_object_get(who, "type") && json_object_get(who, "address"))
-            bag_value(b, (haul_pst_value){.tag = types[i], .p = "S\0M\0T\0P", .n = 8});
+            bag_value(b, (haul_pstw_value){.tag = types[i], .p = "S\0M\0T\0P", .n = 8});
     }
     (void)m;
 }
 
-static haul_pst_message *make_message(maker *m, const json_t *j)
+static haul_pstw_message *make_message(maker *m, const json_t *j)
 {
-    haul_pst_message *to = haul_arena_calloc(&m->values.arena, sizeof(*to));
+    haul_pstw_message *to = haul_arena_calloc(&m->values.arena, sizeof(*to));
     bag b = bag_new(m);
     bag_object(&b, json_object_get(j, "props"));
     bag_named(&b, json_object_get(j, "named"));
     bag_words(&b, j, message_words, HAUL_COUNT(message_words));
     make_sender(m, &b, j);
     if (!json_object_get(j, "class"))
-        bag_value(&b, (haul_pst_value){.tag = 0x001a001f, .p = "I\0P\0M\0.\0N\0o\0t\0e", .n = 16});
+        bag_value(&b, (haul_pstw_value){.tag = 0x001a001f, .p = "I\0P\0M\0.\0N\0o\0t\0e", .n = 16});
     make_recipients(m, json_object_get(j, "recipients"), to);
     make_attachments(m, json_object_get(j, "attachments"), to);
     to->props = bag_props(&b);
     return to;
 }
 
-static void add_messages(maker *m, const json_t *list, uint32_t folder, haul_pst_place place)
+static void add_messages(maker *m, const json_t *list, uint32_t folder, haul_pstw_place place)
 {
     size_t i;
     const json_t *j;
@@ -268,9 +268,9 @@ static void add_messages(maker *m, const json_t *list, uint32_t folder, haul_pst
     {
         for (long k = 1, times = repeats(j); k <= times; k++) {
             m->values.number = k;
-            const haul_pst_message *made = make_message(m, j);
+            const haul_pstw_message *made = make_message(m, j);
             if (m->values.rc == HAUL_OK)
-                (void)haul_pst_message_add(m->pst, folder, made, place);
+                (void)haul_pstw_message_add(m->pst, folder, made, place);
         }
     }
 }
@@ -285,11 +285,11 @@ static const word inbox_roles[] = {
 };
 static const char *const ren_roles[] = {"conflicts", "sync", "local", "server", "junk"};
 
-static haul_pst_value entry_value(maker *m, uint32_t tag, uint32_t nid)
+static haul_pstw_value entry_value(maker *m, uint32_t tag, uint32_t nid)
 {
     uint8_t id[HAUL_ENTRY_ID];
-    haul_pst_entry_id(nid, id);
-    return (haul_pst_value){
+    haul_pstw_entry_id(nid, id);
+    return (haul_pstw_value){
         .tag = tag, .p = haul_arena_strn(&m->values.arena, id, sizeof(id)), .n = sizeof(id)};
 }
 
@@ -297,8 +297,8 @@ static void give_role(maker *m, uint32_t nid, const char *role)
 {
     for (size_t i = 0; i < HAUL_COUNT(store_roles); i++)
         if (strcmp(role, store_roles[i].name) == 0) {
-            haul_pst_value v = entry_value(m, store_roles[i].tag, nid);
-            haul_pst_set(m->pst, HAUL_PST_STORE, v.tag, v.p, v.n);
+            haul_pstw_value v = entry_value(m, store_roles[i].tag, nid);
+            haul_pstw_set(m->pst, HAUL_PSTW_STORE, v.tag, v.p, v.n);
             return;
         }
     for (size_t i = 0; i < HAUL_COUNT(inbox_roles); i++)
@@ -308,7 +308,7 @@ static void give_role(maker *m, uint32_t nid, const char *role)
         }
     if (strcmp(role, "inbox") == 0) {
         m->inbox = nid;
-        haul_pst_inbox(m->pst, nid);
+        haul_pstw_inbox(m->pst, nid);
         return;
     }
     m->ren[one_of(m, role, ren_roles, HAUL_COUNT(ren_roles), 0)] = nid;
@@ -322,7 +322,7 @@ static void ren_value(maker *m, haul_str *to)
     haul_put32(head, HAUL_COUNT(m->ren));
     for (size_t i = 0; i < HAUL_COUNT(m->ren); i++) {
         haul_put32(head + 4 + 4 * i, sizeof(head) + values.len);
-        haul_pst_entry_id(m->ren[i], id);
+        haul_pstw_entry_id(m->ren[i], id);
         if (m->ren[i])
             haul_str_add(&values, id, sizeof(id));
     }
@@ -333,14 +333,14 @@ static void ren_value(maker *m, haul_str *to)
 static void tell_roles(maker *m, uint32_t folder)
 {
     for (size_t i = 0; i < m->n_roles && i < HAUL_COUNT(m->roles); i++)
-        haul_pst_set(m->pst, folder, m->roles[i].tag, m->roles[i].p, m->roles[i].n);
+        haul_pstw_set(m->pst, folder, m->roles[i].tag, m->roles[i].p, m->roles[i].n);
     bool any = false;
     for (size_t i = 0; i < HAUL_COUNT(m->ren); i++)
         any = any || m->ren[i];
     haul_auto_str s = {0};
     ren_value(m, &s);
     if (any)
-        haul_pst_set(m->pst, folder, 0x36d81102, s.p, s.len);
+        haul_pstw_set(m->pst, folder, 0x36d81102, s.p, s.len);
 }
 
 static uint32_t make_folder(maker *m, const json_t *j, uint32_t parent)
@@ -348,25 +348,25 @@ static uint32_t make_folder(maker *m, const json_t *j, uint32_t parent)
     const char *name = haul_value_text(&m->values, json_object_get(j, "name"));
     const char *class = haul_value_text(&m->values, json_object_get(j, "class"));
     const char *role = json_string_value(json_object_get(j, "role"));
-    uint32_t nid = HAUL_PST_TRASH;
+    uint32_t nid = HAUL_PSTW_TRASH;
     if (!name)
         haul_value_bad(&m->values, "a folder without name");
     if (role && strcmp(role, "trash") == 0)
-        haul_pst_rename(m->pst, nid, name ? name : "", class);
+        haul_pstw_rename(m->pst, nid, name ? name : "", class);
     else
-        nid = haul_pst_folder(m->pst, parent, name ? name : "", class);
+        nid = haul_pstw_folder(m->pst, parent, name ? name : "", class);
     if (role)
         give_role(m, nid, role);
     const json_t *claim = json_object_get(j, "declared_count");
     if (claim)
-        haul_pst_claim(m->pst, nid, (uint32_t)json_integer_value(claim));
+        haul_pstw_claim(m->pst, nid, (uint32_t)json_integer_value(claim));
     bag b = bag_new(m);
     bag_object(&b, json_object_get(j, "props"));
     for (size_t i = 0; i < b.n; i++)
-        haul_pst_set(m->pst, nid, b.v[i].tag, b.v[i].p, b.v[i].n);
-    add_messages(m, json_object_get(j, "messages"), nid, HAUL_PST_CONTENTS);
-    add_messages(m, json_object_get(j, "associated"), nid, HAUL_PST_ASSOCIATED);
-    add_messages(m, json_object_get(j, "orphans"), nid, HAUL_PST_ORPHAN);
+        haul_pstw_set(m->pst, nid, b.v[i].tag, b.v[i].p, b.v[i].n);
+    add_messages(m, json_object_get(j, "messages"), nid, HAUL_PSTW_CONTENTS);
+    add_messages(m, json_object_get(j, "associated"), nid, HAUL_PSTW_ASSOCIATED);
+    add_messages(m, json_object_get(j, "orphans"), nid, HAUL_PSTW_ORPHAN);
     return nid;
 }
 
@@ -390,29 +390,29 @@ static void make_store(maker *m, const json_t *store)
     if (password) { /* PidTagPstPassword: no more than a checksum (MS-PST 4.3.2.1) */
         uint8_t crc[4];
         haul_put32(crc, haul_ndb_crc(password, strlen(password)));
-        haul_pst_set(m->pst, HAUL_PST_STORE, 0x67ff0003, crc, 4);
+        haul_pstw_set(m->pst, HAUL_PSTW_STORE, 0x67ff0003, crc, 4);
     }
     bag b = bag_new(m);
     bag_object(&b, json_object_get(store, "props"));
     for (size_t i = 0; i < b.n; i++)
-        haul_pst_set(m->pst, HAUL_PST_STORE, b.v[i].tag, b.v[i].p, b.v[i].n);
-    make_folders(m, json_object_get(store, "folders"), HAUL_PST_TOP, 0);
+        haul_pstw_set(m->pst, HAUL_PSTW_STORE, b.v[i].tag, b.v[i].p, b.v[i].n);
+    make_folders(m, json_object_get(store, "folders"), HAUL_PSTW_TOP, 0);
     if (m->inbox && (!at || strcmp(at, "inbox") == 0))
         tell_roles(m, m->inbox);
     if (!at || strcmp(at, "root") == 0)
-        tell_roles(m, HAUL_PST_ROOT);
+        tell_roles(m, HAUL_PSTW_ROOT);
 }
 
-haul_rc haul_pst_describe(const char *path, const json_t *store, haul_err *e)
+haul_rc haul_pstw_describe(const char *path, const json_t *store, haul_err *e)
 {
     static const char *const encodings[] = {"none", "compressible", "high"};
     const json_t *codepage = json_object_get(store, "codepage");
     const char *name = json_string_value(json_object_get(store, "name"));
     maker m = {.values = {.codepage = codepage ? (unsigned)json_integer_value(codepage) : 1252}};
     uint32_t crypt = one_of(&m, json_string_value(json_object_get(store, "encryption")), encodings, 3, 1);
-    m.pst = haul_pst_open(path, (haul_ndb_crypt)crypt, name ? name : "test");
+    m.pst = haul_pstw_open(path, (haul_ndb_crypt)crypt, name ? name : "test");
     make_store(&m, store);
-    haul_rc rc = haul_pst_close(m.pst, e);
+    haul_rc rc = haul_pstw_close(m.pst, e);
     if (m.values.rc != HAUL_OK) {
         rc = m.values.rc;
         if (e)

@@ -1,6 +1,6 @@
 /* Little-endian octets out. */
-#ifndef HAUL_PST_LE_H
-#define HAUL_PST_LE_H
+#ifndef HAUL_PSTW_LE_H
+#define HAUL_PSTW_LE_H
 
 #include <stdint.h>
 

@@ -40,7 +40,7 @@ void haul_subnodes_add(haul_subnodes *s, uint32_t nid, uint64_t data, uint64_t s
 
 uint32_t haul_subnodes_new(haul_subnodes *s, unsigned type)
 {
-    return HAUL_NID(FIRST_SUBNODE + s->next++, type);
+    return HAUL_NDB_NID(FIRST_SUBNODE + s->next++, type);
 }
 
 uint64_t haul_subnodes_end(haul_subnodes *s, haul_ndb *n)
@@ -83,7 +83,7 @@ static uint32_t put_value(haul_ndb *ndb, haul_heap *h, haul_subnodes *subs, cons
         return 0;
     if (n <= HAUL_HEAP_MAX)
         return haul_heap_add(h, p, n);
-    uint32_t nid = haul_subnodes_new(subs, HAUL_NID_LTP);
+    uint32_t nid = haul_subnodes_new(subs, HAUL_NDB_NID_LTP);
     haul_subnodes_add(subs, nid, haul_ndb_data(ndb, p, n), 0);
     return nid;
 }
@@ -315,7 +315,7 @@ static uint32_t put_rows(haul_tc *t)
         if (i + n < t->n_rows)
             haul_dtree_pad(&d);
     }
-    uint32_t nid = haul_subnodes_new(&t->subs, HAUL_NID_LTP);
+    uint32_t nid = haul_subnodes_new(&t->subs, HAUL_NDB_NID_LTP);
     haul_subnodes_add(&t->subs, nid, haul_dtree_end(&d), 0);
     return nid;
 }

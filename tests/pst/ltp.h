@@ -1,8 +1,8 @@
 /* Lists, tables and properties: heaps on nodes, B-trees on heaps, property contexts, table contexts.
  * Source: MS-PST 2.3; shared/reference/pst-writer.md. Built in memory, written once; large values and row matrices go
  * to subnodes. */
-#ifndef HAUL_PST_LTP_H
-#define HAUL_PST_LTP_H
+#ifndef HAUL_PSTW_LTP_H
+#define HAUL_PSTW_LTP_H
 
 #include "base/str.h"
 #include "pst/ndb.h"

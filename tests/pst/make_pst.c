@@ -17,7 +17,7 @@ static int usage(void)
 
 static int bulk(int argc, char **argv)
 {
-    haul_pst_bulk b = {.seed = 1, .folders = 10};
+    haul_pstw_bulk b = {.seed = 1, .folders = 10};
     haul_err e;
     int i = 1;
     for (; i + 1 < argc; i += 2) {
@@ -35,7 +35,7 @@ static int bulk(int argc, char **argv)
     }
     if (i + 1 != argc)
         return usage();
-    if (haul_pst_bulk_write(argv[i], &b, &e) == HAUL_OK)
+    if (haul_pstw_bulk_write(argv[i], &b, &e) == HAUL_OK)
         return 0;
     fprintf(stderr, "make_pst: %s\n", e.text);
     return 4;
@@ -55,7 +55,7 @@ int main(int argc, char **argv)
         return 2;
     }
     const json_t *store = json_object_get(j, "store");
-    haul_rc rc = haul_pst_describe(argv[2], store ? store : j, &e);
+    haul_rc rc = haul_pstw_describe(argv[2], store ? store : j, &e);
     if (rc != HAUL_OK)
         fprintf(stderr, "make_pst: %s: %s\n", argv[1], e.text);
     json_decref(j);

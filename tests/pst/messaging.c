@@ -31,7 +31,7 @@ typedef struct folder {
     haul_pc props;
 } folder;
 
-struct haul_pst {
+struct haul_pstw {
     haul_ndb *ndb;
     folder *folders; /* parents first */
     size_t n, cap;
@@ -45,7 +45,7 @@ static void table_init(haul_tc *t, haul_ndb *n, haul_template_id id)
     haul_tc_init(t, n, haul_templates[id].columns, haul_templates[id].n, NULL, 0);
 }
 
-static folder *folder_of(haul_pst *s, uint32_t nid)
+static folder *folder_of(haul_pstw *s, uint32_t nid)
 {
     for (size_t i = s->n; i > 0; i--) /* the latest is the likeliest */
         if (s->folders[i - 1].nid == nid)
@@ -53,7 +53,7 @@ static folder *folder_of(haul_pst *s, uint32_t nid)
     return NULL;
 }
 
-static void add_folder(haul_pst *s, uint32_t nid, uint32_t parent, const char *name, const char *class)
+static void add_folder(haul_pstw *s, uint32_t nid, uint32_t parent, const char *name, const char *class)
 {
     if (s->n == s->cap) {
         s->cap = s->cap ? s->cap * 2 : 16;
@@ -67,48 +67,48 @@ static void add_folder(haul_pst *s, uint32_t nid, uint32_t parent, const char *n
     haul_pc_init(&f->props, s->ndb);
 }
 
-static void own_entry_id(haul_pst *s, uint32_t tag, uint32_t nid)
+static void own_entry_id(haul_pstw *s, uint32_t tag, uint32_t nid)
 {
     uint8_t id[HAUL_ENTRY_ID];
-    haul_pst_entry_id(nid, id);
+    haul_pstw_entry_id(nid, id);
     haul_pc_add(&s->store, tag, id, sizeof(id));
 }
 
-haul_pst *haul_pst_open(const char *path, haul_ndb_crypt crypt, const char *name)
+haul_pstw *haul_pstw_open(const char *path, haul_ndb_crypt crypt, const char *name)
 {
-    haul_pst *s = haul_calloc(1, sizeof(*s));
+    haul_pstw *s = haul_calloc(1, sizeof(*s));
     s->ndb = haul_ndb_open(path, crypt);
     for (unsigned i = 0; i < 3; i++) /* 0x8022 to 0x8062 are given */
-        (void)haul_ndb_new_nid(s->ndb, HAUL_NID_FOLDER);
+        (void)haul_ndb_new_nid(s->ndb, HAUL_NDB_NID_FOLDER);
     haul_pc_init(&s->store, s->ndb);
     haul_pc_add(&s->store, 0x0ff90102, record_key, sizeof(record_key));
     haul_pc_text(&s->store, 0x3001, name);
     haul_pc_u32(&s->store, 0x35df0003, 0x89); /* which of the entry ids below are valid */
-    own_entry_id(s, 0x35e00102, HAUL_PST_TOP);
-    own_entry_id(s, 0x35e30102, HAUL_PST_TRASH);
-    own_entry_id(s, 0x35e70102, HAUL_PST_FINDER);
-    add_folder(s, HAUL_PST_ROOT, HAUL_PST_ROOT, "", NULL);
-    add_folder(s, HAUL_PST_TOP, HAUL_PST_ROOT, "Top of Outlook data file", NULL);
-    add_folder(s, HAUL_PST_FINDER, HAUL_PST_ROOT, "Search Root", NULL);
-    add_folder(s, HAUL_PST_TRASH, HAUL_PST_TOP, "Deleted Items", NULL);
+    own_entry_id(s, 0x35e00102, HAUL_PSTW_TOP);
+    own_entry_id(s, 0x35e30102, HAUL_PSTW_TRASH);
+    own_entry_id(s, 0x35e70102, HAUL_PSTW_FINDER);
+    add_folder(s, HAUL_PSTW_ROOT, HAUL_PSTW_ROOT, "", NULL);
+    add_folder(s, HAUL_PSTW_TOP, HAUL_PSTW_ROOT, "Top of Outlook data file", NULL);
+    add_folder(s, HAUL_PSTW_FINDER, HAUL_PSTW_ROOT, "Search Root", NULL);
+    add_folder(s, HAUL_PSTW_TRASH, HAUL_PSTW_TOP, "Deleted Items", NULL);
     return s;
 }
 
-void haul_pst_entry_id(uint32_t nid, uint8_t ret[HAUL_ENTRY_ID])
+void haul_pstw_entry_id(uint32_t nid, uint8_t ret[HAUL_ENTRY_ID])
 {
     memset(ret, 0, 4);
     memcpy(ret + 4, record_key, 16);
     haul_put32(ret + 20, nid);
 }
 
-uint32_t haul_pst_folder(haul_pst *s, uint32_t parent, const char *name, const char *class)
+uint32_t haul_pstw_folder(haul_pstw *s, uint32_t parent, const char *name, const char *class)
 {
-    uint32_t nid = haul_ndb_new_nid(s->ndb, HAUL_NID_FOLDER);
+    uint32_t nid = haul_ndb_new_nid(s->ndb, HAUL_NDB_NID_FOLDER);
     add_folder(s, nid, parent, name, class);
     return nid;
 }
 
-void haul_pst_rename(haul_pst *s, uint32_t nid, const char *name, const char *class)
+void haul_pstw_rename(haul_pstw *s, uint32_t nid, const char *name, const char *class)
 {
     folder *f = folder_of(s, nid);
     free(f->name);
@@ -117,29 +117,29 @@ void haul_pst_rename(haul_pst *s, uint32_t nid, const char *name, const char *cl
     f->class = class ? haul_strdup(class) : NULL;
 }
 
-void haul_pst_claim(haul_pst *s, uint32_t nid, uint32_t count)
+void haul_pstw_claim(haul_pstw *s, uint32_t nid, uint32_t count)
 {
     folder_of(s, nid)->claimed = count;
 }
 
-void haul_pst_set(haul_pst *s, uint32_t nid, uint32_t tag, const void *p, size_t n)
+void haul_pstw_set(haul_pstw *s, uint32_t nid, uint32_t tag, const void *p, size_t n)
 {
-    haul_pc_add(nid == HAUL_PST_STORE ? &s->store : &folder_of(s, nid)->props, tag, p, n);
+    haul_pc_add(nid == HAUL_PSTW_STORE ? &s->store : &folder_of(s, nid)->props, tag, p, n);
 }
 
-void haul_pst_inbox(haul_pst *s, uint32_t nid)
+void haul_pstw_inbox(haul_pstw *s, uint32_t nid)
 {
     s->inbox = nid;
 }
 
-uint16_t haul_pst_named(haul_pst *s, const uint8_t guid[16], uint32_t lid, const char *name)
+uint16_t haul_pstw_named(haul_pstw *s, const uint8_t guid[16], uint32_t lid, const char *name)
 {
     return haul_namemap_id(&s->names, guid, lid, name);
 }
 
 /* ── Messages ── */
 
-static const haul_pst_value *value_of(const haul_pst_props *props, uint32_t tag)
+static const haul_pstw_value *value_of(const haul_pstw_props *props, uint32_t tag)
 {
     for (size_t i = 0; i < props->n; i++)
         if (props->v[i].tag == tag)
@@ -147,13 +147,13 @@ static const haul_pst_value *value_of(const haul_pst_props *props, uint32_t tag)
     return NULL;
 }
 
-static uint32_t u32_of(const haul_pst_props *props, uint32_t tag, uint32_t otherwise)
+static uint32_t u32_of(const haul_pstw_props *props, uint32_t tag, uint32_t otherwise)
 {
-    const haul_pst_value *v = value_of(props, tag);
+    const haul_pstw_value *v = value_of(props, tag);
     return v && v->n >= 4 ? haul_le32(v->p) : otherwise;
 }
 
-static size_t size_of(const haul_pst_props *props)
+static size_t size_of(const haul_pstw_props *props)
 {
     size_t n = 0;
     for (size_t i = 0; i < props->n; i++)
@@ -171,7 +171,7 @@ static bool in_template(haul_template_id id, uint32_t tag)
 }
 
 /* Tags that recipients have beyond the template, each once. */
-static size_t more_columns(const haul_pst_message *m, uint32_t *tags, size_t max)
+static size_t more_columns(const haul_pstw_message *m, uint32_t *tags, size_t max)
 {
     size_t n = 0;
     for (size_t r = 0; r < m->n_recipients; r++)
@@ -186,7 +186,7 @@ static size_t more_columns(const haul_pst_message *m, uint32_t *tags, size_t max
     return n;
 }
 
-static void put_recipients(haul_pst *s, const haul_pst_message *m, haul_subnodes *subs) /* 2.4.5.3 */
+static void put_recipients(haul_pstw *s, const haul_pstw_message *m, haul_subnodes *subs) /* 2.4.5.3 */
 {
     uint32_t more[64];
     size_t n = more_columns(m, more, HAUL_COUNT(more));
@@ -196,7 +196,7 @@ static void put_recipients(haul_pst *s, const haul_pst_message *m, haul_subnodes
     for (size_t r = 0; r < m->n_recipients; r++) {
         haul_tc_row(&t, (uint32_t)r, 1);
         for (size_t i = 0; i < m->recipients[r].n; i++) {
-            const haul_pst_value *v = &m->recipients[r].v[i];
+            const haul_pstw_value *v = &m->recipients[r].v[i];
             haul_tc_cell(&t, v->tag, v->p, v->n);
         }
     }
@@ -204,13 +204,13 @@ static void put_recipients(haul_pst *s, const haul_pst_message *m, haul_subnodes
     haul_subnodes_add(subs, RECIP_TABLE, o.data, o.sub);
 }
 
-static haul_object put_message(haul_pst *s, const haul_pst_message *m, unsigned depth);
+static haul_object put_message(haul_pstw *s, const haul_pstw_message *m, unsigned depth);
 
 /* PidTagAttachDataObject: a message or an OLE storage in a subnode (2.4.6.2). */
-static void put_object(haul_pst *s, haul_pc *pc, const haul_pst_attachment *a, unsigned depth)
+static void put_object(haul_pstw *s, haul_pc *pc, const haul_pstw_attachment *a, unsigned depth)
 {
     haul_object o = {0};
-    uint32_t nid = haul_subnodes_new(&pc->subs, a->embedded ? HAUL_NID_MESSAGE : HAUL_NID_LTP);
+    uint32_t nid = haul_subnodes_new(&pc->subs, a->embedded ? HAUL_NDB_NID_MESSAGE : HAUL_NDB_NID_LTP);
     if (a->embedded)
         o = put_message(s, a->embedded, depth + 1);
     else
@@ -219,7 +219,7 @@ static void put_object(haul_pst *s, haul_pc *pc, const haul_pst_attachment *a, u
     haul_pc_object(pc, 0x3701000d, nid, (uint32_t)a->size);
 }
 
-static haul_object put_attachment(haul_pst *s, const haul_pst_attachment *a, size_t index, unsigned depth)
+static haul_object put_attachment(haul_pstw *s, const haul_pstw_attachment *a, size_t index, unsigned depth)
 {
     haul_pc pc;
     haul_pc_init(&pc, s->ndb);
@@ -235,21 +235,21 @@ static haul_object put_attachment(haul_pst *s, const haul_pst_attachment *a, siz
     return haul_pc_end(&pc);
 }
 
-static void put_attachments(haul_pst *s, const haul_pst_message *m, haul_subnodes *subs,
+static void put_attachments(haul_pstw *s, const haul_pstw_message *m, haul_subnodes *subs,
                             unsigned depth) /* 2.4.6 */
 {
     haul_tc t;
     table_init(&t, s->ndb, HAUL_T_ATTACHMENTS);
     for (size_t i = 0; i < m->n_attachments; i++) {
-        const haul_pst_attachment *a = &m->attachments[i];
-        uint32_t nid = haul_subnodes_new(subs, HAUL_NID_ATTACHMENT);
+        const haul_pstw_attachment *a = &m->attachments[i];
+        uint32_t nid = haul_subnodes_new(subs, HAUL_NDB_NID_ATTACHMENT);
         haul_object o = put_attachment(s, a, i, depth);
         haul_subnodes_add(subs, nid, o.data, o.sub);
         haul_tc_row(&t, nid, 1);
         haul_tc_u32(&t, 0x0e200003, (uint32_t)(a->size + size_of(&a->props)));
         haul_tc_u32(&t, 0x37050003, u32_of(&a->props, 0x37050003, 0));
         haul_tc_u32(&t, 0x370b0003, u32_of(&a->props, 0x370b0003, UINT32_MAX));
-        const haul_pst_value *name = value_of(&a->props, 0x3704001f);
+        const haul_pstw_value *name = value_of(&a->props, 0x3704001f);
         if (name)
             haul_tc_cell(&t, 0x3704001f, name->p, name->n);
     }
@@ -257,12 +257,12 @@ static void put_attachments(haul_pst *s, const haul_pst_message *m, haul_subnode
     haul_subnodes_add(subs, ATTACH_TABLE, o.data, o.sub);
 }
 
-static uint32_t message_flags(const haul_pst_message *m)
+static uint32_t message_flags(const haul_pstw_message *m)
 {
     return u32_of(&m->props, 0x0e070003, FLAG_READ | (m->n_attachments ? FLAG_ATTACH : 0));
 }
 
-static uint32_t message_size(const haul_pst_message *m)
+static uint32_t message_size(const haul_pstw_message *m)
 {
     size_t n = size_of(&m->props);
     for (size_t i = 0; i < m->n_recipients; i++)
@@ -272,7 +272,7 @@ static uint32_t message_size(const haul_pst_message *m)
     return n > INT32_MAX ? INT32_MAX : (uint32_t)n;
 }
 
-static haul_object put_message(haul_pst *s, const haul_pst_message *m, unsigned depth) /* 2.4.5 */
+static haul_object put_message(haul_pstw *s, const haul_pstw_message *m, unsigned depth) /* 2.4.5 */
 {
     haul_pc pc;
     haul_pc_init(&pc, s->ndb);
@@ -287,13 +287,13 @@ static haul_object put_message(haul_pst *s, const haul_pst_message *m, unsigned 
     return haul_pc_end(&pc);
 }
 
-static void put_row(haul_tc *t, haul_template_id id, const haul_pst_message *m, uint32_t nid,
+static void put_row(haul_tc *t, haul_template_id id, const haul_pstw_message *m, uint32_t nid,
                     uint32_t version)
 {
     const haul_template *columns = &haul_templates[id];
     haul_tc_row(t, nid, version);
     for (size_t i = 0; i < columns->n; i++) {
-        const haul_pst_value *v = value_of(&m->props, columns->columns[i].tag);
+        const haul_pstw_value *v = value_of(&m->props, columns->columns[i].tag);
         if (v)
             haul_tc_cell(t, v->tag, v->p, v->n);
     }
@@ -302,16 +302,16 @@ static void put_row(haul_tc *t, haul_template_id id, const haul_pst_message *m, 
     haul_tc_u32(t, 0x0e170003, u32_of(&m->props, 0x0e170003, 0));
 }
 
-uint32_t haul_pst_message_add(haul_pst *s, uint32_t into, const haul_pst_message *m, haul_pst_place place)
+uint32_t haul_pstw_message_add(haul_pstw *s, uint32_t into, const haul_pstw_message *m, haul_pstw_place place)
 {
     folder *f = folder_of(s, into);
-    uint32_t nid =
-        haul_ndb_new_nid(s->ndb, place == HAUL_PST_ASSOCIATED ? HAUL_NID_ASSOCIATED : HAUL_NID_MESSAGE);
+    uint32_t nid = haul_ndb_new_nid(s->ndb, place == HAUL_PSTW_ASSOCIATED ? HAUL_NDB_NID_ASSOCIATED
+                                                                          : HAUL_NDB_NID_MESSAGE);
     haul_object o = put_message(s, m, 0);
     haul_ndb_node(s->ndb, nid, o.data, o.sub, into);
-    if (place == HAUL_PST_ASSOCIATED) {
+    if (place == HAUL_PSTW_ASSOCIATED) {
         put_row(&f->associated, HAUL_T_ASSOC, m, nid, ++f->assoc);
-    } else if (place == HAUL_PST_CONTENTS) {
+    } else if (place == HAUL_PSTW_CONTENTS) {
         put_row(&f->contents, HAUL_T_CONTENTS, m, nid, ++f->count);
         f->unread += !(message_flags(m) & FLAG_READ);
     }
@@ -320,22 +320,22 @@ uint32_t haul_pst_message_add(haul_pst *s, uint32_t into, const haul_pst_message
 
 /* ── Folders and the rest, at the end ── */
 
-static void put_object_node(haul_pst *s, uint32_t nid, haul_object o, uint32_t parent)
+static void put_object_node(haul_pstw *s, uint32_t nid, haul_object o, uint32_t parent)
 {
     haul_ndb_node(s->ndb, nid, o.data, o.sub, parent);
 }
 
 static uint32_t sibling(uint32_t folder_nid, unsigned type) /* 2.4.4: the tables share the folder's index */
 {
-    return HAUL_NID(folder_nid >> 5, type);
+    return HAUL_NDB_NID(folder_nid >> 5, type);
 }
 
-static bool has_children(const haul_pst *s, const folder *f)
+static bool has_children(const haul_pstw *s, const folder *f)
 {
     for (size_t i = 0; i < s->n; i++)
         if (s->folders[i].parent == f->nid && s->folders[i].nid != f->nid)
             return true;
-    return f->nid == HAUL_PST_ROOT;
+    return f->nid == HAUL_PSTW_ROOT;
 }
 
 static uint32_t claimed_count(const folder *f)
@@ -343,7 +343,7 @@ static uint32_t claimed_count(const folder *f)
     return f->claimed == UINT32_MAX ? f->count : f->claimed;
 }
 
-static void hierarchy_row(const haul_pst *s, haul_tc *t, const folder *f, uint32_t version)
+static void hierarchy_row(const haul_pstw *s, haul_tc *t, const folder *f, uint32_t version)
 {
     haul_tc_row(t, f->nid, version);
     haul_tc_text(t, 0x3001, f->name);
@@ -354,7 +354,7 @@ static void hierarchy_row(const haul_pst *s, haul_tc *t, const folder *f, uint32
         haul_tc_text(t, 0x3613, f->class);
 }
 
-static void put_hierarchy(haul_pst *s, const folder *f)
+static void put_hierarchy(haul_pstw *s, const folder *f)
 {
     haul_tc t;
     table_init(&t, s->ndb, HAUL_T_HIERARCHY);
@@ -362,15 +362,15 @@ static void put_hierarchy(haul_pst *s, const folder *f)
     for (size_t i = 0; i < s->n; i++)
         if (s->folders[i].parent == f->nid && s->folders[i].nid != f->nid)
             hierarchy_row(s, &t, &s->folders[i], ++version);
-    if (f->nid == HAUL_PST_ROOT) {
+    if (f->nid == HAUL_PSTW_ROOT) {
         char name[] = SEARCH_NAME;
         folder search = {.nid = SEARCH_FOLDER, .name = name, .claimed = UINT32_MAX};
         hierarchy_row(s, &t, &search, ++version);
     }
-    put_object_node(s, sibling(f->nid, HAUL_NID_HIERARCHY), haul_tc_end(&t), 0);
+    put_object_node(s, sibling(f->nid, HAUL_NDB_NID_HIERARCHY), haul_tc_end(&t), 0);
 }
 
-static void put_folder(haul_pst *s, folder *f) /* 2.4.4 */
+static void put_folder(haul_pstw *s, folder *f) /* 2.4.4 */
 {
     haul_pc_text(&f->props, 0x3001, f->name);
     haul_pc_u32(&f->props, 0x36020003, claimed_count(f));
@@ -382,23 +382,23 @@ static void put_folder(haul_pst *s, folder *f) /* 2.4.4 */
         haul_pc_u32(&f->props, 0x36170003, f->assoc);
     put_object_node(s, f->nid, haul_pc_end(&f->props), f->parent);
     put_hierarchy(s, f);
-    put_object_node(s, sibling(f->nid, HAUL_NID_CONTENTS), haul_tc_end(&f->contents), 0);
-    put_object_node(s, sibling(f->nid, HAUL_NID_ASSOC_CONTENTS), haul_tc_end(&f->associated), 0);
+    put_object_node(s, sibling(f->nid, HAUL_NDB_NID_CONTENTS), haul_tc_end(&f->contents), 0);
+    put_object_node(s, sibling(f->nid, HAUL_NDB_NID_ASSOC_CONTENTS), haul_tc_end(&f->associated), 0);
 }
 
-static void put_empty_table(haul_pst *s, uint32_t nid, haul_template_id id)
+static void put_empty_table(haul_pstw *s, uint32_t nid, haul_template_id id)
 {
     haul_tc t;
     table_init(&t, s->ndb, id);
     put_object_node(s, nid, haul_tc_end(&t), 0);
 }
 
-static void put_receive_table(haul_pst *s)
+static void put_receive_table(haul_pstw *s)
 {
     haul_tc t;
     table_init(&t, s->ndb, HAUL_T_RECEIVE);
     haul_tc_row(&t, 1, 2);
-    haul_tc_u32(&t, 0x66050003, HAUL_PST_ROOT);
+    haul_tc_u32(&t, 0x66050003, HAUL_PSTW_ROOT);
     if (s->inbox) {
         haul_tc_row(&t, 2, 3);
         haul_tc_u32(&t, 0x66050003, s->inbox);
@@ -408,7 +408,7 @@ static void put_receive_table(haul_pst *s)
 }
 
 /* The search folder that Outlook makes in every store (2.4.8.6). */
-static void put_search_folder(haul_pst *s)
+static void put_search_folder(haul_pstw *s)
 {
     static const uint8_t list[4] = {0x23, 0x22, 0, 0};
     haul_pc pc;
@@ -417,17 +417,17 @@ static void put_search_folder(haul_pst *s)
     haul_pc_u32(&pc, 0x36020003, 0);
     haul_pc_u32(&pc, 0x36030003, 0);
     haul_pc_u32(&pc, 0x360a000b, 0);
-    put_object_node(s, SEARCH_FOLDER, haul_pc_end(&pc), HAUL_PST_ROOT);
-    haul_ndb_node(s->ndb, sibling(SEARCH_FOLDER, HAUL_NID_SEARCH_QUEUE), 0, 0, 0);
+    put_object_node(s, SEARCH_FOLDER, haul_pc_end(&pc), HAUL_PSTW_ROOT);
+    haul_ndb_node(s->ndb, sibling(SEARCH_FOLDER, HAUL_NDB_NID_SEARCH_QUEUE), 0, 0, 0);
     haul_pc_init(&pc, s->ndb);
     haul_pc_u32(&pc, 0x660b0003, 0);
-    put_object_node(s, sibling(SEARCH_FOLDER, HAUL_NID_SEARCH_CRITERIA), haul_pc_end(&pc), 0);
-    put_empty_table(s, sibling(SEARCH_FOLDER, HAUL_NID_SEARCH_CONTENTS), HAUL_T_SEARCH);
+    put_object_node(s, sibling(SEARCH_FOLDER, HAUL_NDB_NID_SEARCH_CRITERIA), haul_pc_end(&pc), 0);
+    put_empty_table(s, sibling(SEARCH_FOLDER, HAUL_NDB_NID_SEARCH_CONTENTS), HAUL_T_SEARCH);
     haul_ndb_node(s->ndb, 0x201, haul_ndb_data(s->ndb, list, sizeof(list)), 0, 0);
 }
 
 /* Nodes that every store has, with nothing in them (2.7.3). */
-static void put_fixed_nodes(haul_pst *s)
+static void put_fixed_nodes(haul_pstw *s)
 {
     static const uint32_t empty[] = {0x1e1, 0x261, 0xec1};
     for (size_t i = 0; i < HAUL_COUNT(empty); i++)
@@ -444,7 +444,7 @@ static void put_fixed_nodes(haul_pst *s)
     haul_ndb_node(s->ndb, 0xc01, haul_heap_end(&h, s->ndb, 0x20), 0, 0);
 }
 
-haul_rc haul_pst_close(haul_pst *s, haul_err *e)
+haul_rc haul_pstw_close(haul_pstw *s, haul_err *e)
 {
     for (size_t i = 0; i < s->n; i++)
         put_folder(s, &s->folders[i]);
@@ -456,8 +456,8 @@ haul_rc haul_pst_close(haul_pst *s, haul_err *e)
     haul_pc_u32(&s->store, 0x6633000b, 1);
     haul_pc_u32(&s->store, 0x66fa0003, 0xe0011);
     haul_pc_u32(&s->store, 0x67ff0003, 0); /* no password */
-    put_object_node(s, HAUL_PST_STORE, haul_pc_end(&s->store), 0);
-    put_object_node(s, HAUL_PST_NAMES, haul_namemap_end(&s->names, s->ndb), 0);
+    put_object_node(s, HAUL_PSTW_STORE, haul_pc_end(&s->store), 0);
+    put_object_node(s, HAUL_PSTW_NAMES, haul_namemap_end(&s->names, s->ndb), 0);
     put_receive_table(s);
     put_search_folder(s);
     put_fixed_nodes(s);

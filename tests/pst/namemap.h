@@ -1,6 +1,6 @@
 /* The name-to-id map of a store. Source: MS-PST 2.4.7. */
-#ifndef HAUL_PST_NAMEMAP_H
-#define HAUL_PST_NAMEMAP_H
+#ifndef HAUL_PSTW_NAMEMAP_H
+#define HAUL_PSTW_NAMEMAP_H
 
 #include "pst/ltp.h"
 

@@ -83,9 +83,9 @@ haul_ndb *haul_ndb_open(const char *path, haul_ndb_crypt crypt)
     n->next_page = FIRST_PAGE_ID;
     for (unsigned i = 0; i < 32; i++)
         n->last_index[i] = 0x400;
-    n->last_index[HAUL_NID_SEARCH] = 0x4000;
-    n->last_index[HAUL_NID_MESSAGE] = 0x10000;
-    n->last_index[HAUL_NID_ASSOCIATED] = 0x8000;
+    n->last_index[HAUL_NDB_NID_SEARCH] = 0x4000;
+    n->last_index[HAUL_NDB_NID_MESSAGE] = 0x10000;
+    n->last_index[HAUL_NDB_NID_ASSOCIATED] = 0x8000;
     int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0)
         n->rc = haul_fail_sys(&n->err, HAUL_E_TARGET, "%s", path);
@@ -317,7 +317,7 @@ uint64_t haul_ndb_subnodes(haul_ndb *n, haul_subnode *v, size_t count)
 
 uint32_t haul_ndb_new_nid(haul_ndb *n, unsigned type)
 {
-    return HAUL_NID(++n->last_index[type], type);
+    return HAUL_NDB_NID(++n->last_index[type], type);
 }
 
 void haul_ndb_node(haul_ndb *n, uint32_t nid, uint64_t data, uint64_t sub, uint32_t parent)

@@ -3,8 +3,8 @@
  *
  * Errors stick: after the first one nothing more is written, and haul_ndb_close tells it. Block ids are only numbers
  * then. Memory: 24 octets a block, 32 a node. */
-#ifndef HAUL_PST_NDB_H
-#define HAUL_PST_NDB_H
+#ifndef HAUL_PSTW_NDB_H
+#define HAUL_PSTW_NDB_H
 
 #include "base/err.h"
 
@@ -12,23 +12,23 @@
 
 /* MS-PST 2.2.2.1: what a node id (index << 5 | type) names. */
 enum {
-    HAUL_NID_INTERNAL = 0x01,
-    HAUL_NID_FOLDER = 0x02,
-    HAUL_NID_SEARCH = 0x03,
-    HAUL_NID_MESSAGE = 0x04,
-    HAUL_NID_ATTACHMENT = 0x05,
-    HAUL_NID_SEARCH_QUEUE = 0x06,
-    HAUL_NID_SEARCH_CRITERIA = 0x07,
-    HAUL_NID_ASSOCIATED = 0x08,
-    HAUL_NID_HIERARCHY = 0x0d,
-    HAUL_NID_CONTENTS = 0x0e,
-    HAUL_NID_ASSOC_CONTENTS = 0x0f,
-    HAUL_NID_SEARCH_CONTENTS = 0x10,
-    HAUL_NID_LTP = 0x1f,
+    HAUL_NDB_NID_INTERNAL = 0x01,
+    HAUL_NDB_NID_FOLDER = 0x02,
+    HAUL_NDB_NID_SEARCH = 0x03,
+    HAUL_NDB_NID_MESSAGE = 0x04,
+    HAUL_NDB_NID_ATTACHMENT = 0x05,
+    HAUL_NDB_NID_SEARCH_QUEUE = 0x06,
+    HAUL_NDB_NID_SEARCH_CRITERIA = 0x07,
+    HAUL_NDB_NID_ASSOCIATED = 0x08,
+    HAUL_NDB_NID_HIERARCHY = 0x0d,
+    HAUL_NDB_NID_CONTENTS = 0x0e,
+    HAUL_NDB_NID_ASSOC_CONTENTS = 0x0f,
+    HAUL_NDB_NID_SEARCH_CONTENTS = 0x10,
+    HAUL_NDB_NID_LTP = 0x1f,
 };
-#define HAUL_NID(index, type) ((uint32_t)(index) << 5 | (uint32_t)(type))
+#define HAUL_NDB_NID(index, type) ((uint32_t)(index) << 5 | (uint32_t)(type))
 
-#define HAUL_BLOCK_DATA       8176u /* octets of data in one block (2.2.2.8.3.1) */
+#define HAUL_BLOCK_DATA           8176u /* octets of data in one block (2.2.2.8.3.1) */
 
 /* 2.2.2.6 bCryptMethod */
 typedef enum haul_ndb_crypt { HAUL_NDB_NONE, HAUL_NDB_PERMUTE, HAUL_NDB_CYCLIC } haul_ndb_crypt;

@@ -1,6 +1,6 @@
 /* The encodings of data blocks: not encryption, there is no key (MS-PST 5.1, 5.2). */
-#ifndef HAUL_PST_NDB_CRYPT_H
-#define HAUL_PST_NDB_CRYPT_H
+#ifndef HAUL_PSTW_NDB_CRYPT_H
+#define HAUL_PSTW_NDB_CRYPT_H
 
 #include "pst/ndb.h"
 

@@ -1,6 +1,6 @@
 /* The tables of a PST whose columns are given (MS-PST 2.4.4.4 to 2.4.6, 3.12). */
-#ifndef HAUL_PST_TEMPLATES_H
-#define HAUL_PST_TEMPLATES_H
+#ifndef HAUL_PSTW_TEMPLATES_H
+#define HAUL_PSTW_TEMPLATES_H
 
 #include "pst/ltp.h"
 

@@ -344,7 +344,7 @@ static void add_single(haul_values *v, unsigned type, const json_t *j, haul_str 
         add_number_of(v, type, j, to);
 }
 
-haul_pst_value haul_value(haul_values *v, uint32_t tag, const json_t *j)
+haul_pstw_value haul_value(haul_values *v, uint32_t tag, const json_t *j)
 {
     haul_auto_str s = {0};
     unsigned type = tag & 0xffff;
@@ -352,5 +352,5 @@ haul_pst_value haul_value(haul_values *v, uint32_t tag, const json_t *j)
         add_single(v, type, j, &s);
     else
         add_multi(v, type & ~(unsigned)HAUL_PT_MULTI, j, &s);
-    return (haul_pst_value){.tag = tag, .p = haul_arena_strn(&v->arena, haul_strz(&s), s.len), .n = s.len};
+    return (haul_pstw_value){.tag = tag, .p = haul_arena_strn(&v->arena, haul_strz(&s), s.len), .n = s.len};
 }
