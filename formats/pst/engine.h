@@ -9,15 +9,15 @@
 #include "model/msg.h"
 
 /* Node ids, MS-PST 2.2.2.1 and 2.4.1: the low five bits are the type. */
-#define HAUL_NID_TYPE(nid) ((nid) & 0x1fu)
+#define HAUL_NID_TYPE(nid) ((nid)&0x1fu)
 enum {
     HAUL_NID_FOLDER = 0x02,
     HAUL_NID_SEARCH = 0x03, /* a search folder: its contents are links */
     HAUL_NID_ITEM = 0x04,
     HAUL_NID_ASSOCIATED = 0x08,
 };
-#define HAUL_NID_ROOT    0x122u
-#define HAUL_NID_SUBTREE 0x8022u /* what Outlook gives the top of the visible folders */
+#define HAUL_NID_ROOT      0x122u
+#define HAUL_NID_SUBTREE   0x8022u /* what Outlook gives the top of the visible folders */
 
 #define HAUL_PST_NODES_MAX (64u * 1024u * 1024u) /* nodes of one store that are listed */
 
@@ -59,7 +59,8 @@ typedef struct haul_pst_ops {
     /* Properties of a folder. HAUL_SKIP: they cannot be read. */
     haul_rc (*folder)(haul_pst *p, uint32_t nid, haul_arena *a, haul_bag *ret, haul_err *e);
     /* What the contents table of a folder says. HAUL_SKIP: it cannot be read. */
-    haul_rc (*counts)(haul_pst *p, uint32_t nid, unsigned kind, haul_arena *a, haul_pst_counts *ret, haul_err *e);
+    haul_rc (*counts)(haul_pst *p, uint32_t nid, unsigned kind, haul_arena *a, haul_pst_counts *ret,
+                      haul_err *e);
     /* An item of folder `parent`. HAUL_SKIP: it cannot be read. One item is open at a time besides those embedded in
      * it; freed by haul_mapi_free. */
     haul_rc (*item)(haul_pst *p, uint32_t parent, uint32_t nid, haul_mapi **ret, haul_err *e);
@@ -81,8 +82,8 @@ struct haul_pst { /* the head of what an engine allocates */
 };
 
 /* The libpff engine. fd: borrowed, read at offsets of our own, never seeked. size: of the file. */
-HAUL_MUST_USE haul_rc haul_pff_open(int fd, uint64_t size, void (*issue)(void *, haul_issue_id, const char *), void *ctx,
-                                    haul_pst **ret, haul_err *e);
+HAUL_MUST_USE haul_rc haul_pff_open(int fd, uint64_t size, void (*issue)(void *, haul_issue_id, const char *),
+                                    void *ctx, haul_pst **ret, haul_err *e);
 
 void haul_pst_close(haul_pst *p); /* NULL is accepted */
 HAUL_DEFINE_AUTO(haul_pst, haul_pst_close)

@@ -72,7 +72,9 @@ static uint32_t pff_receive(haul_pst *p)
 static haul_pst_children pff_children(haul_pst *p, uint32_t nid, unsigned kind)
 {
     const haul_pff_branch *b = haul_pff_find((haul_pff *)p, nid);
-    int k = kind == HAUL_NID_FOLDER ? HAUL_PFF_FOLDERS : kind == HAUL_NID_ITEM ? HAUL_PFF_ITEMS : HAUL_PFF_ASSOCIATED;
+    int k = kind == HAUL_NID_FOLDER ? HAUL_PFF_FOLDERS
+            : kind == HAUL_NID_ITEM ? HAUL_PFF_ITEMS
+                                    : HAUL_PFF_ASSOCIATED;
     return b ? (haul_pst_children){b->lists[k].nid, b->lists[k].n} : (haul_pst_children){NULL, 0};
 }
 
@@ -114,7 +116,8 @@ static size_t row_ids(libpff_item_t *table, int n, uint32_t *ret)
 }
 
 /* Two sorted lists: what is in one only. */
-static void compare(const haul_pff_list *nodes, const uint32_t *rows, size_t n, haul_arena *a, haul_pst_counts *ret)
+static void compare(const haul_pff_list *nodes, const uint32_t *rows, size_t n, haul_arena *a,
+                    haul_pst_counts *ret)
 {
     size_t i = 0;
     ret->lost = haul_arena_alloc(a, (n ? n : 1) * sizeof(*ret->lost));
@@ -131,7 +134,8 @@ static void compare(const haul_pff_list *nodes, const uint32_t *rows, size_t n, 
     ret->unlisted += nodes->n - i;
 }
 
-static haul_rc pff_counts(haul_pst *p, uint32_t nid, unsigned kind, haul_arena *a, haul_pst_counts *ret, haul_err *e)
+static haul_rc pff_counts(haul_pst *p, uint32_t nid, unsigned kind, haul_arena *a, haul_pst_counts *ret,
+                          haul_err *e)
 {
     haul_pff *s = (haul_pff *)p;
     const haul_pff_branch *b = haul_pff_find(s, nid);
@@ -201,17 +205,19 @@ static void describe(haul_pff *s)
                                                                                 : HAUL_PST_PLAIN;
 }
 
-haul_rc haul_pff_open(int fd, uint64_t size, void (*issue)(void *, haul_issue_id, const char *), void *ctx, haul_pst **ret,
-                      haul_err *e)
+haul_rc haul_pff_open(int fd, uint64_t size, void (*issue)(void *, haul_issue_id, const char *), void *ctx,
+                      haul_pst **ret, haul_err *e)
 {
     libpff_error_t *error = NULL;
     haul_pff *s = haul_calloc(1, sizeof(*s));
     s->pst = (haul_pst){.ops = &pff_ops, .issue = issue, .issue_ctx = ctx};
     s->chunk = haul_alloc(HAUL_PFF_CHUNK);
     haul_view_init(&s->view, fd, size);
+    haul_pff_mend_header(s);
     haul_rc rc = haul_pff_io(s, e);
-    if (rc == HAUL_OK && (libpff_file_initialize(&s->file, &error) != 1 ||
-                          libpff_file_open_file_io_handle(s->file, s->io, LIBPFF_ACCESS_FLAG_READ, &error) != 1))
+    if (rc == HAUL_OK &&
+        (libpff_file_initialize(&s->file, &error) != 1 ||
+         libpff_file_open_file_io_handle(s->file, s->io, LIBPFF_ACCESS_FLAG_READ, &error) != 1))
         rc = haul_pff_fail(e, HAUL_E_FORMAT, &error, "the store cannot be opened", 0);
     if (rc == HAUL_OK)
         rc = haul_pff_tree(s, e);

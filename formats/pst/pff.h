@@ -8,12 +8,14 @@
 #include <libbfio.h>
 #include <libpff.h>
 
-#define HAUL_PFF_CHUNK (256u * 1024u)       /* octets of an attachment handed on at a time */
-#define HAUL_PFF_KEPT  (8u * 1024u * 1024u) /* attachment data of one message that stays loaded until it is asked for */
+#define HAUL_PFF_CHUNK (256u * 1024u) /* octets of an attachment handed on at a time */
+#define HAUL_PFF_KEPT                                                                                        \
+    (8u * 1024u * 1024u) /* attachment data of one message that stays loaded until it is asked for */
 
 enum { HAUL_PFF_FOLDERS, HAUL_PFF_ITEMS, HAUL_PFF_ASSOCIATED, HAUL_PFF_KINDS };
 
-typedef struct haul_pff_list { /* children of one kind: node ids in order, and their place among all children */
+typedef struct
+    haul_pff_list { /* children of one kind: node ids in order, and their place among all children */
     uint32_t *nid;
     int *place;
     size_t n, cap;
@@ -49,7 +51,14 @@ typedef struct haul_pff {
     haul_pst_found *found;
     size_t n_found;
     bool recovered;
+    bool unchecked;     /* free parts are being searched */
+    unsigned n_damaged; /* places of the store that were reported */
 } haul_pff;
+
+/* Lay right checksums over those of the header where they are wrong. */
+void haul_pff_mend_header(haul_pff *s);
+/* Compare the checksum of what libpff has just read, if it is a page or a block. */
+void haul_pff_check(haul_pff *s, uint64_t at, const uint8_t *p, size_t n);
 
 /* The bfio handle over s->view. */
 HAUL_MUST_USE haul_rc haul_pff_io(haul_pff *s, haul_err *e);
@@ -62,15 +71,15 @@ void haul_pff_tree_done(haul_pff *s);
 const haul_pff_branch *haul_pff_find(const haul_pff *s, uint32_t nid); /* NULL when nid has no children */
 /* Where `nid` is among the children of `parent`: their item and its index. */
 bool haul_pff_place(const haul_pff *s, uint32_t parent, uint32_t nid, libpff_item_t **ret_item, int *ret);
-bool haul_pff_knows(const haul_pff *s, uint32_t nid);                  /* an item or folder of the tree */
+bool haul_pff_knows(const haul_pff *s, uint32_t nid); /* an item or folder of the tree */
 
 /* All entries of record set i of an item into a bag, values copied into a. What cannot be taken is an issue.
  * skip: a property whose value stays where it is (PidTagAttachDataBinary), 0 = none. */
-HAUL_MUST_USE haul_rc haul_pff_bag(haul_pff *s, libpff_item_t *item, int i, uint16_t skip, haul_arena *a, haul_bag *ret,
-                                   haul_err *e);
+HAUL_MUST_USE haul_rc haul_pff_bag(haul_pff *s, libpff_item_t *item, int i, uint16_t skip, haul_arena *a,
+                                   haul_bag *ret, haul_err *e);
 /* A message object over item, which it owns from here on, also on failure. */
-HAUL_MUST_USE haul_rc haul_pff_object(haul_pff *s, libpff_item_t *item, uint32_t nid, unsigned depth, haul_mapi **ret,
-                                      haul_err *e);
+HAUL_MUST_USE haul_rc haul_pff_object(haul_pff *s, libpff_item_t *item, uint32_t nid, unsigned depth,
+                                      haul_mapi **ret, haul_err *e);
 const haul_pff_name *haul_pff_name_of(haul_pff *s, libpff_name_to_id_map_entry_t *entry);
 
 HAUL_MUST_USE haul_rc haul_pff_recover(haul_pst *p, const haul_pst_found **ret, size_t *ret_n, haul_err *e);

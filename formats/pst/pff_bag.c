@@ -36,7 +36,8 @@ static void grow_names(haul_pff *s)
 static const char *utf8_name(haul_pff *s, libpff_name_to_id_map_entry_t *entry)
 {
     size_t n = 0;
-    if (libpff_name_to_id_map_entry_get_utf8_string_size(entry, &n, NULL) != 1 || n < 2 || n > NAME_MAX_OCTETS)
+    if (libpff_name_to_id_map_entry_get_utf8_string_size(entry, &n, NULL) != 1 || n < 2 ||
+        n > NAME_MAX_OCTETS)
         return NULL;
     char *text = haul_arena_calloc(&s->arena, n + 1);
     return libpff_name_to_id_map_entry_get_utf8_string(entry, (uint8_t *)text, n, NULL) == 1 ? text : NULL;
@@ -80,7 +81,8 @@ static size_t bare_length(uint16_t type, const uint8_t *p, size_t n)
 static void lost_value(haul_pff *s, uint16_t id, uint16_t type, const char *why)
 {
     if (s->pst.msg)
-        haul_msg_issue(s->pst.msg, HAUL_ISSUE_PST_PROPERTY_LOST, "property 0x%04x of type 0x%04x: %s", id, type, why);
+        haul_msg_issue(s->pst.msg, HAUL_ISSUE_PST_PROPERTY_LOST, "property 0x%04x of type 0x%04x: %s", id,
+                       type, why);
 }
 
 static void take(haul_pff *s, libpff_record_entry_t *entry, uint16_t skip, haul_arena *a, haul_bag *ret)
@@ -116,7 +118,8 @@ static void take(haul_pff *s, libpff_record_entry_t *entry, uint16_t skip, haul_
         lost_value(s, p.id, p.type, "the object has too many properties");
 }
 
-haul_rc haul_pff_bag(haul_pff *s, libpff_item_t *item, int i, uint16_t skip, haul_arena *a, haul_bag *ret, haul_err *e)
+haul_rc haul_pff_bag(haul_pff *s, libpff_item_t *item, int i, uint16_t skip, haul_arena *a, haul_bag *ret,
+                     haul_err *e)
 {
     libpff_error_t *error = NULL;
     libpff_record_set_t *set = NULL;

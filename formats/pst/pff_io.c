@@ -38,8 +38,11 @@ static ssize_t io_read(intptr_t *handle, uint8_t *to, size_t n, libbfio_error_t 
     haul_pff *s = (void *)handle;
     (void)error;
     ssize_t got = haul_view_read(&s->view, s->at, to, n);
-    if (got > 0)
-        s->at += (uint64_t)got;
+    if (got <= 0)
+        return got;
+    if ((size_t)got == n)
+        haul_pff_check(s, s->at, to, n);
+    s->at += (uint64_t)got;
     return got;
 }
 
@@ -84,8 +87,9 @@ static int io_size(intptr_t *handle, size64_t *ret, libbfio_error_t **error)
 haul_rc haul_pff_io(haul_pff *s, haul_err *e)
 {
     libbfio_error_t *error = NULL;
-    if (libbfio_handle_initialize(&s->io, (intptr_t *)(void *)s, io_done, io_clone, io_open, io_close, io_read, io_write,
-                                  io_seek, io_yes, io_yes, io_size, LIBBFIO_FLAG_IO_HANDLE_NON_MANAGED, &error) == 1)
+    if (libbfio_handle_initialize(&s->io, (intptr_t *)(void *)s, io_done, io_clone, io_open, io_close,
+                                  io_read, io_write, io_seek, io_yes, io_yes, io_size,
+                                  LIBBFIO_FLAG_IO_HANDLE_NON_MANAGED, &error) == 1)
         return HAUL_OK;
     libbfio_error_free(&error);
     return haul_fail(e, HAUL_E_SOURCE, "libbfio refuses to read");

@@ -5,12 +5,12 @@
 #include <string.h>
 
 enum { /* MS-OXPROPS */
-    ATTACH_SIZE = 0x0e20,
-    RECIPIENT_TYPE = 0x0c15,
-    ATTACH_DATA = 0x3701,
-    ATTACH_METHOD = 0x3705,
-    INTERNET_CODEPAGE = 0x3fde,
-    MESSAGE_CODEPAGE = 0x3ffd,
+       ATTACH_SIZE = 0x0e20,
+       RECIPIENT_TYPE = 0x0c15,
+       ATTACH_DATA = 0x3701,
+       ATTACH_METHOD = 0x3705,
+       INTERNET_CODEPAGE = 0x3fde,
+       MESSAGE_CODEPAGE = 0x3ffd,
 };
 enum { METHOD_VALUE = 1, METHOD_EMBEDDED = 5, METHOD_OLE = 6 }; /* PidTagAttachMethod, MS-OXCMSG 2.2.2.9 */
 
@@ -69,7 +69,8 @@ static void load_recipients(pff_object *o)
     haul_err why = {0};
     int n = 0;
     int found = libpff_message_get_recipients(o->item, &table, &error);
-    if (found == 0 || (found == 1 && libpff_item_get_number_of_record_sets(table, &n, &error) == 1 && n == 0)) {
+    if (found == 0 ||
+        (found == 1 && libpff_item_get_number_of_record_sets(table, &n, &error) == 1 && n == 0)) {
         libpff_item_free(&table, NULL);
         return;
     }
@@ -106,8 +107,8 @@ static bool data_entry(libpff_item_t *attachment, uint32_t *ret_type, size_t *re
     libpff_record_set_t *set = NULL;
     libpff_record_entry_t *entry = NULL;
     return libpff_item_get_record_set_by_index(attachment, 0, &set, NULL) == 1 &&
-           libpff_record_set_get_entry_by_type(set, ATTACH_DATA, 0, &entry, LIBPFF_ENTRY_VALUE_FLAG_MATCH_ANY_VALUE_TYPE,
-                                               NULL) == 1 &&
+           libpff_record_set_get_entry_by_type(set, ATTACH_DATA, 0, &entry,
+                                               LIBPFF_ENTRY_VALUE_FLAG_MATCH_ANY_VALUE_TYPE, NULL) == 1 &&
            libpff_record_entry_get_value_type(entry, ret_type, NULL) == 1 &&
            libpff_record_entry_get_data_size(entry, ret_size, NULL) == 1;
 }
@@ -301,7 +302,8 @@ static haul_rc object_embedded(haul_mapi *m, size_t i, haul_mapi **ret, haul_err
     libpff_item_t *attachment = NULL, *item = NULL;
     libpff_error_t *error = NULL;
     if (m->depth >= HAUL_MAPI_DEPTH_MAX)
-        return haul_fail(e, HAUL_SKIP, "messages are embedded in one another more than %u deep", HAUL_MAPI_DEPTH_MAX);
+        return haul_fail(e, HAUL_SKIP, "messages are embedded in one another more than %u deep",
+                         HAUL_MAPI_DEPTH_MAX);
     haul_rc rc = reopen(o, i, &attachment, e);
     if (rc != HAUL_OK)
         return rc;
@@ -344,7 +346,8 @@ static unsigned codepage_of(const haul_bag *b, unsigned otherwise)
     return internet >= 50220 && internet <= 50222 ? 932 : 0;
 }
 
-haul_rc haul_pff_object(haul_pff *s, libpff_item_t *item, uint32_t nid, unsigned depth, haul_mapi **ret, haul_err *e)
+haul_rc haul_pff_object(haul_pff *s, libpff_item_t *item, uint32_t nid, unsigned depth, haul_mapi **ret,
+                        haul_err *e)
 {
     pff_object *o = haul_calloc(1, sizeof(*o));
     o->m = (haul_mapi){.ops = &object_ops, .source = s, .node = nid, .depth = depth};

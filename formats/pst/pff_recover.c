@@ -30,8 +30,8 @@ static void gather(haul_pff *s, haul_pst_origin origin, int n, size_t *cap)
     for (int i = 0; i < n && i < RECOVERED_MAX; i++) {
         libpff_item_t *item = NULL;
         uint32_t nid = 0;
-        if (get(s, origin, i, &item, NULL) == 1 && libpff_item_get_identifier(item, &nid, NULL) == 1 && is_item(nid) &&
-            !haul_pff_knows(s, nid))
+        if (get(s, origin, i, &item, NULL) == 1 && libpff_item_get_identifier(item, &nid, NULL) == 1 &&
+            is_item(nid) && !haul_pff_knows(s, nid))
             add(s, cap, nid, origin, i);
         libpff_item_free(&item, NULL);
     }
@@ -45,7 +45,7 @@ haul_rc haul_pff_recover(haul_pst *p, const haul_pst_found **ret, size_t *ret_n,
     size_t cap = 0;
     int n = 0;
     if (!s->recovered) {
-        s->recovered = true;
+        s->recovered = s->unchecked = true;
         /* 0: what the allocation tables call free. Flag 3 was seen to find nothing. */
         if (libpff_file_recover_items(s->file, 0, &error) == 1 &&
             libpff_file_get_number_of_recovered_items(s->file, &n, &error) == 1)
@@ -54,6 +54,7 @@ haul_rc haul_pff_recover(haul_pst *p, const haul_pst_found **ret, size_t *ret_n,
             rc = haul_pff_fail(e, HAUL_SKIP, &error, "deleted items cannot be looked for", 0);
         if (libpff_file_get_number_of_orphan_items(s->file, &n, NULL) == 1)
             gather(s, HAUL_PST_ORPHAN, n, &cap);
+        s->unchecked = false;
     }
     *ret = s->found;
     *ret_n = s->n_found;

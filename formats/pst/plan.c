@@ -6,22 +6,22 @@
 #include <string.h>
 
 enum { /* MS-OXPROPS */
-    DISPLAY_NAME = 0x3001,
-    CONTENT_COUNT = 0x3602,
-    CONTAINER_CLASS = 0x3613,
-    ASSOCIATED_COUNT = 0x3617,
-    PST_PASSWORD = 0x67ff,
+       DISPLAY_NAME = 0x3001,
+       CONTENT_COUNT = 0x3602,
+       CONTAINER_CLASS = 0x3613,
+       ASSOCIATED_COUNT = 0x3617,
+       PST_PASSWORD = 0x67ff,
 };
 #define NODE_CONTENTS(nid)   (((nid) & ~0x1fu) | 0x0eu) /* the contents table of a folder, MS-PST 2.4.4 */
 #define NODE_ASSOCIATED(nid) (((nid) & ~0x1fu) | 0x0fu)
 #define STORE_ROOT           "Store root"
 
 typedef struct node { /* a folder of the store */
-    uint32_t nid, up;  /* up: index of its parent, NONE for a top one */
-    uint32_t depth;    /* below a top one */
-    uint32_t folder;   /* as declared */
-    haul_pst_key id;   /* that Exchange gave it */
-    const char *name;  /* NULL: none that can be read */
+    uint32_t nid, up; /* up: index of its parent, NONE for a top one */
+    uint32_t depth;   /* below a top one */
+    uint32_t folder;  /* as declared */
+    haul_pst_key id;  /* that Exchange gave it */
+    const char *name; /* NULL: none that can be read */
     const char *class;
     int64_t items, associated; /* as the folder says; -1 = it does not */
     bool lost;                 /* its properties were not read */
@@ -159,13 +159,14 @@ static void compare_kind(planner *w, size_t i, unsigned kind, haul_pst_place *to
     haul_err why = {0}, text;
     if (f->lost || said == (int64_t)found)
         return;
-    if (haul_guard_step(w->r->guard, HAUL_GUARD_FOLDER, ordinary ? NODE_CONTENTS(f->nid) : NODE_ASSOCIATED(f->nid),
+    if (haul_guard_step(w->r->guard, HAUL_GUARD_FOLDER,
+                        ordinary ? NODE_CONTENTS(f->nid) : NODE_ASSOCIATED(f->nid),
                         HAUL_FOLDER_NONE) == HAUL_GUARD_LOST)
         return;
     const char *name = f->name ? f->name : "", *what = ordinary ? "" : "associated ";
     if (w->p->ops->counts(w->p, f->nid, kind, &w->plan->arena, &c, &why) != HAUL_OK) {
-        haul_fail(&text, HAUL_SKIP, "%s (0x%x): %s; its %sitems come from the node tree: %zu", name, f->nid, why.text, what,
-                  found);
+        haul_fail(&text, HAUL_SKIP, "%s (0x%x): %s; its %sitems come from the node tree: %zu", name, f->nid,
+                  why.text, what, found);
         issue(w, HAUL_ISSUE_PST_TABLE_DAMAGED, text.text);
         return;
     }
@@ -175,8 +176,8 @@ static void compare_kind(planner *w, size_t i, unsigned kind, haul_pst_place *to
     }
     if (said < 0 && !c.unlisted && !c.absent)
         return;
-    haul_fail(&text, HAUL_SKIP, "%s (0x%x): says %lld %sitems, lists %zu, holds %zu", name, f->nid, (long long)said, what,
-              c.rows, found);
+    haul_fail(&text, HAUL_SKIP, "%s (0x%x): says %lld %sitems, lists %zu, holds %zu", name, f->nid,
+              (long long)said, what, c.rows, found);
     issue(w, HAUL_ISSUE_PST_FOLDER_COUNT, text.text);
 }
 
@@ -245,7 +246,8 @@ static void declare(planner *w, size_t i)
     uint32_t parent = f->up == HAUL_FOLDER_NONE ? HAUL_FOLDER_NONE : w->v[f->up].folder;
     haul_role role = role_of(w, f);
     haul_pst_children items = w->p->ops->children(w->p, f->nid, HAUL_NID_ITEM);
-    if (f->in && f->nid == w->subtree) { /* its children are the top ones; it is one itself if it holds items */
+    if (f->in &&
+        f->nid == w->subtree) { /* its children are the top ones; it is one itself if it holds items */
         if (!items.n && !(w->associated && w->p->ops->children(w->p, f->nid, HAUL_NID_ASSOCIATED).n))
             return;
         f->folder = haul_declare(w->folders, HAUL_FOLDER_NONE, name_of(w, f), NULL, role);

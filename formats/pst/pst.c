@@ -14,17 +14,23 @@
 #define SUFFIX_LENGTH 4u
 
 const haul_format_option haul_pst_options[] = {
-    [HAUL_PST_RECOVER] = {"recover", HAUL_OPTION_FLAG, "no",
-                          "look for deleted and orphaned items of Outlook stores, too; they go to \"Recovered items\""},
+    [HAUL_PST_RECOVER] =
+        {"recover", HAUL_OPTION_FLAG, "no",
+         "look for deleted and orphaned items of Outlook stores, too; they go to \"Recovered items\""},
     [HAUL_PST_ASSOCIATED] = {"associated", HAUL_OPTION_FLAG, "no",
                              "read associated items (views, rules, settings) of Outlook folders, too"},
-    [HAUL_PST_TNEF] = {"unpack-tnef", HAUL_OPTION_FLAG, "no", "put what a winmail.dat attachment holds in its place"},
-    [HAUL_PST_CODEPAGE] = {"pst-codepage", NULL, "",
-                           "character set of old (ANSI) Outlook items that name none: windows-1252, shift_jis, …"},
+    [HAUL_PST_TNEF] = {"unpack-tnef", HAUL_OPTION_FLAG, "no",
+                       "put what a winmail.dat attachment holds in its place"},
+    [HAUL_PST_CODEPAGE] =
+        {"pst-codepage", NULL, "",
+         "character set of old (ANSI) Outlook items that name none: windows-1252, shift_jis, …"},
     [HAUL_PST_ENGINE] = {"engine", "auto|libpff", "auto", "what parses Outlook stores"},
-    [HAUL_PST_SECONDS] = {"item-timeout", NULL, "300", "give an Outlook item up after so many seconds; 0 = never"},
-    [HAUL_PST_MEMORY] = {"item-memory", NULL, "4G", "give an Outlook item up that needs more memory than this; 0 = never"},
-    [HAUL_PST_CONFINE] = {"confine", "yes|no", "yes", "parse Outlook stores in a process that can do nothing else"},
+    [HAUL_PST_SECONDS] = {"item-timeout", NULL, "300",
+                          "give an Outlook item up after so many seconds; 0 = never"},
+    [HAUL_PST_MEMORY] = {"item-memory", NULL, "4G",
+                         "give an Outlook item up that needs more memory than this; 0 = never"},
+    [HAUL_PST_CONFINE] = {"confine", "yes|no", "yes",
+                          "parse Outlook stores in a process that can do nothing else"},
     {NULL, NULL, NULL, NULL},
 };
 
@@ -148,8 +154,8 @@ static haul_rc start(haul_reader *r, const char *path, haul_err *e)
     s->n_ids = 0;
     s->prefix = *path ? haul_arena_printf(&s->arena, "%s:", text_of(&s->arena, path, strlen(path))) : "";
     s->top = *path ? declare_store(s, path) : HAUL_FOLDER_NONE;
-    s->store = haul_confined_new(&haul_pst_store, prepare, fd, *path ? path : haul_tree_label(r->tree), r->values,
-                                 &s->limits, r->issue, r->issue_ctx);
+    s->store = haul_confined_new(&haul_pst_store, prepare, fd, *path ? path : haul_tree_label(r->tree),
+                                 r->values, &s->limits, r->issue, r->issue_ctx);
     return HAUL_OK;
 }
 

@@ -8,14 +8,14 @@
 #define HAUL_PST_FOLDERS_MAX 1000000u /* of one store */
 
 enum { /* of haul_pst_options */
-    HAUL_PST_RECOVER,
-    HAUL_PST_ASSOCIATED,
-    HAUL_PST_TNEF,
-    HAUL_PST_CODEPAGE,
-    HAUL_PST_ENGINE,
-    HAUL_PST_SECONDS,
-    HAUL_PST_MEMORY,
-    HAUL_PST_CONFINE,
+       HAUL_PST_RECOVER,
+       HAUL_PST_ASSOCIATED,
+       HAUL_PST_TNEF,
+       HAUL_PST_CODEPAGE,
+       HAUL_PST_ENGINE,
+       HAUL_PST_SECONDS,
+       HAUL_PST_MEMORY,
+       HAUL_PST_CONFINE,
 };
 extern const haul_format_option haul_pst_options[];
 
@@ -74,7 +74,8 @@ typedef struct haul_pst_plan {
 } haul_pst_plan;
 
 /* Read all folders, declare those that are given, and note what is wrong with them as issues of r. */
-HAUL_MUST_USE haul_rc haul_pst_plan_make(haul_pst_plan *plan, haul_pst *p, haul_reader *r, haul_declared *d, haul_err *e);
+HAUL_MUST_USE haul_rc haul_pst_plan_make(haul_pst_plan *plan, haul_pst *p, haul_reader *r, haul_declared *d,
+                                         haul_err *e);
 void haul_pst_plan_done(haul_pst_plan *plan);
 
 #endif

@@ -3,23 +3,24 @@
 
 #include <string.h>
 
-#define ENTRY_LENGTH    24u /* flags 4, provider 16, node id 4: MS-PST 2.4.3.2 */
-#define EXCHANGE_LENGTH 46u /* flags 4, provider 16, type 2, database 16, counter 6, padding 2: MS-OXCDATA 2.2.4.1 */
-#define EXCHANGE_TYPE   1u  /* of a folder in a private mailbox */
+#define ENTRY_LENGTH 24u /* flags 4, provider 16, node id 4: MS-PST 2.4.3.2 */
+#define EXCHANGE_LENGTH                                                                                      \
+    46u /* flags 4, provider 16, type 2, database 16, counter 6, padding 2: MS-OXCDATA 2.2.4.1 */
+#define EXCHANGE_TYPE 1u /* of a folder in a private mailbox */
 
 enum { /* MS-OXPROPS; MS-OXOSFLD 2.2.3 and 2.2.4 */
-    IPM_SUBTREE = 0x35e0,
-    IPM_OUTBOX = 0x35e2,
-    IPM_WASTEBASKET = 0x35e3,
-    IPM_SENT = 0x35e4,
-    IPM_APPOINTMENT = 0x36d0,
-    IPM_CONTACT = 0x36d1,
-    IPM_JOURNAL = 0x36d2,
-    IPM_NOTE = 0x36d3,
-    IPM_TASK = 0x36d4,
-    IPM_DRAFTS = 0x36d7,
-    ADDITIONAL_REN = 0x36d8,
-    OST_FOLDER_ID = 0x67f4, /* replica 2, counter 6: what Exchange calls the folder; not in MS-OXPROPS */
+       IPM_SUBTREE = 0x35e0,
+       IPM_OUTBOX = 0x35e2,
+       IPM_WASTEBASKET = 0x35e3,
+       IPM_SENT = 0x35e4,
+       IPM_APPOINTMENT = 0x36d0,
+       IPM_CONTACT = 0x36d1,
+       IPM_JOURNAL = 0x36d2,
+       IPM_NOTE = 0x36d3,
+       IPM_TASK = 0x36d4,
+       IPM_DRAFTS = 0x36d7,
+       ADDITIONAL_REN = 0x36d8,
+       OST_FOLDER_ID = 0x67f4, /* replica 2, counter 6: what Exchange calls the folder; not in MS-OXPROPS */
 };
 #define REN_JUNK 4u /* of PidTagAdditionalRenEntryIds, MS-OXOSFLD 2.2.4 */
 
@@ -106,8 +107,9 @@ bool haul_pst_roles_folder(haul_pst_roles *r, const haul_bag *b)
         uint16_t id;
         haul_role role;
     } rows[] = {
-        {IPM_APPOINTMENT, HAUL_ROLE_CALENDAR}, {IPM_CONTACT, HAUL_ROLE_CONTACTS}, {IPM_JOURNAL, HAUL_ROLE_JOURNAL},
-        {IPM_NOTE, HAUL_ROLE_NOTES},           {IPM_TASK, HAUL_ROLE_TASKS},       {IPM_DRAFTS, HAUL_ROLE_DRAFTS},
+        {IPM_APPOINTMENT, HAUL_ROLE_CALENDAR}, {IPM_CONTACT, HAUL_ROLE_CONTACTS},
+        {IPM_JOURNAL, HAUL_ROLE_JOURNAL},      {IPM_NOTE, HAUL_ROLE_NOTES},
+        {IPM_TASK, HAUL_ROLE_TASKS},           {IPM_DRAFTS, HAUL_ROLE_DRAFTS},
     };
     haul_prop junk;
     bool any = false;
@@ -127,8 +129,9 @@ haul_role haul_pst_role_class(const char *class)
         const char *class;
         haul_role role;
     } rows[] = {
-        {"IPF.Appointment", HAUL_ROLE_CALENDAR}, {"IPF.Contact", HAUL_ROLE_CONTACTS}, {"IPF.Task", HAUL_ROLE_TASKS},
-        {"IPF.StickyNote", HAUL_ROLE_NOTES},     {"IPF.Journal", HAUL_ROLE_JOURNAL},
+        {"IPF.Appointment", HAUL_ROLE_CALENDAR}, {"IPF.Contact", HAUL_ROLE_CONTACTS},
+        {"IPF.Task", HAUL_ROLE_TASKS},           {"IPF.StickyNote", HAUL_ROLE_NOTES},
+        {"IPF.Journal", HAUL_ROLE_JOURNAL},
     };
     for (size_t i = 0; i < HAUL_COUNT(rows) && class; i++)
         if (haul_icmp(class, rows[i].class) == 0)

@@ -12,17 +12,24 @@
 #include <string.h>
 
 enum { /* MS-OXPROPS: what tells an item apart from another under the same node id */
-    SUBJECT = 0x0037,
-    DELIVERY_TIME = 0x0e06,
-    BODY = 0x1000,
-    RTF = 0x1009,
-    HTML = 0x1013,
-    MESSAGE_ID = 0x1035,
-    CREATION_TIME = 0x3007,
-    SEARCH_KEY = 0x300b,
+       SUBJECT = 0x0037,
+       DELIVERY_TIME = 0x0e06,
+       BODY = 0x1000,
+       RTF = 0x1009,
+       HTML = 0x1013,
+       MESSAGE_ID = 0x1035,
+       CREATION_TIME = 0x3007,
+       SEARCH_KEY = 0x300b,
 };
 
-typedef enum stage { STAGE_OPENED, STAGE_ITEMS, STAGE_LOST, STAGE_ASSOCIATED, STAGE_RECOVERED, STAGE_END } stage;
+typedef enum stage {
+    STAGE_OPENED,
+    STAGE_ITEMS,
+    STAGE_LOST,
+    STAGE_ASSOCIATED,
+    STAGE_RECOVERED,
+    STAGE_END
+} stage;
 
 typedef struct store {
     int fd;
@@ -66,8 +73,14 @@ static uint64_t fingerprint(const haul_bag *b)
     static const struct {
         uint16_t id;
         bool length_only;
-    } rows[] = {{SEARCH_KEY, false},  {CREATION_TIME, false}, {DELIVERY_TIME, false}, {SUBJECT, false},
-                {MESSAGE_ID, false}, {BODY, true},           {RTF, true},            {HTML, true}};
+    } rows[] = {{SEARCH_KEY, false},
+                {CREATION_TIME, false},
+                {DELIVERY_TIME, false},
+                {SUBJECT, false},
+                {MESSAGE_ID, false},
+                {BODY, true},
+                {RTF, true},
+                {HTML, true}};
     uint64_t h = 0;
     for (size_t i = 0; i < HAUL_COUNT(rows); i++)
         h = mix(b, rows[i].id, rows[i].length_only, h);
@@ -105,7 +118,8 @@ static void close_item(store *s)
 }
 
 /* Item `nid` of the place; false when the guard passes over it. */
-static bool next_item(haul_reader *r, const haul_pst_place *f, uint32_t nid, haul_item *it, haul_rc *ret, haul_err *e)
+static bool next_item(haul_reader *r, const haul_pst_place *f, uint32_t nid, haul_item *it, haul_rc *ret,
+                      haul_err *e)
 {
     store *s = r->state;
     char key[32];
@@ -139,7 +153,8 @@ static bool next_in_place(haul_reader *r, haul_item *it, haul_rc *ret, haul_err 
 static uint32_t recovered_folder(store *s, haul_pst_origin origin)
 {
     uint32_t top = haul_declare(&s->folders, HAUL_FOLDER_NONE, "Recovered items", NULL, HAUL_ROLE_NONE);
-    return haul_declare(&s->folders, top, origin == HAUL_PST_DELETED ? "Deleted" : "Orphans", NULL, HAUL_ROLE_NONE);
+    return haul_declare(&s->folders, top, origin == HAUL_PST_DELETED ? "Deleted" : "Orphans", NULL,
+                        HAUL_ROLE_NONE);
 }
 
 static void start_recovery(haul_reader *r)

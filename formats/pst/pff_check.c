@@ -1,0 +1,103 @@
+/* What libpff does not look at: the checksums of pages and blocks; and what it refuses a whole store for: those of the
+ * header. libpff reads a page or a block in one piece, so that each can be judged as it passes by. */
+#include "pff.h"
+
+#include <zlib.h>
+
+#include <string.h>
+
+#define HEADER       564u
+#define CRC_PARTIAL  4u   /* over 471 octets from 8: MS-PST 2.2.2.6 */
+#define CRC_FULL     524u /* over 516 octets from 8; not in ANSI stores */
+#define VERSION      10u
+#define VERSION_ANSI 0x0fu
+#define VERSION_WIDE 0x15u
+#define VERSION_4K   0x24u
+#define BLOCK_MAX    65536u
+#define PTYPE_BLOCKS 0x80u /* pages of the two B-trees, MS-PST 2.2.2.7.1; the others may be stale */
+#define PTYPE_NODES  0x81u
+#define REPORTS_MAX  64u /* damaged places of one store that are named one by one */
+
+static uint32_t le16(const uint8_t *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8;
+}
+
+static uint32_t le32(const uint8_t *p)
+{
+    return le16(p) | le16(p + 2) << 16;
+}
+
+/* MS-PST 5.3: zlib's polynomial, begun with 0 and not inverted at the end. */
+static uint32_t crc(const uint8_t *p, size_t n)
+{
+    return (uint32_t)crc32(0xffffffffu, p, (uInt)n) ^ 0xffffffffu;
+}
+
+static bool mend(haul_pff *s, const uint8_t *header, uint64_t at, size_t n)
+{
+    uint32_t is = crc(header + 8, n);
+    uint8_t patch[4] = {(uint8_t)is, (uint8_t)(is >> 8), (uint8_t)(is >> 16), (uint8_t)(is >> 24)};
+    return le32(header + at) != is && haul_view_patch_add(&s->view, at, patch, sizeof(patch));
+}
+
+void haul_pff_mend_header(haul_pff *s)
+{
+    uint8_t header[HEADER];
+    if (haul_view_read(&s->view, 0, header, sizeof(header)) != (ssize_t)sizeof(header) ||
+        memcmp(header, "!BDN", 4) != 0)
+        return;
+    uint32_t version = le16(header + VERSION);
+    s->pst.version = version <= VERSION_ANSI   ? 32
+                     : version >= VERSION_4K   ? 65
+                     : version >= VERSION_WIDE ? 64
+                                               : 0;
+    bool partial = mend(s, header, CRC_PARTIAL, 471);
+    bool full = version > VERSION_ANSI && mend(s, header, CRC_FULL, 516);
+    if (partial || full)
+        s->pst.issue(s->pst.issue_ctx, HAUL_ISSUE_PST_HEADER_DAMAGED,
+                     partial && full ? "both checksums" : "one of two checksums");
+}
+
+static void damaged(haul_pff *s, uint64_t at, bool page)
+{
+    haul_err text;
+    haul_fail(&text, HAUL_SKIP, "%s at octet %llu", page ? "page" : "block", (unsigned long long)at);
+    if (!page && s->pst.msg)
+        haul_msg_issue(s->pst.msg, HAUL_ISSUE_PST_BLOCK_DAMAGED, "%s", text.text);
+    else if (s->n_damaged++ < REPORTS_MAX)
+        s->pst.issue(s->pst.issue_ctx, HAUL_ISSUE_PST_BLOCK_DAMAGED, text.text);
+}
+
+/* A page of the B-trees: type twice, signature, then checksum and id in an order of the version's. */
+static bool is_page(const uint8_t *trailer)
+{
+    return trailer[0] == trailer[1] && (trailer[0] == PTYPE_BLOCKS || trailer[0] == PTYPE_NODES);
+}
+
+static void check_page(haul_pff *s, uint64_t at, const uint8_t *p, size_t n, size_t trailer, size_t sum)
+{
+    uint32_t stored = le32(p + n - trailer + sum);
+    if (stored && stored != crc(p, n - trailer))
+        damaged(s, at, true);
+}
+
+static void check_block(haul_pff *s, uint64_t at, const uint8_t *p, size_t n, size_t trailer, size_t sum)
+{
+    size_t used = le16(p + n - trailer);
+    uint32_t stored = le32(p + n - trailer + sum);
+    if (used && used <= n - trailer && stored && stored != crc(p, used))
+        damaged(s, at, false);
+}
+
+void haul_pff_check(haul_pff *s, uint64_t at, const uint8_t *p, size_t n)
+{
+    bool ansi = s->pst.version == 32, big = s->pst.version == 65;
+    size_t trailer = ansi ? 12 : big ? 24 : 16, sum = ansi ? 8 : 4, page = big ? 4096 : 512;
+    if (s->unchecked || !s->pst.version || !at || n > BLOCK_MAX || n < 64 || n % (big ? 512 : 64))
+        return;
+    if (n == page && is_page(p + n - trailer))
+        check_page(s, at, p, n, trailer, sum);
+    else
+        check_block(s, at, p, n, trailer, sum);
+}
