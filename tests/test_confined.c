@@ -1,7 +1,7 @@
 #define _GNU_SOURCE
 #include "model/confined.h"
 
-#include "base/hash.h"
+#include "base/utf.h"
 #include "io/confine.h"
 #include "testing.h"
 
@@ -880,3 +880,23 @@ Test(confined, faults_by_environment)
     free(lost);
 }
 #endif
+
+/* An issue whose text is too long ends with a whole character. */
+Test(wire, long_details_stay_text)
+{
+    haul_msg *m = haul_msg_new();
+    for (size_t shift = 0; shift < 4; shift++) {
+        haul_auto_str text = {0};
+        haul_str_add(&text, "abc", shift);
+        while (text.len < 2 * HAUL_ERR_TEXT)
+            haul_str_addz(&text, shift & 1 ? "€" : "😀");
+        haul_msg_issue(m, HAUL_ISSUE_MSG_NUL, "%s", text.p);
+    }
+    size_t n = 0;
+    for (const haul_issue *i = m->issues; i; i = i->next, n++) {
+        size_t len = strlen(i->detail);
+        cr_expect(len > HAUL_ERR_TEXT - 5 && haul_utf8_valid(i->detail, len), "%zu octets", len);
+    }
+    cr_expect_eq(n, 4);
+    haul_msg_unref(m);
+}

@@ -54,6 +54,16 @@ void haul_msg_reset(haul_msg *m)
     m->issues_tail = &m->issues;
 }
 
+/* A text of size octets that was cut by vsnprintf: without the beginning of a character at its end. */
+static void trim_cut(char *text, size_t size)
+{
+    size_t len = size - 1, at = len;
+    while (at > 0 && at > len - 4 && ((unsigned char)text[at - 1] & 0xC0) == 0x80)
+        at--;
+    if (at > 0 && (unsigned char)text[at - 1] >= 0xC0 && !haul_utf8_next(text + at - 1, len - at + 1, NULL))
+        text[at - 1] = '\0';
+}
+
 void haul_msg_issue(haul_msg *m, haul_issue_id id, const char *fmt, ...)
 {
     unsigned same = 0;
@@ -64,7 +74,8 @@ void haul_msg_issue(haul_msg *m, haul_issue_id id, const char *fmt, ...)
     char text[HAUL_ERR_TEXT];
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
+    if (vsnprintf(text, sizeof(text), fmt, ap) >= (int)sizeof(text))
+        trim_cut(text, sizeof(text));
     va_end(ap);
     if (same == HAUL_ISSUES_EACH - 1)
         snprintf(text, sizeof(text), "and more of the same, not listed");

@@ -227,6 +227,16 @@ static const char *get_text(cursor *c, haul_arena *a)
     return haul_arena_strn(a, haul_strz(&clean), clean.len);
 }
 
+/* Of an issue: no longer than haul_msg_issue makes it. */
+static const char *get_detail(cursor *c, haul_arena *a)
+{
+    cursor ahead = *c;
+    if (get_octets(&ahead).len >= HAUL_ERR_TEXT)
+        c->bad = true;
+    const char *z = get_text(c, a);
+    return z ? z : "";
+}
+
 static void get_why(cursor *c, haul_rc rc, haul_err *ret)
 {
     haul_span s = get_octets(c);
@@ -279,9 +289,9 @@ static void get_issues(cursor *c, haul_msg *m)
     uint64_t n = get_below(c, 4, HAUL_WIRE_ISSUES_MAX + 1);
     for (uint64_t i = 0; i < n && !c->bad; i++) {
         haul_issue_id id = (haul_issue_id)get_below(c, 2, HAUL_ISSUE_COUNT);
-        const char *detail = get_text(c, &m->arena);
+        const char *detail = get_detail(c, &m->arena);
         if (!c->bad)
-            haul_msg_issue(m, id, "%s", detail ? detail : "");
+            haul_msg_issue(m, id, "%s", detail);
     }
 }
 
@@ -342,8 +352,7 @@ bool haul_wire_get_issue(const char *p, size_t n, haul_arena *a, haul_wire_at *r
     cursor c = {.p = p, .left = n};
     *ret_at = get_at(&c);
     *ret_id = (haul_issue_id)get_below(&c, 2, HAUL_ISSUE_COUNT);
-    const char *detail = get_text(&c, a);
-    *ret_detail = detail ? detail : "";
+    *ret_detail = get_detail(&c, a);
     return done(&c);
 }
 
@@ -390,7 +399,8 @@ bool haul_wire_get_fail(const char *p, size_t n, haul_rc *ret_rc, haul_err *ret_
 {
     cursor c = {.p = p, .left = n};
     int rc = -(int)get_below(&c, 1, 128);
-    bool ours = rc == HAUL_E_SOURCE || rc == HAUL_E_FORMAT || rc == HAUL_E_LIMIT; /* what a reader may say */
+    bool ours = rc == HAUL_E_SOURCE || rc == HAUL_E_FORMAT || rc == HAUL_E_LIMIT ||
+                rc == HAUL_E_USAGE; /* what a reader may say */
     *ret_rc = ours ? (haul_rc)rc : FAIL_DEFAULT;
     get_why(&c, *ret_rc, ret_why);
     return done(&c);
