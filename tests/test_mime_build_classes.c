@@ -139,6 +139,22 @@ Test(report, attachments_that_are_no_message_stay)
          "multipart/mixed(multipart/report(text/plain message/delivery-status) text/plain[a.txt])");
 }
 
+Test(report, a_stored_report_part_is_written_as_it_came)
+{
+    static const char stored[] =
+        "Reporting-MTA: dns;real.example.org\r\n\r\nFinal-Recipient: rfc822;x@example.org\r\n"
+        "Action: failed\r\nStatus: 5.7.1\r\n";
+    haul_auto(haul_mapi) *o = item("REPORT.IPM.Note.NDR");
+    testing_recipient(o, 1, "Bob", "bob@example.org");
+    set_text(o, testing_attachment(o, "details.txt", stored, strlen(stored)), TAG(0x370e),
+             "message/delivery-status");
+    built_auto b = build(o);
+    same(b.outline, "multipart/report(text/plain message/delivery-status)");
+    has(b.text, stored);
+    has_not(b.text, "dns;unknown");
+    same(b.issues, "");
+}
+
 /* ── calendar and contacts ── */
 
 Test(item, appointment_is_the_last_alternative)
@@ -160,8 +176,26 @@ Test(item, contact)
     haul_auto(haul_mapi) *o = item("IPM.Contact");
     set_text(o, &o->props, TAG(0x3001), "Bob B.");
     built_auto b = build(o);
-    same(b.outline, "multipart/mixed(text/plain text/vcard[s.vcf])");
+    same(b.outline, "text/vcard[s.vcf]");
     has(b.text, "BEGIN:VCARD");
+    set_text(o, &o->props, TAG(0x1000), "likes tea");
+    built_auto noted = build(o);
+    same(noted.outline, "multipart/mixed(text/plain text/vcard[s.vcf])");
+    has(noted.text, "likes tea");
+}
+
+Test(item, nobody_sent_it)
+{
+    haul_auto(haul_mapi) *o = testing_mapi("IPM.DistList");
+    set_text(o, &o->props, TAG(0x0037), "list");
+    set_time(o, &o->props, TAG(0x3007), "2024-02-03T04:05:06Z");
+    set_text(o, &o->props, TAG(0x0042), "Unknown");
+    set_text(o, &o->props, TAG(0x0064), "UNKNOWN");
+    set_text(o, &o->props, TAG(0x0065), "Unknown");
+    built_auto b = build(o);
+    has_not(b.text, "From:");
+    has_not(b.text, "X-Mailhaul-Address");
+    same(b.issues, "");
 }
 
 Test(item, unknown_class_is_kept)

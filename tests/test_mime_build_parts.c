@@ -348,6 +348,18 @@ Test(attach, ole_object_and_its_picture)
     part_is(b.text, "3", "wmf");
 }
 
+Test(attach, macbinary_is_named)
+{
+    haul_auto(haul_mapi) *o = note();
+    set_body(o, "t");
+    set_bin(o, testing_attachment(o, "a.bin", "x", 1), TAG(0x3702), "\x2a\x86\x48\x86\xf7\x14\x03\x0b\x01",
+            9);
+    set_bin(o, testing_attachment(o, "b.bin", "x", 1), TAG(0x3702), "", 0);
+    built_auto b = build(o);
+    same(b.issues, "mapi.attachment-encoded");
+    has(b.m->issues->detail, "a.bin");
+}
+
 Test(attach, message_files)
 {
     static const struct {

@@ -259,19 +259,25 @@ static void add_ole(haul_builder *b, haul_mapi *o, size_t i, haul_part *to)
     haul_part_add(to, wmf);
 }
 
+/* MS-OXCMSG 2.2.2.20: the OID of MacBinary; any other value is left over and says nothing. */
+static bool is_macbinary(const haul_bag *bag)
+{
+    static const uint8_t oid[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x14, 0x03, 0x0b, 0x01};
+    haul_span v;
+    return haul_prop_bin(haul_bag_get(bag, HAUL_TAG_ATTACH_ENCODING), &v) && v.len == sizeof oid &&
+           memcmp(v.p, oid, sizeof oid) == 0;
+}
+
 static void add_value(haul_builder *b, haul_mapi *o, size_t i, bool inlined, haul_part *to)
 {
-    haul_span encoding;
     const char *name = haul_attach_name(b, o, i);
     const char *type = haul_attach_type(b, o, i, name);
     haul_encoding how = HAUL_ENC_BASE64;
-    if (haul_icmp(type, "message/rfc822") == 0 && !haul_rfc822_fits(o, i, &how)) {
-        type = "application/octet-stream"; /* RFC 2046 5.2.1: never base64 */
-        haul_builder_issue(b, HAUL_ISSUE_MAPI_ATTACHMENT_TYPE_UNUSED, "%s: message/rfc822", label(b, o, i));
+    if (haul_istarts(type, strlen(type), "message/") && !haul_message_fits(o, i, &how)) {
+        haul_builder_issue(b, HAUL_ISSUE_MAPI_ATTACHMENT_TYPE_UNUSED, "%s: %s", label(b, o, i), type);
+        type = "application/octet-stream"; /* RFC 2046 5.2.1, RFC 3464 2.1: never base64 */
     }
-    /* MS-OXCMSG 2.2.2.20: {2A 86 48 86 F7 14 03 0B 01} says MacBinary. */
-    if (haul_prop_bin(haul_bag_get(&o->attachments[i].props, HAUL_TAG_ATTACH_ENCODING), &encoding) &&
-        encoding.len)
+    if (is_macbinary(&o->attachments[i].props))
         haul_builder_issue(b, HAUL_ISSUE_MAPI_ATTACHMENT_ENCODED, "%s", label(b, o, i));
     haul_part *p = haul_attach_data(b, o, i, type);
     p->encoding = how;

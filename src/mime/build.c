@@ -200,10 +200,11 @@ static haul_part *with_card(haul_builder *b, haul_part *card)
 {
     haul_part *mixed = haul_part_new(&b->arena, "multipart/mixed");
     haul_part *body = with_related(b, haul_builder_body_part(b, NULL));
-    haul_part_add(mixed, body ? body : haul_text_part(b, "text/plain", "", 0));
+    if (body)
+        haul_part_add(mixed, body);
     haul_part_add(mixed, card);
     add_attachments(b, mixed);
-    return mixed;
+    return mixed->first == mixed->last ? card : mixed;
 }
 
 static haul_part *shape(haul_builder *b)

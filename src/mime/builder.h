@@ -88,8 +88,8 @@ const char *haul_attach_location(haul_builder *b, const haul_mapi_attach *at);
 bool haul_uri_ok(const char *z);
 /* A part that pushes the data of attachment i. */
 haul_part *haul_attach_data(haul_builder *b, haul_mapi *o, size_t i, const char *type);
-/* nested.c: whether the octets of attachment i may stand as message/rfc822, and under which encoding. [mapi-34] */
-bool haul_rfc822_fits(haul_mapi *o, size_t i, haul_encoding *ret);
+/* nested.c: whether the octets of attachment i may stand as message/…, and under which encoding. [mapi-34] */
+bool haul_message_fits(haul_mapi *o, size_t i, haul_encoding *ret);
 /* Of the message embedded in attachment i, once built: 7bit, or 8bit when something in it is restored as it was. */
 haul_encoding haul_embedded_encoding(haul_builder *b, haul_mapi *o, size_t i);
 /* types.c: "pdf" → "application/pdf"; NULL when unknown. */

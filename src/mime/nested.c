@@ -34,7 +34,7 @@ static bool scan_data(haul_mapi *o, size_t i, scan *s)
     return o->ops->data(o, i, &s->out, NULL) == HAUL_OK;
 }
 
-bool haul_rfc822_fits(haul_mapi *o, size_t i, haul_encoding *ret)
+bool haul_message_fits(haul_mapi *o, size_t i, haul_encoding *ret)
 {
     scan s;
     if (!scan_data(o, i, &s) || s.unfit || !s.n || s.last == '\r')
@@ -59,7 +59,8 @@ static bool eight_bit(haul_builder *b, haul_mapi *o)
         }
         const char *tag = haul_bag_str(&at->props, HAUL_TAG_ATTACH_MIME_TAG, &b->arena);
         const char *name = haul_bag_str(&at->props, HAUL_TAG_ATTACH_LONG_FILENAME, &b->arena);
-        bool message = (tag && haul_icmp(tag, "message/rfc822") == 0) || (name && haul_iends(name, ".eml"));
+        bool message =
+            (tag && haul_istarts(tag, strlen(tag), "message/")) || (name && haul_iends(name, ".eml"));
         if (signed_whole || message)
             found = scan_data(o, i, &s) && s.eight;
     }

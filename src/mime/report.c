@@ -172,6 +172,33 @@ static haul_part *words(haul_builder *b)
     return haul_text_part(b, "text/plain", haul_strz(text), text->len);
 }
 
+/* The report part as it came, when the store kept it as an attachment: nothing made anew says as much. [mapi-47] */
+static haul_part *stored_part(haul_builder *b, const char *type)
+{
+    haul_encoding how;
+    for (size_t i = 0; i < b->o->n_attachments; i++) {
+        const haul_mapi_attach *at = &b->o->attachments[i];
+        const char *tag = haul_bag_str(&at->props, HAUL_TAG_ATTACH_MIME_TAG, &b->arena);
+        if (at->embedded || at->lost || !tag || haul_icmp(tag, type) != 0 ||
+            !haul_message_fits(b->o, i, &how) || how != HAUL_ENC_7BIT)
+            continue;
+        haul_part *p = haul_attach_data(b, b->o, i, type);
+        p->encoding = how;
+        b->used[i] = true;
+        return p;
+    }
+    return NULL;
+}
+
+static haul_part *machine_part(haul_builder *b, const report *r)
+{
+    bool delivery = r->kind == REPORT_DELIVERY;
+    haul_part *p = stored_part(b, delivery ? "message/delivery-status" : "message/disposition-notification");
+    if (p)
+        return p;
+    return delivery ? delivery_status(b, r->action) : disposition(b, r->disposition);
+}
+
 haul_part *haul_report_part(haul_builder *b)
 {
     report r = report_of(b->o);
@@ -181,7 +208,7 @@ haul_part *haul_report_part(haul_builder *b)
     bool delivery = r.kind == REPORT_DELIVERY;
     haul_part_param(p, &b->arena, "report-type", delivery ? "delivery-status" : "disposition-notification");
     haul_part_add(p, words(b));
-    haul_part_add(p, delivery ? delivery_status(b, r.action) : disposition(b, r.disposition));
+    haul_part_add(p, machine_part(b, &r));
     /* RFC 6522 3: a third part is the message that is reported on; anything else goes beside the report. */
     for (size_t i = 0; i < b->o->n_attachments; i++)
         if (b->o->attachments[i].embedded) {

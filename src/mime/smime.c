@@ -1,4 +1,4 @@
-/* Signed and encrypted messages: the attachment is the message. MS-OXOSMIME 2.1, MS-OXCMAIL 2.1.3.1 (the table of
+/* Signed and encrypted messages: the attachment is the message. MS-OXOSMIME 2.1, MS-OXCMAIL 2.1.3 (the table of
  * message classes); docs/mapi.md [mapi-40]… */
 #include "mime/builder.h"
 

@@ -111,7 +111,13 @@ static bool same_addr(const haul_addr *a, const haul_addr *b)
     return x && y && haul_icmp(x, y) == 0;
 }
 
-/* From is who it is sent for, Sender who sent it, when that is somebody else. MS-OXCMAIL 2.1.3.2.1? */
+/* What Outlook notes for items that nobody sent (contacts, lists). */
+static bool is_nobody(const haul_addr *a)
+{
+    return !a->smtp && a->other && haul_icmp(a->other, "UNKNOWN:Unknown") == 0;
+}
+
+/* From is who it is sent for, Sender who sent it, when that is somebody else. MS-OXCMAIL 2.1.3.1.3, 2.1.3.1.4 */
 static void put_from(synth *s)
 {
     haul_addr from = {0}, sender = {0};
@@ -119,12 +125,18 @@ static void put_from(synth *s)
     bool has_from = haul_addr_get(props(s), HAUL_ADDR_REPRESENTING, &s->b->arena, &from);
     resolve(s, &sender);
     resolve(s, &from);
+    has_from = has_from && !is_nobody(&from);
+    has_sender = has_sender && !is_nobody(&sender);
     if (!has_from)
         from = sender;
     if (has_from || has_sender)
         put_list(s, "From", &from, 1);
-    if (s->all && has_from && has_sender && !same_addr(&from, &sender) && sender.smtp)
+    if (!s->all || !has_from || !has_sender || same_addr(&from, &sender))
+        return;
+    if (sender.smtp)
         put_list(s, "Sender", &sender, 1);
+    else /* RFC 5322 3.6.2: one mailbox, no group */
+        put_other(s, "Sender", &sender);
 }
 
 static void put_recipients(synth *s)
@@ -205,7 +217,7 @@ static void put_id(synth *s, const char *name, uint16_t tag)
         put_raw(s, name, haul_arena_strn(&s->b->arena, v.p, v.len));
 }
 
-/* MS-OXCMAIL 2.1.3.2.5…: importance, priority and sensitivity are written unless they are the usual ones. */
+/* MS-OXCMAIL 2.1.3.2: importance, priority and sensitivity are written unless they are the usual ones. */
 static void put_importance(synth *s)
 {
     static const char *const importance[] = {"Low", "Normal", "High"};
@@ -261,7 +273,7 @@ static void put_thread(synth *s)
     g_free(base64);
 }
 
-/* MS-OXCMAIL 2.1.3.2.? : the text of a follow-up flag and when it is due. */
+/* MS-OXOFLAG 2.2.1.9: the text of a follow-up flag and when it is due. */
 static void put_follow_up(synth *s)
 {
     const haul_bag *b = props(s);
@@ -279,7 +291,7 @@ static void put_return_path(synth *s)
         put_raw(s, "Return-Path", haul_arena_printf(&s->b->arena, "<%s>", z));
 }
 
-/* Fields that are made elsewhere or describe the MIME, and what Exchange keeps for itself (MS-OXCMAIL 2.1.3.2.3?). */
+/* Fields that are made elsewhere or describe the MIME, and what Exchange keeps for itself (MS-OXCMAIL 2.1.3.2). */
 static bool may_copy(const haul_prop *p)
 {
     static const char *const not [] = {"x-microsoft-exchange-organization", "x-microsoft-exchange-forest",
@@ -293,7 +305,7 @@ static bool may_copy(const haul_prop *p)
     return haul_header_like(line.p, line.len);
 }
 
-/* MS-OXCMAIL 2.1.3.2.2?: named properties of PS_INTERNET_HEADERS are header fields. [mapi-15] */
+/* MS-OXCMAIL 2.1.3.2: named properties of PS_INTERNET_HEADERS are header fields. [mapi-15] */
 static void put_named(synth *s)
 {
     const haul_bag *b = props(s);

@@ -177,13 +177,22 @@ static bool is_token(const char *p, size_t n)
     return n > 0 && n <= 127;
 }
 
+/* An attachment is octets: it has no parts of ours (multipart). Of message/… only those that stand for themselves. */
+static bool is_composite(const char *z, size_t n)
+{
+    static const char *const whole[] = {"message/rfc822", "message/delivery-status",
+                                        "message/disposition-notification", "message/feedback-report"};
+    for (size_t i = 0; i < HAUL_COUNT(whole); i++)
+        if (haul_icmp(z, whole[i]) == 0)
+            return false;
+    return haul_istarts(z, n, "multipart/") || haul_istarts(z, n, "message/");
+}
+
 bool haul_type_ok(const char *z)
 {
     size_t n = strlen(z);
     const char *slash = strchr(z, '/');
-    /* An attachment is octets: it has no parts of ours (multipart), and message/… has rules of its own. */
-    if (!slash || haul_istarts(z, n, "multipart/") ||
-        (haul_istarts(z, n, "message/") && haul_icmp(z, "message/rfc822") != 0))
+    if (!slash || is_composite(z, n))
         return false;
     return is_token(z, (size_t)(slash - z)) && is_token(slash + 1, n - (size_t)(slash - z) - 1);
 }
