@@ -1,0 +1,312 @@
+/* Outlook stores: docs/formats/pst.md. Numbers of items are those of PST_COUNTS.tsv (other readers), the rest is written
+ * from the specification. The stores of tests/pst are compared rule by rule in check_pst_rules.py. */
+#include "pst/pst.h"
+#include "pst/view.h"
+#include "testing.h"
+
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define STORES HAUL_CORPUS "/pst/"
+
+static const haul_format *pst(void)
+{
+    return haul_format_find("pst");
+}
+
+static haul_prop binary(uint16_t id, const void *p, size_t n)
+{
+    return (haul_prop){.id = id, .type = HAUL_PT_BINARY, .p = p, .n = n};
+}
+
+/* ── roles ── */
+
+Test(pst_roles, entry_ids)
+{
+    uint8_t folder[24] = {[4] = 0xaa, [20] = 0x82, 0x80}; /* MS-PST 2.4.3.2: node 0x8082, a folder */
+    uint8_t search[24] = {[20] = 0x23, 0x22};             /* node type 3 */
+    uint8_t exchange[46] = {[20] = 1, [38] = 0, 0, 0, 0, 1, 0x0d};
+    uint8_t public[46] = {[20] = 3, [43] = 0x0d};
+    cr_expect_eq(haul_pst_entry(folder, sizeof(folder)), 0x8082u);
+    cr_expect_eq(haul_pst_entry(folder, sizeof(folder) - 1), 0);
+    cr_expect_eq(haul_pst_entry(search, sizeof(search)), 0);
+    cr_expect_eq(haul_pst_entry(exchange, sizeof(exchange)), HAUL_PST_KEY_EXCHANGE | 0x10du);
+    cr_expect_eq(haul_pst_entry(public, sizeof(public)), 0);
+    cr_expect_eq(haul_pst_entry(NULL, 0), 0);
+}
+
+Test(pst_roles, the_first_entry_id_counts)
+{
+    uint8_t sent[24] = {[20] = 0xc2, 0x80}, calendar[24] = {[20] = 0x22, 0x81},
+            other[24] = {[20] = 0x42, 0x81};
+    haul_arena a = {0};
+    haul_bag store = {0}, root = {0}, inbox = {0};
+    haul_pst_roles r = {0};
+    haul_prop p = binary(0x35e4, sent, sizeof(sent));
+    haul_bag_add(&store, &a, &p);
+    p = binary(0x36d0, calendar, sizeof(calendar));
+    haul_bag_add(&root, &a, &p);
+    p = binary(0x36d0, other, sizeof(other));
+    haul_bag_add(&inbox, &a, &p);
+    haul_pst_roles_store(&r, &store);
+    cr_expect(haul_pst_roles_folder(&r, &root));
+    cr_expect(haul_pst_roles_folder(&r, &inbox));
+    cr_expect(!haul_pst_roles_folder(&r, &store));
+    cr_expect_eq(haul_pst_role_of(&r, 0x80c2), HAUL_ROLE_SENT);
+    cr_expect_eq(haul_pst_role_of(&r, 0x8122), HAUL_ROLE_CALENDAR);
+    cr_expect_eq(haul_pst_role_of(&r, 0x8142), HAUL_ROLE_NONE);
+    haul_arena_done(&a);
+}
+
+/* MS-OXOSFLD 2.2.4: the fifth of PidTagAdditionalRenEntryIds. Layout of the multi-value: MS-PST 2.3.3.4.2. */
+Test(pst_roles, junk_is_the_fifth)
+{
+    uint8_t v[4 + 5 * 4 + 24] = {5, [4] = 24, [8] = 24, [12] = 24, [16] = 24, [20] = 24, [44] = 0xe2, 0x81};
+    haul_arena a = {0};
+    haul_bag inbox = {0};
+    haul_pst_roles r = {0};
+    haul_prop p = {.id = 0x36d8, .type = HAUL_PT_MULTI | HAUL_PT_BINARY, .p = v, .n = sizeof(v)};
+    haul_bag_add(&inbox, &a, &p);
+    haul_pst_roles_folder(&r, &inbox);
+    cr_expect_eq(haul_pst_role_of(&r, 0x81e2), HAUL_ROLE_JUNK);
+    haul_arena_done(&a);
+}
+
+Test(pst_roles, folder_ids_of_an_ost)
+{
+    static const uint8_t local[8] = {0, 0, 0, 0, 0, 0, 0, 0x0c}, given[8] = {1, 0, 0, 0, 0, 0, 1, 0x1d};
+    haul_arena a = {0};
+    haul_bag inbox = {0}, junk = {0};
+    haul_pst_roles r = {0};
+    haul_prop p = {.id = 0x67f4, .type = HAUL_PT_I64, .p = local, .n = 8};
+    haul_bag_add(&inbox, &a, &p);
+    p.p = given;
+    haul_bag_add(&junk, &a, &p);
+    haul_pst_roles_ost(&r);
+    cr_expect_eq(haul_pst_role_of(&r, haul_pst_folder_id(&inbox)), HAUL_ROLE_INBOX);
+    cr_expect_eq(haul_pst_folder_id(&junk), HAUL_PST_KEY_EXCHANGE | 0x11du);
+    haul_arena_done(&a);
+}
+
+Test(pst_roles, classes)
+{
+    cr_expect_eq(haul_pst_role_class("IPF.Appointment"), HAUL_ROLE_CALENDAR);
+    cr_expect_eq(haul_pst_role_class("ipf.stickynote"), HAUL_ROLE_NOTES);
+    cr_expect_eq(haul_pst_role_class("IPF.Note"), HAUL_ROLE_NONE);
+    cr_expect_eq(haul_pst_role_class("IPF.Contact.MOC.QuickContacts"), HAUL_ROLE_NONE);
+    cr_expect_eq(haul_pst_role_class(NULL), HAUL_ROLE_NONE);
+}
+
+/* ── the view ── */
+
+Test(pst_view, repairs_show_at_any_cut)
+{
+    uint8_t file[1000], want[1000], got[1000];
+    for (size_t i = 0; i < sizeof(file); i++)
+        want[i] = file[i] = (uint8_t)(i * 7);
+    const char *path = testing_path("view");
+    testing_write(path, file, sizeof(file));
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    haul_view v;
+    haul_view_init(&v, fd, sizeof(file));
+    static const struct {
+        uint64_t at;
+        uint8_t n;
+    } patches[] = {{996, 4}, {0, 3}, {500, 8}, {4, 1}};
+    for (size_t i = 0; i < HAUL_COUNT(patches); i++) {
+        memset(want + patches[i].at, 0xee, patches[i].n);
+        cr_assert(haul_view_patch_add(&v, patches[i].at, want + patches[i].at, patches[i].n));
+    }
+    for (size_t step = 1; step < 40; step += 3)
+        for (size_t at = 0; at < sizeof(file); at += step) {
+            size_t n = step < sizeof(file) - at ? step : sizeof(file) - at;
+            cr_assert_eq(haul_view_read(&v, at, got, step), (ssize_t)n);
+            cr_assert_arr_eq(got, want + at, n, "%zu octets at %zu", n, at);
+        }
+    cr_expect_eq(haul_view_read(&v, sizeof(file), got, 1), 0);
+    cr_expect_eq(haul_view_read(&v, UINT64_MAX, got, 1), 0);
+    haul_view_done(&v);
+    close(fd);
+}
+
+/* ── recognising ── */
+
+Test(pst, probe)
+{
+    static const struct {
+        const char *head;
+        size_t n;
+        bool is;
+    } rows[] = {
+        {"!BDN\1\2\3\4SM\x17\0", 12, true},  {"!BDN\1\2\3\4SO\x24\0", 12, true},
+        {"!BDN\1\2\3\4AB\x0e\0", 12, true},  {"!BDN\1\2\3\4SM", 10, false},
+        {"!BDM\1\2\3\4SM\x17\0", 12, false}, {"From x\nTo: y\n", 13, false},
+    };
+    for (size_t i = 0; i < HAUL_COUNT(rows); i++) {
+        haul_probe p = {.label = "a.pst", .head = rows[i].head, .head_len = rows[i].n};
+        cr_expect_eq(pst()->reader->probe(&p) > 0, rows[i].is, "row %zu", i);
+    }
+}
+
+/* ── stores of the corpus ── */
+
+static bool store_path(const char *part, const char **ret)
+{
+    static char path[1024];
+    DIR *d = opendir(STORES);
+    *ret = NULL;
+    for (struct dirent *f; d && (f = readdir(d));)
+        if (strstr(f->d_name, part)) {
+            snprintf(path, sizeof(path), "%s%s", STORES, f->d_name);
+            *ret = path;
+        }
+    if (d)
+        closedir(d);
+    return *ret != NULL;
+}
+
+static size_t lines(const char *text, const char *start)
+{
+    size_t n = 0, len = strlen(start);
+    for (const char *p = text; p && *p; p = strchr(p, '\n'), p += p != NULL)
+        n += strncmp(p, start, len) == 0;
+    return n;
+}
+
+static bool has_line(const char *text, const char *start)
+{
+    return lines(text, start) > 0;
+}
+
+Test(pst_corpus, every_item_is_found)
+{
+    static const struct {
+        const char *store;
+        size_t items;
+    } rows[] = {
+        {"enron.pst", 71},
+        {"pstextractortest@outlook.com.ost", 183}, /* 4k pages: others find 47 */
+        {"pstextractortestpdf@outlook.com.ost", 162},
+        {"outlook__passwordprotectedPST.pst", 18}, /* 14 of them in Deleted Items */
+        {"mooijtech__go-pst__data__32-bit.pst", 1},
+        {"support.pst", 17},
+        {"dist-list.pst", 4},
+        {"MapiNoteToPST_out.pst", 3},
+        {"sample@c574296.ost", 5},
+        {"examples__Empty.pst", 0},
+    };
+    const char *path;
+    if (!store_path("enron", &path))
+        cr_skip("no corpus");
+    for (size_t i = 0; i < HAUL_COUNT(rows); i++) {
+        cr_assert(store_path(rows[i].store, &path), "%s", rows[i].store);
+        char *dump = testing_dump(pst(), path, NULL);
+        cr_expect_eq(lines(dump, "M "), rows[i].items, "%s: %zu", rows[i].store, lines(dump, "M "));
+        cr_expect_eq(lines(dump, "S "), 0, "%s", rows[i].store);
+        free(dump);
+    }
+}
+
+Test(pst_corpus, roles)
+{
+    static const struct {
+        const char *store, *line;
+    } rows[] = {
+        {"outlook__Outlook.pst", "F Inbox inbox"},
+        {"outlook__Outlook.pst", "F Deleted Items trash"},
+        {"outlook__Outlook.pst", "F Junk E-mail junk"},
+        {"outlook__Outlook.pst", "F Calendar calendar"},
+        {"outlook__Outlook.pst", "F Store root/Freebusy Data"},
+        {"pstextractortest@outlook.com.ost", "F Sent Items sent"},
+        {"pstextractortest@outlook.com.ost", "F Junk Email junk"},
+        {"pstextractortest@outlook.com.ost", "F Drafts drafts"},
+        {"alpha-beta-gamma-delta.pst",
+         "F \xe5\x89\x8a\xe9\x99\xa4\xe6\xb8\x88\xe3\x81\xbf"}, /* Japanese: Deleted… */
+        {"support.pst", "F Attivit\xc3\xa0 tasks"},
+    };
+    const char *path;
+    if (!store_path("enron", &path))
+        cr_skip("no corpus");
+    for (size_t i = 0; i < HAUL_COUNT(rows); i++) {
+        cr_assert(store_path(rows[i].store, &path), "%s", rows[i].store);
+        char *dump = testing_dump(pst(), path, NULL);
+        cr_expect(has_line(dump, rows[i].line), "%s: %s", rows[i].store, rows[i].line);
+        free(dump);
+    }
+}
+
+/* A copy of a store with some octets changed. */
+static const char *changed(const char *from, size_t at, uint8_t with, size_t n)
+{
+    size_t size = 0;
+    char *data = testing_read(from, &size);
+    const char *path = testing_path("changed.pst");
+    cr_assert(data && at + n <= size);
+    for (size_t i = 0; i < n; i++)
+        data[at + i] = (char)((uint8_t)data[at + i] ^ with);
+    testing_write(path, data, size);
+    free(data);
+    return path;
+}
+
+Test(pst_corpus, a_header_with_a_wrong_checksum_is_believed)
+{
+    static const size_t places[] = {4, 500,
+                                    524}; /* the first checksum; padding under the second; the second */
+    const char *path;
+    if (!store_path("enrondata__pstsdk__test__sample1.pst", &path))
+        cr_skip("no corpus");
+    for (size_t i = 0; i < HAUL_COUNT(places); i++) {
+        char *dump = testing_dump(pst(), changed(path, places[i], 0x10, 1), NULL);
+        cr_expect_eq(lines(dump, "M "), 1, "octet %zu", places[i]);
+        free(dump);
+    }
+}
+
+/* Some octet of each kilobyte flipped: what is still given is either as before, or says that it is damaged. */
+Test(pst_corpus, no_change_goes_unseen)
+{
+    const char *path;
+    size_t size = 0, changes = 0;
+    if (!store_path("enrondata__pstsdk__test__sample1.pst", &path))
+        cr_skip("no corpus");
+    free(testing_read(path, &size));
+    char *before = testing_dump(pst(), path, NULL);
+    const char *message = strstr(before, "M ");
+    for (size_t at = 20000; at < size; at += 1021) {
+        char *dump = testing_dump(pst(), changed(path, at, 0x40, 1), NULL);
+        const char *m = dump ? strstr(dump, "M ") : NULL;
+        bool same = m && strcmp(m, message) == 0;
+        changes += m && !same;
+        cr_expect(!m || same || strstr(m, "pst.") || strstr(m, "mapi."), "octet %zu: %s", at, m);
+        free(dump);
+    }
+    cr_expect_gt(changes, 0, "nothing was hit");
+    free(before);
+}
+
+/* ── trees of stores ── */
+
+Test(pst_corpus, each_store_of_a_tree_is_a_top_folder)
+{
+    const char *path;
+    size_t size = 0;
+    if (!store_path("enrondata__pstsdk__test__sample1.pst", &path))
+        cr_skip("no corpus");
+    char *data = testing_read(path, &size);
+    const char *dir = testing_path("tree");
+    testing_write(testing_path("tree/one.pst"), data, size);
+    testing_write(testing_path("tree/deeper/two.PST"), data, size);
+    testing_write(testing_path("tree/notes.txt"), "nothing", 7);
+    char *dump = testing_dump(pst(), dir, NULL);
+    cr_expect(has_line(dump, "F one/Sample1"), "%s", dump);
+    cr_expect(has_line(dump, "F deeper/two/Sample1"), "%s", dump);
+    cr_expect_eq(lines(dump, "M "), 2);
+    free(dump);
+    free(data);
+}
