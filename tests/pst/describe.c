@@ -220,10 +220,19 @@ static haul_pstw_attachment make_attachment(maker *m, const json_t *j)
 
 static void make_attachments(maker *m, const json_t *list, haul_pstw_message *to)
 {
-    size_t n = json_array_size(list), i;
-    haul_pstw_attachment *v = haul_arena_calloc(&m->values.arena, (n + 1) * sizeof(*v));
+    haul_pstw_attachment *v = haul_arena_calloc(&m->values.arena, (total(list) + 1) * sizeof(*v));
+    size_t i, n = 0;
     const json_t *j;
-    json_array_foreach(list, i, j) v[i] = make_attachment(m, j);
+    json_array_foreach(list, i, j)
+    {
+        long outer = m->values.number, times = repeats(j);
+        for (long k = 1; k <= times; k++) {
+            if (times > 1)
+                m->values.number = k;
+            v[n++] = make_attachment(m, j);
+        }
+        m->values.number = outer;
+    }
     to->attachments = v;
     to->n_attachments = n;
 }
