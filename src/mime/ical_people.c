@@ -77,19 +77,10 @@ static void add_organizer(haul_ical *c, icalcomponent *to, const haul_addr *who,
     icalcomponent_add_property(to, p);
 }
 
+/* By its text: libical's own name for IN-PROCESS is not that of RFC 5545. */
 static void set_partstat(icalproperty *p, const char *name)
 {
-    static const struct {
-        const char *name;
-        icalparameter_partstat value;
-    } rows[] = {
-        {"ACCEPTED", ICAL_PARTSTAT_ACCEPTED},    {"TENTATIVE", ICAL_PARTSTAT_TENTATIVE},
-        {"DECLINED", ICAL_PARTSTAT_DECLINED},    {"COMPLETED", ICAL_PARTSTAT_COMPLETED},
-        {"IN-PROCESS", ICAL_PARTSTAT_INPROCESS}, {"NEEDS-ACTION", ICAL_PARTSTAT_NEEDSACTION},
-    };
-    for (size_t i = 0; i < HAUL_COUNT(rows); i++)
-        if (!strcmp(rows[i].name, name))
-            icalproperty_add_parameter(p, icalparameter_new_partstat(rows[i].value));
+    icalproperty_add_parameter(p, icalparameter_new_from_value_string(ICAL_PARTSTAT_PARAMETER, name));
 }
 
 /* MS-OXOCAL 2.2.4.10.2: 0 none, 1 organised, 2 tentative, 3 accepted, 4 declined, 5 not responded. */

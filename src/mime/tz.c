@@ -133,7 +133,7 @@ bool haul_tz_struct(const void *blob, size_t n, const char *id, haul_arena *a, h
 void haul_tz_fixed(int seconds, haul_arena *a, haul_tz *ret)
 {
     int minutes = abs(seconds) / 60;
-    ret->id = haul_arena_printf(a, "UTC%c%02d:%02d", seconds < 0 ? '-' : '+', minutes / 60, minutes % 60);
+    ret->id = haul_arena_printf(a, "UTC%c%02d%02d", seconds < 0 ? '-' : '+', minutes / 60, minutes % 60);
     ret->rules = haul_arena_calloc(a, sizeof *ret->rules);
     ret->rules->standard = ret->rules->daylight = seconds;
     ret->n = 1;
@@ -144,8 +144,7 @@ bool haul_tz_is_utc(const haul_tz *z)
     for (size_t i = 0; i < z->n; i++)
         if (z->rules[i].standard || (z->rules[i].to_daylight.month && z->rules[i].to_standard.month))
             return false;
-    return !strcmp(z->id, "UTC") || !strcmp(z->id, "UTC+00:00") ||
-           strstr(z->id, "Coordinated Universal Time");
+    return !strcmp(z->id, "UTC") || !strcmp(z->id, "UTC+0000") || strstr(z->id, "Coordinated Universal Time");
 }
 
 static bool same_change(const haul_tz_change *a, const haul_tz_change *b)

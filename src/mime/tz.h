@@ -31,7 +31,7 @@ typedef struct haul_tz { /* from the arena given */
 bool haul_tz_definition(const void *p, size_t n, haul_arena *a, haul_tz *ret);
 /* A PidLidTimeZoneStruct blob; id: PidLidTimeZoneDescription, NULL = a name is made from the offset. */
 bool haul_tz_struct(const void *p, size_t n, const char *id, haul_arena *a, haul_tz *ret);
-/* A zone that never changes, named after its offset: "UTC+05:30". */
+/* A zone that never changes, named after its offset: "UTC+0530". */
 void haul_tz_fixed(int seconds, haul_arena *a, haul_tz *ret);
 
 /* Always UTC: no zone needs to be named. */
