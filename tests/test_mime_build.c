@@ -73,6 +73,26 @@ Test(fill, flags)
     }
 }
 
+Test(fill, what_is_never_sent_is_no_draft)
+{
+    static const struct {
+        const char *class;
+        unsigned flags;
+    } rows[] = {
+        {"IPM.Note", HAUL_FLAG_DRAFT}, {"IPM.Schedule.Meeting.Request", HAUL_FLAG_DRAFT},
+        {"IPM.Appointment", 0},        {"IPM.Contact", 0},
+        {"IPM.StickyNote", 0},
+    };
+    for (size_t i = 0; i < HAUL_COUNT(rows); i++) {
+        haul_auto(haul_mapi) *o = testing_mapi(rows[i].class);
+        set_int(o, &o->props, TAG(0x0e07), 0x08);
+        haul_msg *m = haul_msg_new();
+        haul_mapi_fill(m, o);
+        cr_expect(m->flags == rows[i].flags, "%s", rows[i].class);
+        haul_msg_unref(m);
+    }
+}
+
 Test(fill, received_time_in_order)
 {
     static const struct {

@@ -122,6 +122,12 @@ static haul_kind kind_of(const haul_mapi *o)
     return HAUL_KIND_MAIL;
 }
 
+/* Contacts, appointments and notes are never sent, and all carry the flag that says so: they are no drafts. */
+static bool is_sendable(const haul_msg *m, const haul_mapi *o)
+{
+    return m->kind == HAUL_KIND_MAIL || haul_mapi_is(o, "IPM.Schedule") || haul_mapi_is(o, "IPM.TaskRequest");
+}
+
 static void fill_flags(haul_msg *m, const haul_mapi *o)
 {
     const haul_bag *b = &o->props;
@@ -132,7 +138,7 @@ static void fill_flags(haul_msg *m, const haul_mapi *o)
     if (haul_prop_int(haul_bag_get(b, HAUL_TAG_MESSAGE_FLAGS), &flags)) {
         m->set |= HAUL_SET_FLAGS;
         m->flags |= flags & FLAG_READ ? HAUL_FLAG_SEEN : 0;
-        m->flags |= flags & FLAG_UNSENT ? HAUL_FLAG_DRAFT : 0;
+        m->flags |= flags & FLAG_UNSENT && is_sendable(m, o) ? HAUL_FLAG_DRAFT : 0;
     }
     if (verb == VERB_REPLY || verb == VERB_REPLY_ALL || icon == ICON_REPLIED || status & STATUS_ANSWERED)
         m->flags |= HAUL_FLAG_ANSWERED;
