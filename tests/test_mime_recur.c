@@ -349,7 +349,7 @@ Test(tz, offsets)
     }
 }
 
-/* MS-OXOCAL 4.1.4: TZDEFINITION of the Pacific zone in layout; values of the US rules of 2006 and 2007. */
+/* A TZDEFINITION (MS-OXOCAL 2.2.1.41) with the rules of the US Pacific coast of 2006 and 2007. */
 Test(tz, definition)
 {
     uint8_t blob[256] = {2, 1, 0, 0, 2, 0, 4, 0, 'P', 0, 'a', 0, 'c', 0, '"', 0, 2, 0};

@@ -198,7 +198,7 @@ static void add_contact(haul_ical *c, icalcomponent *to, const char *name)
     haul_ical_text(c, to, ICAL_CONTACT_PROPERTY, name);
 }
 
-/* MS-OXCICAL 2.1.3.1.1.20.4 (CLASS) and .17 (PRIORITY). */
+/* MS-OXCICAL 2.1.3.1.1.20, CLASS and PRIORITY. */
 static void add_rank(haul_ical *c, icalcomponent *to, const haul_bag *b)
 {
     static const char *const classes[] = {"PUBLIC", "X-PERSONAL", "PRIVATE", "CONFIDENTIAL"};

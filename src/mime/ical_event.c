@@ -150,7 +150,7 @@ static bool add_instance(haul_ical *c, icalcomponent *to, const haul_bag *b, boo
     } else if (haul_ical_instance_day(b, &day)) {
         const haul_tz *tz = has_zone && !all_day ? haul_ical_use(c, &zone) : NULL;
         w = (haul_when){.local = haul_civil_to(&day), .tz = tz, .date = all_day};
-        /* MS-OXOCAL 2.2.1.22: hours, minutes, seconds of the series, packed from bit 12, 6, 0. */
+        /* PidLidStartRecurrenceTime: hours, minutes, seconds of the series, packed from bit 12, 6, 0. */
         if (haul_prop_int(haul_bag_lid(b, HAUL_PSET_MEETING, LID_START_RECURRENCE_TIME), &packed))
             w.local += (packed >> 12 & 0x1f) * 3600 + (packed >> 6 & 0x3f) * 60 + (packed & 0x3f);
         else if (start_of(b, &us))

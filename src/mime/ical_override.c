@@ -65,7 +65,7 @@ static size_t lower(const overrides *o, uint32_t minute)
 }
 
 /* The exception that replaces what would have begun at `us`: on that minute, else on that day (a series has one
- * instance a day, MS-OXOCAL 3.1.4.7), else within half a day where the zone is not known. */
+ * instance a day at most), else within half a day where the zone is not known. */
 static size_t replaced(const overrides *o, int64_t us)
 {
     uint32_t minute = haul_ical_minutes(haul_ical_local(us, o->s->zone).local), day = minute - minute % 1440;

@@ -169,7 +169,7 @@ static bool organizer_of(haul_ical *c, const haul_mapi *from, haul_addr *ret)
            haul_addr_get(&from->props, HAUL_ADDR_SENDER, c->a, ret);
 }
 
-/* A reply goes from an attendee to the organizer: the first recipient (MS-OXCICAL 2.1.3.1.1.20.2, .16). */
+/* A reply goes from an attendee to the organizer: the first recipient (MS-OXCICAL 2.1.3.1.1.20). */
 static size_t reply(haul_ical *c, icalcomponent *to, const haul_mapi *from, const char *partstat,
                     bool *organizer)
 {

@@ -85,7 +85,7 @@ bool haul_recur_gregorian(const haul_recur *r);
  * no sense (no days, a period of 0, or one beyond all years) or has no Gregorian form. Needs PATTERN and DATES. */
 bool haul_recur_first(const haul_recur *r, uint32_t *ret_day);
 /* The rule as an RFC 5545 RECUR value without UNTIL, appended. first_day: of haul_recur_first. COUNT is part of it.
- * Days 29 to 31 mean the last day of shorter months (MS-OXOCAL 2.2.1.44.1.4), which BYMONTHDAY alone would leave out. */
+ * Days 29 to 31 mean the last day of shorter months (MS-OXOCAL 2.2.1.44.1), which BYMONTHDAY alone would leave out. */
 void haul_recur_rule(const haul_recur *r, uint32_t first_day, haul_str *to);
 /* The rule ends on a day: StartDate of the last instance is r->end. */
 bool haul_recur_until(const haul_recur *r);
