@@ -103,11 +103,27 @@ static void put(haul_transfer *t, const char *p, size_t n)
     t->used += n;
 }
 
+/* How many octets at p, at most n, stand for themselves anywhere but at the ends of a line. */
+static size_t plain_run(const char *p, size_t n)
+{
+    size_t i = 0;
+    while (i < n && (is_printable((unsigned char)p[i]) || p[i] == ' ' || p[i] == '\t'))
+        i++;
+    return i;
+}
+
 /* Octets p[0..take) of a line of which n are known. */
 static void encode_text(haul_transfer *t, const char *p, size_t n, size_t take, bool last)
 {
     static const char hex[] = "0123456789ABCDEF";
     for (size_t i = 0; i < take; i++) {
+        if (t->col && i + 1 < take) { /* nearly all of it: in the middle of a line */
+            size_t room = QP_MAX - 1 - t->col, left = take - i - 1;
+            size_t run = plain_run(p + i, room < left ? room : left);
+            put(t, p + i, run);
+            t->col += run;
+            i += run;
+        }
         bool coded = must_encode(p, n, i, t->col, last);
         size_t limit = last && i + 1 == n ? QP_MAX : QP_MAX - 1;
         if (t->col + (coded ? 3 : 1) > limit) {
@@ -147,11 +163,17 @@ static haul_rc qp_run(haul_transfer *t, bool eol, bool end, haul_err *e)
 static haul_rc qp_write(haul_out *o, const void *p, size_t n, haul_err *e)
 {
     haul_transfer *t = (haul_transfer *)o;
-    const char *at = p;
+    const char *at = p, *end = at + n;
     haul_rc rc = HAUL_OK;
-    for (size_t i = 0; i < n && rc == HAUL_OK; i++) {
-        t->hold[t->held++] = at[i];
-        bool eol = at[i] == '\n' && t->held > 1 && t->hold[t->held - 2] == '\r';
+    while (at < end && rc == HAUL_OK) {
+        size_t room = HAUL_TRANSFER_HOLD - t->held, take = (size_t)(end - at);
+        take = take < room ? take : room;
+        const char *lf = memchr(at, '\n', take);
+        take = lf ? (size_t)(lf - at) + 1 : take;
+        memcpy(t->hold + t->held, at, take);
+        t->held += take;
+        at += take;
+        bool eol = lf && t->held > 1 && t->hold[t->held - 2] == '\r';
         if (eol || t->held == HAUL_TRANSFER_HOLD)
             rc = qp_run(t, eol, false, e);
     }
@@ -181,23 +203,30 @@ void haul_transfer_done(haul_transfer *t)
     t->buf = NULL;
 }
 
+/* One line, without its CRLF, may travel as it is; *coded += octets that QP would encode. */
+static bool line_is_plain(const char *p, size_t n, size_t *coded)
+{
+    size_t odd = 0, equals = 0;
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)p[i];
+        odd += (unsigned char)(c - 32) > 126 - 32 && c != '\t';
+        equals += c == '=';
+    }
+    *coded += odd + equals;
+    bool quoted = (n == 1 && *p == '.') || (n >= 5 && memcmp(p, "From ", 5) == 0);
+    return !odd && n <= LINE_MAX && !quoted;
+}
+
 haul_encoding haul_transfer_choose(haul_span s)
 {
-    size_t coded = 0, col = 0;
+    size_t coded = 0;
     bool plain = true;
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c == '\r' && i + 1 < s.len && s.p[i + 1] == '\n') {
-            i++;
-            col = 0;
-            continue;
-        }
-        bool end = i + 1 == s.len || s.p[i + 1] == '\r';
-        bool ok = is_printable(c) || c == '\t' || c == '=';
-        plain = plain && ok && ++col <= LINE_MAX;
-        coded += !ok || c == '=';
-        if (col == 1 && ((c == '.' && end) || (s.len - i >= 5 && memcmp(s.p + i, "From ", 5) == 0)))
-            plain = false;
+    for (const char *p = s.p, *end = p + s.len; p < end;) {
+        const char *lf = memchr(p, '\n', (size_t)(end - p)), *stop = lf ? lf : end;
+        bool whole = lf && lf > p && lf[-1] == '\r';
+        plain &= line_is_plain(p, (size_t)(stop - p) - whole, &coded) && (whole || !lf);
+        coded += lf && !whole;
+        p = lf ? lf + 1 : end;
     }
     if (plain)
         return HAUL_ENC_7BIT;
