@@ -72,13 +72,25 @@ def pffexport_items(pst, out):
     return done.returncode, len(found)
 
 
+def plain(name, rule, work):
+    """The same store with nothing encoded, so that what lies in the blocks can be checked as well."""
+    path = os.path.join(work, name + ".plain")
+    with open(path + ".json", "w", encoding="utf-8") as f:
+        json.dump({"store": rule["store"] | {"encryption": "none"}}, f)
+    quiet(MAKE, path + ".json", path)
+    os.unlink(path + ".json")
+    return path
+
+
 def others(name, rule, pst, work):
     """[(good, what)] of the judges of the store; run beside one another, counted by the caller."""
     seen = []
     store = rule["store"]
     wanted = described(store.get("folders", []))
-    for fault in Store(pst).faults():
-        seen.append((False, f"{name}: structure: {fault}"))
+    for path in (pst, plain(name, rule, work)):
+        faults = Store(path).faults()
+        seen.append((not faults, f"{name}: structure: {faults}"))
+    os.unlink(path)
     status, items = pffexport_items(pst, os.path.join(work, name))
     seen.append((status == 0, f"{name}: pffexport ends with {status}"))
     whole = wanted + embedded_in(store.get("folders", []))

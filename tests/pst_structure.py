@@ -5,7 +5,11 @@ import struct
 import zlib
 
 AMAP_AT, REGION = 0x4400, 0x3e000
-PAGE_AMAP, PAGE_PMAP, PAGE_DENSITY = 0x84, 0x83, 0x86
+PAGE_FMAP, PAGE_PMAP, PAGE_AMAP, PAGE_FPMAP, PAGE_DENSITY = range(0x82, 0x87)
+HEAP_MAX = 3580
+LEVELS = (3584, 2560, 2048, 1792, 1536, 1280, 1024, 768, 512, 256, 128, 64, 32, 16, 8, 0)  # 2.3.1.2
+FIXED = {0x02: 2, 0x03: 4, 0x04: 4, 0x05: 8, 0x06: 8, 0x07: 8, 0x0a: 4, 0x0b: 1, 0x14: 8, 0x40: 8}
+LISTS = {0x06, 0x1f}  # types of nodes whose data are no heap: search queues, values and rows
 
 
 def crc(octets):
@@ -38,6 +42,8 @@ class Store:
                 self.block(bid)
             self.used()
             self.maps()
+            if self.d[513] == 0:
+                self.heaps()
         except (struct.error, IndexError, KeyError) as e:
             self.bad.append(f"not to be read: {e!r}")
         return self.bad[:10]
@@ -61,7 +67,7 @@ class Store:
         sig, sum_, bid = struct.unpack_from("<HIQ", p, 498)
         self.want(p[496] == p[497] == kind, f"type of the page at {at:#x}")
         self.want(sum_ == crc(p[:496]), f"CRC of the page at {at:#x}")
-        if kind in (PAGE_AMAP, PAGE_PMAP):
+        if PAGE_FMAP <= kind <= PAGE_FPMAP:
             self.want(bid == at and sig == 0, f"id of the map at {at:#x}")
         else:
             self.want(sig == signature(at, bid) and bid <= self.next_page, f"signature of the page at {at:#x}")
@@ -150,17 +156,168 @@ class Store:
         for bid, refs in self.refs.items():  # one for the entry itself
             self.want(users[bid] + 1 == refs, f"block {bid:#x} has {users[bid]} users and {refs} references")
 
-    def maps(self):  # 2.2.2.7.2
-        mapped, at = set(), AMAP_AT
+    def maps(self):  # 2.2.2.7.2 to 2.2.2.7.5
+        mapped = set()
         for at in range(AMAP_AT, len(self.d), REGION):
+            n = (at - AMAP_AT) // REGION
             bits = self.page(at, PAGE_AMAP)[:496]
+            others = ((n % 8 == 0, PAGE_PMAP), (n >= 128 and (n - 128) % 496 == 0, PAGE_FMAP),
+                      (n >= 8192 and (n - 8192) % 31744 == 0, PAGE_FPMAP))
             self.taken.append((at, 512))
-            if (at - AMAP_AT) // REGION % 8 == 0:
-                self.page(at + 512, PAGE_PMAP)
-                self.taken.append((at + 512, 512))
+            for i, (there, kind) in enumerate(others):
+                if there:
+                    self.page(at + 512 * (i + 1), kind)
+                    self.taken.append((at + 512 * (i + 1), 512))
             mapped.update(at + 64 * (8 * i + j) for i, b in enumerate(bits) for j in range(8) if b & 0x80 >> j)
         slots = [at + i for at, size in self.taken for i in range(0, size, 64)]
         self.want(len(slots) == len(set(slots)), "pages or blocks lie over one another")
         self.want(mapped == set(slots), "the maps are not what is there")
         regions = (len(self.d) - AMAP_AT) // REGION
         self.want(self.free == regions * REGION - 64 * len(mapped), "free octets in the header")
+
+    # ── lists, tables and properties: only where blocks are not encoded ──
+
+    def leaves(self, bid):
+        """Data blocks of a tree, in order."""
+        if not bid:
+            return []
+        at, size = self.blocks[bid]
+        if not bid & 2:
+            return [self.d[at:at + size]]
+        n = struct.unpack_from("<H", self.d, at + 2)[0]
+        return [x for b in struct.unpack_from(f"<{n}Q", self.d, at + 8) for x in self.leaves(b)]
+
+    def entries(self, bid):
+        """nid → (data, sub) of a subnode tree."""
+        if not bid:
+            return {}
+        at = self.blocks[bid][0]
+        level, n = struct.unpack_from("<BH", self.d, at + 1)
+        if level:
+            return {k: v for i in range(n) for k, v in
+                    self.entries(struct.unpack_from("<Q", self.d, at + 16 + 16 * i)[0]).items()}
+        rows = [struct.unpack_from("<QQQ", self.d, at + 8 + 24 * i) for i in range(n)]
+        return {nid: (data, sub) for nid, data, sub in rows}
+
+    def heaps(self):
+        for nid, (data, sub, _) in self.nodes.items():
+            if data and nid not in (0x201, 0x261, 0xe01, 0xee1, 0xf01):
+                self.heap_tree(f"{nid:#x}", nid, data, sub)
+
+    def heap_tree(self, name, nid, data, sub):
+        if nid & 31 not in LISTS and data:
+            Heap(self, name, data, self.entries(sub)).check()
+            for child, (d, s) in self.entries(sub).items():
+                self.heap_tree(f"{name} > {child:#x}", child, d, s)
+
+
+class Heap:
+    """A heap on a node (2.3.1) and what is built on it (2.3.2 to 2.3.4)."""
+
+    def __init__(self, store, name, bid, subs):
+        self.store, self.name, self.subs = store, name, subs
+        self.pages = store.leaves(bid)
+        self.used = set()
+
+    def want(self, good, what):
+        self.store.want(good, f"node {self.name}: {what}")
+
+    def check(self):
+        first = self.pages[0]
+        self.want(first[2] == 0xec, "no heap")
+        client, root = first[3], struct.unpack_from("<I", first, 4)[0]
+        self.want(all(len(p) == 8176 for p in self.pages[:-1]), "a short page")
+        for i in range(len(self.pages)):
+            self.page(i)
+        if client == 0xbc:
+            self.props(root)
+        elif client == 0x7c:
+            self.table(root)
+        else:
+            self.want(client == 0x9c, f"client {client:#x}")
+            return
+        values = {n for n in self.subs if n & 31 == 0x1f}
+        self.want(values <= self.used, f"values that nothing names: {values - self.used}")
+
+    def map_of(self, i):
+        p = self.pages[i]
+        at = struct.unpack_from("<H", p)[0]
+        n = struct.unpack_from("<H", p, at)[0]
+        return at, struct.unpack_from(f"<{n + 1}H", p, at + 4)
+
+    def page(self, i):
+        at, starts = self.map_of(i)
+        bitmap = i >= 8 and (i - 8) % 128 == 0
+        self.want(at % 2 == 0 and at + 4 + 2 * len(starts) == len(self.pages[i]), f"map of page {i}")
+        self.want(starts[0] == (12 if i == 0 else 66 if bitmap else 2), f"first allocation of page {i}")
+        self.want(list(starts) == sorted(starts) and starts[-1] <= at, f"order of page {i}")
+        holder, at = (0, 8) if i < 8 else (8 + (i - 8) // 128 * 128, 2)
+        level = self.pages[holder][at + (i - holder) // 2] >> (4 if (i - holder) % 2 else 0) & 15
+        free = 8176 - len(self.pages[i])
+        self.want(free >= LEVELS[level] and (level == 0 or free < LEVELS[level - 1]), f"fill level {level} of page {i}")
+
+    def at(self, hid):
+        page, index = hid >> 16, hid >> 5 & 0x7ff
+        _, starts = self.map_of(page)
+        octets = self.pages[page][starts[index - 1]:starts[index]]
+        self.want(index and 0 < len(octets) <= HEAP_MAX, f"size {len(octets)} of {hid:#x}")
+        return octets
+
+    def value(self, hnid):
+        if not hnid:
+            return b""
+        if hnid & 31 == 0:
+            return self.at(hnid)
+        self.used.add(hnid)
+        self.want(hnid in self.subs, f"no subnode {hnid:#x}")
+        return b"".join(self.store.leaves(self.subs[hnid][0]))
+
+    def records(self, header, key, entry):  # 2.3.2
+        kind, k, e, levels, root = struct.unpack("<BBBBI", self.at(header))
+        self.want((kind, k, e) == (0xb5, key, entry), f"B-tree {header:#x}")
+        parts = [root] if root else []
+        for _ in range(levels):
+            parts = [struct.unpack_from("<I", o, i + key)[0] for p in parts for o in [self.at(p)]
+                     for i in range(0, len(o), key + 4)]
+        found = [o[i:i + key + entry] for p in parts for o in [self.at(p)] for i in range(0, len(o), key + entry)]
+        keys = [int.from_bytes(r[:key], "little") for r in found]
+        self.want(keys == sorted(set(keys)), f"order of B-tree {header:#x}")
+        return found
+
+    def props(self, root):
+        for record in self.records(root, 2, 6):
+            _, kind, value = struct.unpack("<HHI", record)
+            if FIXED.get(kind, 8) > 4:
+                size = len(self.value(value))
+                self.want(kind not in FIXED or size == FIXED[kind], f"size of {record[:4].hex()}")
+                if kind == 0x0d and size == 8:
+                    nid = struct.unpack("<I", self.value(value)[:4])[0]
+                    self.used.add(nid)
+                    self.want(nid in self.subs, f"no subnode {nid:#x}")
+
+    def table(self, root):  # 2.3.4
+        info = self.at(root)
+        kind, n, end4, end2, end1, row, index, rows = struct.unpack_from("<BB4HII", info)
+        columns = [struct.unpack_from("<IHBB", info, 22 + 8 * i) for i in range(n)]
+        self.want(kind == 0x7c and len(info) == 22 + 8 * n, "TCINFO")
+        self.want(columns == sorted(columns), "order of columns")
+        self.want(sorted(c[3] for c in columns) == list(range(n)) and row == end1 + (n + 7) // 8, "bits of columns")
+        places = sorted((at, at + size) for _, at, size, _ in columns)
+        self.want(all(a[1] == b[0] for a, b in zip(places, places[1:])) and places[-1][1] == end1, "columns side by side")
+        self.want(all(at + size <= {4: end4, 8: end4, 2: end2, 1: end1}[size] for _, at, size, _ in columns), "groups")
+        found = {struct.unpack("<I", r[4:])[0]: struct.unpack("<I", r[:4])[0] for r in self.records(index, 4, 4)}
+        data = self.value(rows)
+        per = 8176 // row if rows & 31 else len(data) // row
+        for i, nid in found.items():
+            start = i // per * 8176 + i % per * row
+            self.row(data[start:start + row], nid, columns, end1)
+        self.want(sorted(found) == list(range(len(found))), "rows without gaps")
+
+    def row(self, row, nid, columns, bits):
+        self.want(struct.unpack_from("<I", row)[0] == nid, f"row of {nid:#x}")
+        for tag, at, size, bit in columns:
+            there = row[bits + bit // 8] & 0x80 >> bit % 8
+            self.want(size == FIXED.get(tag & 0xffff, 4), f"size of column {tag:#x}")
+            self.want(there or not any(row[at:at + size]), f"a value in the absent cell {tag:#x} of {nid:#x}")
+            if there and tag & 0xffff not in FIXED:
+                self.value(struct.unpack_from("<I", row, at)[0])
