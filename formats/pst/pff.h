@@ -57,8 +57,8 @@ typedef struct haul_pff {
 
 /* Lay right checksums over those of the header where they are wrong. */
 void haul_pff_mend_header(haul_pff *s);
-/* Compare the checksum of what libpff has just read, if it is a page or a block. */
-void haul_pff_check(haul_pff *s, uint64_t at, const uint8_t *p, size_t n);
+/* Compare the checksum of what libpff is about to get, if it is a page or a block. */
+void haul_pff_check(haul_pff *s, uint64_t at, uint8_t *p, size_t n);
 
 /* The bfio handle over s->view. */
 HAUL_MUST_USE haul_rc haul_pff_io(haul_pff *s, haul_err *e);

@@ -75,29 +75,27 @@ static bool is_page(const uint8_t *trailer)
     return trailer[0] == trailer[1] && (trailer[0] == PTYPE_BLOCKS || trailer[0] == PTYPE_NODES);
 }
 
-static void check_page(haul_pff *s, uint64_t at, const uint8_t *p, size_t n, size_t trailer, size_t sum)
+static void check(haul_pff *s, uint64_t at, uint8_t *p, size_t used, uint8_t *sum, bool page)
 {
-    uint32_t stored = le32(p + n - trailer + sum);
-    if (stored && stored != crc(p, n - trailer))
-        damaged(s, at, true);
+    uint32_t stored = le32(sum);
+    if (!stored)
+        return;
+    if (stored != crc(p, used))
+        damaged(s, at, page);
+    memset(sum, 0, 4);
 }
 
-static void check_block(haul_pff *s, uint64_t at, const uint8_t *p, size_t n, size_t trailer, size_t sum)
-{
-    size_t used = le16(p + n - trailer);
-    uint32_t stored = le32(p + n - trailer + sum);
-    if (used && used <= n - trailer && stored && stored != crc(p, used))
-        damaged(s, at, false);
-}
-
-void haul_pff_check(haul_pff *s, uint64_t at, const uint8_t *p, size_t n)
+/* The checksum is cleared once it was compared: libpff would compute it again, slower, and look at it no more. */
+void haul_pff_check(haul_pff *s, uint64_t at, uint8_t *p, size_t n)
 {
     bool ansi = s->pst.version == 32, big = s->pst.version == 65;
     size_t trailer = ansi ? 12 : big ? 24 : 16, sum = ansi ? 8 : 4, page = big ? 4096 : 512;
     if (s->unchecked || !s->pst.version || !at || n > BLOCK_MAX || n < 64 || n % (big ? 512 : 64))
         return;
-    if (n == page && is_page(p + n - trailer))
-        check_page(s, at, p, n, trailer, sum);
-    else
-        check_block(s, at, p, n, trailer, sum);
+    uint8_t *end = p + n - trailer;
+    size_t used = le16(end);
+    if (n == page && is_page(end))
+        check(s, at, p, n - trailer, end + sum, true);
+    else if (used && used <= n - trailer && n - trailer - used < (big ? 512u : 64u))
+        check(s, at, p, used, end + sum, false);
 }
