@@ -402,6 +402,8 @@ Test(ical, series_with_exception)
     haul_auto(haul_mapi) *o = series(true);
     haul_mapi *x = embed(o, "2024-04-09T08:00:00Z");
     testing_attachment(x, "a.txt", "hello", 5);
+    set_bin(x, &x->props, TAG(0x1013), "<p>moved</p>", 12);
+    set_int(x, &x->props, TAG(0x3fde), 65001);
     built b = build(o, "all of it");
     cr_expect_str_eq(b.method, "PUBLISH");
     cr_expect(haul_ical_is_exception(o, 0) && !haul_ical_is_exception(o, 1));
@@ -413,6 +415,7 @@ Test(ical, series_with_exception)
     has(&b, "DTSTART;TZID=W. Europe Standard Time:20240410T110000");
     has(&b, "SUMMARY:nžw");
     has(&b, "DESCRIPTION:moved");
+    has(&b, "X-ALT-DESC;FMTTYPE=text/html:<p>moved</p>");
     has(&b, "DESCRIPTION:all of it");
     has(&b, "DTSTAMP:20240203T080000Z");
     has(&b, "ATTACH;VALUE=BINARY;ENCODING=BASE64;X-FILENAME=a.txt:aGVsbG8=");

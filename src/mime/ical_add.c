@@ -54,14 +54,15 @@ void haul_ical_text(haul_ical *c, icalcomponent *to, icalproperty_kind kind, con
     icalcomponent_add_property(to, p);
 }
 
-void haul_ical_x(haul_ical *c, icalcomponent *to, const char *name, const char *text)
+icalproperty *haul_ical_x(haul_ical *c, icalcomponent *to, const char *name, const char *text)
 {
     const char *clean = haul_ical_clean(c, text);
     if (!clean || !*clean)
-        return;
+        return NULL;
     icalproperty *p = icalproperty_new_x(clean);
     icalproperty_set_x_name(p, name);
     icalcomponent_add_property(to, p);
+    return p;
 }
 
 void haul_ical_x_int(haul_ical *c, icalcomponent *to, const char *name, int64_t v)

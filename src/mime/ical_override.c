@@ -1,3 +1,5 @@
+#include "base/charset.h"
+#include "mime/builder.h"
 #include "mime/ical_parts.h"
 
 #include <glib.h>
@@ -162,6 +164,27 @@ static void add_file(haul_ical *c, icalcomponent *to, haul_mapi *m, size_t i)
     icalcomponent_add_property(to, p);
 }
 
+/* The text of the embedded message, and its HTML where Outlook itself puts that. */
+static const char *add_body(const overrides *o, icalcomponent *to, haul_mapi *own)
+{
+    static const haul_build_options none;
+    haul_builder b;
+    haul_auto_str html = {0};
+    haul_builder_init(&b, own, o->c->m, &none);
+    haul_builder_body(&b);
+    const char *text = b.body.has_text ? haul_arena_str(o->c->a, haul_strz(&b.body.text)) : NULL;
+    if (b.body.has_html) {
+        const char *charset = b.body.html_charset ? b.body.html_charset : "utf-8";
+        haul_charset_decode(haul_codepage_find(charset, strlen(charset)), haul_strz(&b.body.html),
+                            b.body.html.len, &html);
+        icalproperty *p = haul_ical_x(o->c, to, "X-ALT-DESC", haul_strz(&html));
+        if (p)
+            icalproperty_add_parameter(p, icalparameter_new_fmttype("text/html"));
+    }
+    haul_builder_done(&b);
+    return text;
+}
+
 static void add_people(const overrides *o, icalcomponent *to, const haul_mapi *own)
 {
     bool organizer;
@@ -185,6 +208,8 @@ static void add_override(const overrides *o, const haul_recur_exception *x, haul
     haul_said said = {.own = b, .series = series, .x = x};
     if (!own) /* its body is that of the series, unless the blob says that it was changed */
         said.series = x->flags & HAUL_RECUR_X_BODY ? series : NULL;
+    else
+        said.body = add_body(o, to, own);
     add_times(o, to, x, all_day);
     haul_ical_say(o->c, to, &said, all_day);
     add_people(o, to, own);

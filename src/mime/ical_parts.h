@@ -35,7 +35,8 @@ typedef struct haul_when {
 
 /* ical_add.c: properties into a component. Texts may be NULL or "": nothing is added then. */
 void haul_ical_text(haul_ical *c, icalcomponent *to, icalproperty_kind kind, const char *text);
-void haul_ical_x(haul_ical *c, icalcomponent *to, const char *name, const char *text);
+/* Returns the property, NULL when there was no text. */
+icalproperty *haul_ical_x(haul_ical *c, icalcomponent *to, const char *name, const char *text);
 void haul_ical_x_int(haul_ical *c, icalcomponent *to, const char *name, int64_t v);
 /* UTC, to the second. */
 void haul_ical_utc(icalcomponent *to, icalproperty_kind kind, int64_t us);
@@ -91,6 +92,7 @@ typedef struct haul_said {
     const haul_bag *own;
     const haul_bag *series;        /* NULL = it is no exception */
     const haul_recur_exception *x; /* NULL = the series does not know it */
+    const char *body;              /* of an exception: its own text, NULL = none */
 } haul_said;
 
 /* ical_event.c, ical_say.c, ical_override.c, ical_task.c, ical_journal.c */

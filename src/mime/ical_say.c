@@ -8,7 +8,6 @@ enum { /* MS-OXPROPS */
        TAG_IMPORTANCE = 0x0017,
        TAG_SUBJECT = 0x0037,
        TAG_OWNER_APPOINTMENT_ID = 0x0062,
-       TAG_BODY = 0x1000,
        LID_BUSY_STATUS = 0x8205,
        LID_LOCATION = 0x8208,
        LID_STATE_FLAGS = 0x8217,
@@ -84,10 +83,9 @@ static const char *location_of(haul_ical *c, const haul_said *s)
 }
 
 /* The body given is that of the item; an exception has one of its own when it says so. */
-static const char *body_of(haul_ical *c, const haul_said *s)
+static const char *body_of(const haul_ical *c, const haul_said *s)
 {
-    const char *own = s->series ? haul_bag_str(s->own, TAG_BODY, c->a) : NULL;
-    const char *body = own || differs(s, HAUL_RECUR_X_BODY) ? own : c->body;
+    const char *body = s->body || differs(s, HAUL_RECUR_X_BODY) ? s->body : c->body;
     return body && body[strspn(body, " \t\r\n")] ? body : NULL; /* Outlook stores an empty line for none */
 }
 
