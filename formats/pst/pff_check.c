@@ -98,4 +98,6 @@ void haul_pff_check(haul_pff *s, uint64_t at, uint8_t *p, size_t n)
         check(s, at, p, n - trailer, end + sum, true);
     else if (used && used <= n - trailer && n - trailer - used < (big ? 512u : 64u))
         check(s, at, p, used, end + sum, false);
+    else if (n != page || end[0] != end[1]) /* no trailer at all: the octets were written over */
+        damaged(s, at, false);
 }

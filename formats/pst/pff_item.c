@@ -6,13 +6,14 @@
 
 enum { /* MS-OXPROPS */
        ATTACH_SIZE = 0x0e20,
-       RECIPIENT_TYPE = 0x0c15,
        ATTACH_DATA = 0x3701,
        ATTACH_METHOD = 0x3705,
        INTERNET_CODEPAGE = 0x3fde,
        MESSAGE_CODEPAGE = 0x3ffd,
 };
-enum { METHOD_VALUE = 1, METHOD_EMBEDDED = 5, METHOD_OLE = 6 }; /* PidTagAttachMethod, MS-OXCMSG 2.2.2.9 */
+enum { METHOD_VALUE = 1, METHOD_EMBEDDED = 5 }; /* PidTagAttachMethod, MS-OXCMSG 2.2.2.9 */
+
+#define EMPTY_SLACK 4096u /* octets of bookkeeping that PidTagAttachSize may count for an empty attachment */
 
 typedef struct pff_object {
     haul_mapi m;
@@ -113,6 +114,22 @@ static bool data_entry(libpff_item_t *attachment, uint32_t *ret_type, size_t *re
            libpff_record_entry_get_data_size(entry, ret_size, NULL) == 1;
 }
 
+/* libpff says 0 for data whose blocks it cannot find. PidTagAttachSize counts the data and all other properties of the
+ * attachment. */
+static void doubt_empty(pff_object *o, haul_mapi_attach *at)
+{
+    int64_t said = haul_prop_int_or(haul_bag_get(&at->props, ATTACH_SIZE), 0);
+    uint64_t others = EMPTY_SLACK;
+    for (size_t i = 0; i < at->props.n; i++)
+        others += at->props.v[i].n;
+    if (at->size || said < 0 || (uint64_t)said <= others)
+        return;
+    at->claimed = (uint64_t)said - (others - EMPTY_SLACK);
+    at->lost = true;
+    at->why = haul_arena_printf(&o->m.arena, "no data, although about %llu octets are said",
+                                (unsigned long long)at->claimed);
+}
+
 static void measure(pff_object *o, libpff_item_t *item, haul_mapi_attach *at)
 {
     uint32_t type = 0;
@@ -125,6 +142,8 @@ static void measure(pff_object *o, libpff_item_t *item, haul_mapi_attach *at)
         return;
     if (type != HAUL_PT_OBJECT) {
         at->size = size;
+        if (method == METHOD_VALUE)
+            doubt_empty(o, at);
         return;
     }
     if (method == METHOD_EMBEDDED) {

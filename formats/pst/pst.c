@@ -4,6 +4,7 @@
 
 #include "base/charset.h"
 #include "base/utf.h"
+#include "mime/ical.h"
 #include "model/confined.h"
 
 #include <unistd.h>
@@ -87,6 +88,7 @@ static int pst_probe(const haul_probe *p)
 static void prepare(void)
 {
     haul_charset_preload();
+    haul_ical_preload();
 }
 
 static const char *text_of(haul_arena *a, const char *raw, size_t n)
