@@ -32,8 +32,8 @@ enum { FOLDERS = 5, EACH = 10, ITEMS = FOLDERS * EACH };
 #define ITEM_NODE   0x1000u
 #define BIG         (300u * 1000u) /* octets of every seventh body */
 
-typedef enum act { NOTHING, CRASH, HANG, SPIN, EXIT, OOM, GARBAGE, KILLED, ACTS } act;
-typedef enum where { NEXT, BODY, AT_FOLDER, AT_FOLDER_LATE, AT_STORE } where;
+typedef enum toy_act { NOTHING, CRASH, HANG, SPIN, EXIT, OOM, GARBAGE, KILLED, ACTS } toy_act;
+typedef enum toy_where { NEXT, BODY, AT_FOLDER, AT_FOLDER_LATE, AT_STORE } toy_where;
 
 static const char *const WHY[ACTS] = {
     [CRASH] = "the parser crashed (signal 11, SIGSEGV)",
@@ -46,8 +46,8 @@ static const char *const WHY[ACTS] = {
 };
 
 static struct {
-    act act;
-    where where;
+    toy_act act;
+    toy_where where;
     uint64_t node; /* 0 = every one */
     uint64_t body; /* octets of every body instead of what is usual */
     bool sick;     /* items 3 and 4 of each folder are SKIP, a row of each folder cannot be read */
@@ -63,7 +63,7 @@ typedef struct toy_state {
     char name[32];
 } toy_state;
 
-static void misbehave(haul_reader *r, where where, uint64_t node)
+static void misbehave(haul_reader *r, toy_where where, uint64_t node)
 {
     if (toy.act == NOTHING || toy.where != where || (toy.node && toy.node != node))
         return;
@@ -401,7 +401,7 @@ static const char *folder_of(uint64_t node, char to[32])
 }
 
 /* The text of a run in which the item at node is lost. */
-static char *without_item(const char *want, uint64_t node, act act, where where)
+static char *without_item(const char *want, uint64_t node, toy_act act, toy_where where)
 {
     char line[64], instead[256], folder[32];
     (void)snprintf(line, sizeof(line), "M 0x%" PRIx64 " ", node);
@@ -429,7 +429,7 @@ static void expect_no_child(void)
     cr_expect(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD, "a child is left");
 }
 
-static bool has_limit(act act)
+static bool has_limit(toy_act act)
 {
     return act != OOM || !haul_confine_sanitized();
 }
@@ -454,7 +454,7 @@ Test(confined, the_same_as_unconfined)
 
 /* ── one item at a time ── */
 
-static void lose_each(act act, where where, unsigned step)
+static void lose_each(toy_act act, toy_where where, unsigned step)
 {
     toy.act = NOTHING;
     char *want = read_here();
