@@ -33,17 +33,9 @@ typedef struct props {
     size_t n;
 } props;
 
-static uint64_t next(bulk *b) /* splitmix64 */
-{
-    uint64_t z = b->state += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
 static const char *word(bulk *b)
 {
-    return words[next(b) % HAUL_COUNT(words)];
+    return words[haul_mix64(&b->state) % HAUL_COUNT(words)];
 }
 
 static void add_text(bulk *b, props *to, uint16_t id, const char *utf8)
@@ -69,7 +61,7 @@ static void make_bodies(bulk *b, unsigned long long index)
                   index);
     while (b->plain.len < PLAIN_SIZE) {
         haul_str_addz(&b->html, "<p style=\"margin:0cm;font-size:11.0pt;font-family:Calibri\">");
-        for (unsigned i = 0, n = 8 + (unsigned)(next(b) % 10); i < n; i++) {
+        for (unsigned i = 0, n = 8 + (unsigned)(haul_mix64(&b->state) % 10); i < n; i++) {
             const char *w = word(b);
             haul_str_addf(&b->plain, "%s%s", i ? " " : "", w);
             haul_str_addf(&b->html, i % 4 ? "%s " : "<b>%s</b> ", w);
@@ -106,7 +98,8 @@ static void make_props(bulk *b, props *to, uint64_t index)
     to->v[to->n++] = (haul_pstw_value){.tag = 0x10130102, .p = b->html.p, .n = b->html.len};
     add_number(b, to, 0x3fde0003, 65001, 4);
     add_times(b, to, index);
-    add_number(b, to, 0x0e070003, (next(b) % 3 ? 1u : 0u) | (index % EVERY == 0 ? 0x10u : 0u), 4);
+    add_number(b, to, 0x0e070003, (haul_mix64(&b->state) % 3 ? 1u : 0u) | (index % EVERY == 0 ? 0x10u : 0u),
+               4);
 }
 
 static void make_recipient(bulk *b, props *to, unsigned type, const char *name, const char *address)
@@ -122,7 +115,7 @@ static void make_attachment(bulk *b, props *to, haul_pstw_attachment *a, uint64_
 {
     uint8_t *data = haul_arena_alloc(&b->arena, ATTACHMENT_SIZE);
     for (size_t i = 0; i < ATTACHMENT_SIZE; i += 8)
-        haul_put64(data + i, next(b));
+        haul_put64(data + i, haul_mix64(&b->state));
     add_number(b, to, 0x37050003, 1, 4);
     add_text(b, to, 0x3707, haul_arena_printf(&b->arena, "cargo-%llu.bin", (unsigned long long)index));
     add_text(b, to, 0x370e, "application/octet-stream");

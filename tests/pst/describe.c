@@ -237,7 +237,7 @@ static void make_attachments(maker *m, const json_t *list, haul_pstw_message *to
     to->n_attachments = n;
 }
 
-static void make_sender(maker *m, bag *b, const json_t *j)
+static void make_sender(bag *b, const json_t *j)
 {
     const json_t *from = json_object_get(j, "from"), *sender = json_object_get(j, "sender");
     if (!sender)
@@ -250,7 +250,6 @@ static void make_sender(maker *m, bag *b, const json_t *j)
         if (who && !json_object_get(who, "type") && json_object_get(who, "address"))
             bag_value(b, (haul_pstw_value){.tag = types[i], .p = "S\0M\0T\0P", .n = 8});
     }
-    (void)m;
 }
 
 static haul_pstw_message *make_message(maker *m, const json_t *j)
@@ -260,7 +259,7 @@ static haul_pstw_message *make_message(maker *m, const json_t *j)
     bag_object(&b, json_object_get(j, "props"));
     bag_named(&b, json_object_get(j, "named"));
     bag_words(&b, j, message_words, HAUL_COUNT(message_words));
-    make_sender(m, &b, j);
+    make_sender(&b, j);
     if (!json_object_get(j, "class"))
         bag_value(&b, (haul_pstw_value){.tag = 0x001a001f, .p = "I\0P\0M\0.\0N\0o\0t\0e", .n = 16});
     make_recipients(m, json_object_get(j, "recipients"), to);

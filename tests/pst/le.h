@@ -1,4 +1,4 @@
-/* Little-endian octets out. */
+/* Little-endian octets out, and numbers that look like chance. */
 #ifndef HAUL_PSTW_LE_H
 #define HAUL_PSTW_LE_H
 
@@ -22,6 +22,14 @@ static inline void haul_put64(uint8_t *p, uint64_t v)
 static inline uint32_t haul_le32(const uint8_t *p)
 {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+/* splitmix64: the same state gives the same numbers, on every machine. */
+static inline uint64_t haul_mix64(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
 }
 
 #endif

@@ -207,19 +207,11 @@ static void add_exchange(const char *dn, haul_str *to)
     haul_str_add(to, dn, strlen(dn) + 1);
 }
 
-static uint64_t mixed(uint64_t *state) /* splitmix64 */
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
 static void add_fill(const json_t *j, haul_str *to)
 {
     uint64_t state = (uint64_t)json_integer_value(json_object_get(j, "seed"));
     for (json_int_t left = json_integer_value(json_object_get(j, "fill")); left > 0; left -= 8)
-        add_number(to, mixed(&state), left < 8 ? (size_t)left : 8);
+        add_number(to, haul_mix64(&state), left < 8 ? (size_t)left : 8);
 }
 
 static void add_object(haul_values *v, const json_t *j, haul_str *to)
@@ -286,14 +278,18 @@ static void add_multi(haul_values *v, unsigned type, const json_t *j, haul_str *
     haul_str_add(to, haul_strz(&values), values.len);
 }
 
-static void add_double(const json_t *j, unsigned type, haul_str *to)
+static void add_real(const json_t *j, unsigned type, haul_str *to)
 {
     double d = json_number_value(j);
     float f = (float)d;
+    uint64_t bits = 0;
+    uint32_t half = 0;
+    memcpy(&bits, &d, sizeof(bits));
+    memcpy(&half, &f, sizeof(half));
     if (type == HAUL_PT_R32)
-        haul_str_add(to, &f, sizeof(f)); /* a little-endian host, as wherever this is tested */
+        add_number(to, half, 4);
     else
-        haul_str_add(to, &d, sizeof(d));
+        add_number(to, bits, 8);
 }
 
 static void add_number_of(haul_values *v, unsigned type, const json_t *j, haul_str *to)
@@ -339,7 +335,7 @@ static void add_single(haul_values *v, unsigned type, const json_t *j, haul_str 
     else if (json_is_boolean(j) && type == HAUL_PT_BOOL)
         haul_str_addc(to, json_is_true(j) ? 1 : 0);
     else if (type == HAUL_PT_R64 || type == HAUL_PT_R32 || type == HAUL_PT_APPTIME)
-        add_double(j, type, to);
+        add_real(j, type, to);
     else
         add_number_of(v, type, j, to);
 }
