@@ -2,6 +2,7 @@
 #include "pff.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define RECOVERED_MAX 1000000 /* items that recovery may come upon */
 
@@ -25,13 +26,33 @@ static int get(haul_pff *s, haul_pst_origin origin, int index, libpff_item_t **r
                                       : libpff_file_get_orphan_item_by_index(s->file, index, ret, error);
 }
 
+/* Is a node that recovery found another version of the item in the tree? Flags and times of change do not count. */
+static bool is_version(haul_pff *s, libpff_item_t *found, uint32_t nid)
+{
+    static const uint16_t tags[] = {0x0037, 0x0e1d, 0x1000, 0x1009, 0x1013, 0x0e04, 0x0c1a};
+    libpff_item_t *item = NULL;
+    haul_arena a = {0};
+    haul_bag was = {0}, is = {0};
+    bool differs = false;
+    bool read = haul_pff_bag(s, found, 0, 0, &a, &was, NULL) == HAUL_OK &&
+                libpff_file_get_item_by_identifier(s->file, nid, &item, NULL) == 1 &&
+                haul_pff_bag(s, item, 0, 0, &a, &is, NULL) == HAUL_OK;
+    for (size_t i = 0; i < HAUL_COUNT(tags) && read; i++) {
+        const haul_prop *p = haul_bag_get(&was, tags[i]), *q = haul_bag_get(&is, tags[i]);
+        differs = differs || (p && (!q || p->n != q->n || memcmp(p->p, q->p, p->n) != 0));
+    }
+    libpff_item_free(&item, NULL);
+    haul_arena_done(&a);
+    return differs;
+}
+
 static void gather(haul_pff *s, haul_pst_origin origin, int n, size_t *cap)
 {
     for (int i = 0; i < n && i < RECOVERED_MAX; i++) {
         libpff_item_t *item = NULL;
         uint32_t nid = 0;
         if (get(s, origin, i, &item, NULL) == 1 && libpff_item_get_identifier(item, &nid, NULL) == 1 &&
-            is_item(nid) && !haul_pff_knows(s, nid))
+            is_item(nid) && (!haul_pff_knows(s, nid) || is_version(s, item, nid)))
             add(s, cap, nid, origin, i);
         libpff_item_free(&item, NULL);
     }
