@@ -19,7 +19,7 @@ TESTDATA = os.environ.get("HAUL_TESTDATA") or os.path.join(os.path.dirname(os.pa
 CORPUS = os.environ.get("HAUL_CORPUS") or ""
 SANITIZED = None  # True when the program was built with a sanitizer: memory figures mean nothing then
 STATE = ".mailhaul"
-SHOWN = 20  # differences that are printed; all are counted
+SHOWN = int(os.environ.get("HAUL_SHOWN") or 20)  # differences that are printed; all are counted
 
 _counts = collections.Counter()
 
