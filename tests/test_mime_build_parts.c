@@ -437,6 +437,23 @@ Test(attach, nesting_is_bounded)
     same(b.issues, "mapi.depth");
 }
 
+/* Two doors into itself, 32 levels: 2^32 messages if nobody counted. */
+Test(attach, a_message_that_holds_itself, .timeout = 60)
+{
+    haul_auto(haul_mapi) *o = note();
+    haul_msg *m = haul_msg_new();
+    testing_collect c;
+    set_body(o, "t");
+    testing_embed_itself(o);
+    testing_embed_itself(o);
+    testing_collect_init(&c, 4096);
+    cr_assert_eq(haul_mapi_build(o, m, NULL, &c.out, NULL), HAUL_OK);
+    cr_expect(haul_msg_has_issue(m, HAUL_ISSUE_MAPI_DEPTH));
+    cr_expect(c.n < (uint64_t)64 << 20);
+    haul_str_done(&c.text);
+    haul_msg_unref(m);
+}
+
 /* A large attachment streams: 300 MB pass through without our memory growing by it. */
 Test(attach, large_ones_are_never_held, .timeout = 120)
 {

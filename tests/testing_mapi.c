@@ -65,7 +65,8 @@ static void free_owner(haul_mapi *m)
 {
     owner *o = m->source;
     for (size_t i = 0; i < m->n_attachments; i++)
-        haul_mapi_free(o->v[i].inner);
+        if (o->v[i].inner != m)
+            haul_mapi_free(o->v[i].inner);
     free(o->v);
     free(o);
     haul_arena_done(&m->arena);
@@ -156,6 +157,11 @@ haul_mapi *testing_embedded(haul_mapi *m, const char *class)
     haul_mapi *inner = testing_mapi(class);
     attachment(m, NULL, (content){.p = "", .breaks = SIZE_MAX, .inner = inner});
     return inner;
+}
+
+void testing_embed_itself(haul_mapi *m)
+{
+    attachment(m, NULL, (content){.p = "", .breaks = SIZE_MAX, .inner = m});
 }
 
 static void add(haul_mapi *m, haul_bag *b, haul_prop which, uint16_t type, const void *p, size_t n)

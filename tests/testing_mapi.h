@@ -24,6 +24,8 @@ haul_bag *testing_attachment_large(haul_mapi *m, const char *name, uint64_t n);
 void testing_attachment_breaks(haul_mapi *m, size_t n);
 /* Adds an attachment with method 5; returns the message embedded in it, which belongs to m: give it properties. */
 haul_mapi *testing_embedded(haul_mapi *m, const char *class);
+/* Adds an attachment with method 5 that holds m itself, as damaged stores have it. */
+void testing_embed_itself(haul_mapi *m);
 
 /* Add a property to a bag of m: `set_text(m, &m->props, TAG(0x0037), "subject")`. Values are copied. */
 void set_text(haul_mapi *m, haul_bag *b, haul_prop which, const char *utf8);    /* PT_UNICODE */

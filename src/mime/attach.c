@@ -101,6 +101,7 @@ static haul_rc push_embedded(void *ctx, haul_out *to, haul_err *e)
     haul_builder_init(&inside, inner, s->b->m, s->b->opt);
     inside.where = haul_arena_printf(&s->b->arena, "%s%s: ", s->b->where, label(s->b, s->o, s->i));
     inside.seed = s->b->seed * 31 + s->i + 1;
+    inside.budget = s->b->budget;
     rc = haul_builder_write(&inside, to, e);
     haul_builder_done(&inside);
     return rc;
@@ -223,11 +224,12 @@ static void dress(haul_builder *b, haul_mapi *o, size_t i, const char *name, boo
 
 static void add_embedded(haul_builder *b, haul_mapi *o, size_t i, haul_part *to)
 {
-    if (o->depth + 1 > HAUL_MAPI_DEPTH_MAX) {
+    if (o->depth + 1 > HAUL_MAPI_DEPTH_MAX || b->budget->embedded >= HAUL_EMBEDDED_MAX) {
         haul_builder_issue(b, HAUL_ISSUE_MAPI_DEPTH, "%s", label(b, o, i));
         note(b, to, "[A message embedded here lies too deep and was left out]\r\n");
         return;
     }
+    b->budget->embedded++;
     haul_part *p = haul_part_new(&b->arena, "message/rfc822");
     source *s = haul_arena_alloc(&b->arena, sizeof *s);
     *s = (source){b, o, i, false};

@@ -15,6 +15,7 @@ static const haul_build_options no_options = {0};
 void haul_builder_init(haul_builder *b, haul_mapi *o, haul_msg *m, const haul_build_options *opt)
 {
     *b = (haul_builder){.o = o, .m = m, .opt = opt ? opt : &no_options, .where = ""};
+    b->budget = &b->own_budget;
     b->used = haul_arena_calloc(&b->arena, (o->n_attachments + 1) * sizeof *b->used);
 }
 
@@ -75,6 +76,7 @@ static void add_unpacked(haul_builder *b, haul_mapi *inner, haul_part *to)
     haul_builder inside;
     haul_builder_init(&inside, inner, b->m, b->opt);
     inside.where = b->where;
+    inside.budget = b->budget;
     haul_builder_body(&inside);
     haul_body *y = &inside.body;
     if (y->has_html && !b->body.has_html) {
@@ -185,8 +187,13 @@ static haul_part *card_part(haul_builder *b)
 {
     haul_auto_str vcf = {0};
     haul_err e;
-    if (!haul_vcard_is(b->o) || haul_vcard_build(b->o, b->m, plain_text(b), &vcf, &e) != HAUL_OK || !vcf.len)
+    if (!haul_vcard_is(b->o))
         return NULL;
+    if (haul_vcard_build(b->o, b->m, plain_text(b), &vcf, &e) != HAUL_OK) {
+        haul_builder_issue(b, HAUL_ISSUE_MAPI_CLASS_UNEXPECTED, "%s: %s", haul_mapi_class(b->o, &b->arena),
+                           e.text);
+        return NULL;
+    }
     for (size_t i = 0; i < b->o->n_attachments; i++)
         b->used[i] = b->used[i] || haul_vcard_is_picture(b->o, i);
     haul_part *p = haul_part_new(&b->arena, "text/vcard");

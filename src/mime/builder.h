@@ -14,6 +14,13 @@
 #define HAUL_TRANSPORT_MAX   (16u * 1024u * 1024u) /* octets of transport headers */
 #define HAUL_UNPACKED_MAX    16u                   /* winmail.dat streams unpacked of one message */
 
+#define HAUL_EMBEDDED_MAX    16384u /* messages inside one item, at all depths: an object may hold itself */
+#define HAUL_SCANNED_MAX     65536u /* of them opened to see whether something is 8bit */
+
+typedef struct haul_budget { /* of one item, shared by the builders of what is embedded in it */
+    unsigned embedded, scanned;
+} haul_budget;
+
 typedef struct haul_body {
     haul_str text; /* UTF-8 */
     haul_str html; /* octets in html_charset */
@@ -35,8 +42,9 @@ typedef struct haul_builder {
     haul_str transport; /* transport headers in the form that is used, UTF-8 where they were Unicode */
     unsigned transport_cp;
     bool has_transport;
-    bool entity_has_version; /* the restored entity brings its own MIME-Version */
-    bool *used;              /* attachments that have found another place than the end */
+    haul_budget *budget, own_budget; /* budget: of the outermost message */
+    bool entity_has_version;         /* the restored entity brings its own MIME-Version */
+    bool *used;                      /* attachments that have found another place than the end */
     haul_mapi *unpacked[HAUL_UNPACKED_MAX];
     haul_str unpacked_data[HAUL_UNPACKED_MAX]; /* what they borrow from */
     size_t n_unpacked;
@@ -90,7 +98,8 @@ bool haul_uri_ok(const char *z);
 haul_part *haul_attach_data(haul_builder *b, haul_mapi *o, size_t i, const char *type);
 /* nested.c: whether the octets of attachment i may stand as message/…, and under which encoding. [mapi-34] */
 bool haul_message_fits(haul_mapi *o, size_t i, haul_encoding *ret);
-/* Of the message embedded in attachment i, once built: 7bit, or 8bit when something in it is restored as it was. */
+/* Of the message embedded in attachment i, once built: 7bit, or 8bit when something in it is restored as it was (or there
+ * is too much to look at). */
 haul_encoding haul_embedded_encoding(haul_builder *b, haul_mapi *o, size_t i);
 /* types.c: "pdf" → "application/pdf"; NULL when unknown. */
 const char *haul_type_of_extension(const char *extension);

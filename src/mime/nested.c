@@ -70,6 +70,8 @@ static bool eight_bit(haul_builder *b, haul_mapi *o)
 haul_encoding haul_embedded_encoding(haul_builder *b, haul_mapi *o, size_t i)
 {
     haul_auto(haul_mapi) *inner = NULL;
+    if (b->budget->scanned++ >= HAUL_SCANNED_MAX)
+        return HAUL_ENC_8BIT; /* allowed for anything that is not binary */
     if (o->ops->embedded(o, i, &inner, NULL) != HAUL_OK || haul_mapi_load(inner, NULL) != HAUL_OK)
         return HAUL_ENC_7BIT;
     return eight_bit(b, inner) ? HAUL_ENC_8BIT : HAUL_ENC_7BIT;
