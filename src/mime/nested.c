@@ -43,6 +43,16 @@ bool haul_message_fits(haul_mapi *o, size_t i, haul_encoding *ret)
     return true;
 }
 
+static bool may_be_message(haul_builder *b, const haul_mapi_attach *at)
+{
+    const char *tag = haul_bag_str(&at->props, HAUL_TAG_ATTACH_MIME_TAG, &b->arena);
+    const char *name = haul_bag_str(&at->props, HAUL_TAG_ATTACH_LONG_FILENAME, &b->arena);
+    const char *dot = name ? strrchr(name, '.') : NULL;
+    const char *type = dot ? haul_type_of_extension(dot + 1) : NULL;
+    return (tag && haul_istarts(tag, strlen(tag), "message/")) ||
+           (type && haul_istarts(type, strlen(type), "message/"));
+}
+
 /* What we build is 7bit but for what is restored as it was: signed messages and message files. */
 static bool eight_bit(haul_builder *b, haul_mapi *o)
 {
@@ -57,11 +67,7 @@ static bool eight_bit(haul_builder *b, haul_mapi *o)
             found = o->depth + 1 <= HAUL_MAPI_DEPTH_MAX && haul_embedded_encoding(b, o, i) == HAUL_ENC_8BIT;
             continue;
         }
-        const char *tag = haul_bag_str(&at->props, HAUL_TAG_ATTACH_MIME_TAG, &b->arena);
-        const char *name = haul_bag_str(&at->props, HAUL_TAG_ATTACH_LONG_FILENAME, &b->arena);
-        bool message =
-            (tag && haul_istarts(tag, strlen(tag), "message/")) || (name && haul_iends(name, ".eml"));
-        if (signed_whole || message)
+        if (signed_whole || may_be_message(b, at))
             found = scan_data(o, i, &s) && s.eight;
     }
     return found;
