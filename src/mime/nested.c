@@ -58,7 +58,7 @@ static bool eight_bit(haul_builder *b, haul_mapi *o)
 {
     scan s;
     bool clear = false, found = false;
-    bool signed_whole = haul_smime_is(o, &clear) && clear;
+    bool whole = haul_smime_is(o, &clear); /* either kind: what the class says is not always what is there */
     for (size_t i = 0; i < o->n_attachments && !found; i++) {
         const haul_mapi_attach *at = &o->attachments[i];
         if (at->lost)
@@ -67,7 +67,7 @@ static bool eight_bit(haul_builder *b, haul_mapi *o)
             found = o->depth + 1 <= HAUL_MAPI_DEPTH_MAX && haul_embedded_encoding(b, o, i) == HAUL_ENC_8BIT;
             continue;
         }
-        if (signed_whole || may_be_message(b, at))
+        if (whole || may_be_message(b, at))
             found = scan_data(o, i, &s) && s.eight;
     }
     return found;
