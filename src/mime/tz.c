@@ -96,7 +96,7 @@ bool haul_tz_definition(const void *blob, size_t n, haul_arena *a, haul_tz *ret)
     for (size_t i = 0; i < count; i++, at += 66) {
         haul_tz_rule *r = &z.rules[i];
         r->year = (int)get16(p + at + 6);
-        if (!get_biases(p + at + 22, r))
+        if (r->year > 9999 || !get_biases(p + at + 22, r))
             return false;
         r->to_standard = get_change(p + at + 34);
         r->to_daylight = get_change(p + at + 50);
@@ -169,7 +169,7 @@ bool haul_tz_same(const haul_tz *a, const haul_tz *b)
 bool haul_tz_change_at(const haul_tz_change *c, int year, int64_t *ret_local)
 {
     haul_civil t = {year, c->month, 1, c->hour, c->minute, c->second, 0};
-    if (!c->month || (c->year && c->year != year))
+    if (!c->month || year < 1601 || year > 9999 || (c->year && c->year != year))
         return false;
     if (c->year) {
         t.day = c->day;
