@@ -1,4 +1,5 @@
 /* Bodies, structure and attachments of messages built from MAPI objects: docs/mapi.md [mapi-20]…[mapi-39]. */
+#include "testing.h"
 #include "testing_rules.h"
 
 #include <stdio.h>
@@ -435,6 +436,38 @@ Test(attach, nesting_is_bounded)
     cr_expect_eq(n, HAUL_MAPI_DEPTH_MAX);
     has_not(b.text, "beyond");
     same(b.issues, "mapi.depth");
+}
+
+/* winmail.dat of testdata/tnef: whole, and cut. */
+static built with_winmail(const char *file, bool unpack, char **data)
+{
+    const haul_build_options options = {.unpack_tnef = unpack};
+    size_t n;
+    haul_auto(haul_mapi) *o = note();
+    *data = testing_read(file, &n);
+    cr_assert_not_null(*data);
+    set_body(o, "t");
+    set_text(o, testing_attachment(o, "winmail.dat", *data, n), TAG(0x370e), "application/ms-tnef");
+    return build_with(o, &options);
+}
+
+Test(attach, winmail_on_request)
+{
+    static const char whole[] = HAUL_TESTDATA "/tnef/fuzz/attachments",
+                      cut[] = HAUL_TESTDATA "/tnef/fuzz/cut";
+    char *data[3];
+    built_auto kept = with_winmail(whole, false, &data[0]);
+    built_auto unpacked = with_winmail(whole, true, &data[1]);
+    built_auto damaged = with_winmail(cut, true, &data[2]);
+    same(kept.outline, "multipart/mixed(text/plain application/ms-tnef[winmail.dat])");
+    same(unpacked.outline,
+         "multipart/mixed(text/plain text/plain[a.txt] application/octet-stream[object-2.ole] "
+         "message/rfc822{multipart/mixed(text/plain application/octet-stream)})");
+    same(damaged.outline, "multipart/mixed(text/plain application/ms-tnef[winmail.dat])");
+    same(kept.issues, "");
+    same(damaged.issues, "mapi.tnef-kept");
+    for (size_t i = 0; i < 3; i++)
+        free(data[i]);
 }
 
 /* Two doors into itself, 32 levels: 2^32 messages if nobody counted. */
