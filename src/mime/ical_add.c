@@ -16,6 +16,17 @@ enum {
     LID_CONTACTS = 0x853a,                 /* COMMON */
 };
 
+#define LAST_SECOND INT64_C(32503679999) /* 2999-12-31T23:59:59Z */
+
+bool haul_ical_stored(const haul_prop *p, int64_t *ret_us)
+{
+    int64_t us;
+    if (!haul_prop_time(p, &us) || us / HAUL_US > LAST_SECOND)
+        return false;
+    *ret_us = us;
+    return true;
+}
+
 const char *haul_ical_clean(haul_ical *c, const char *text)
 {
     if (!text)
@@ -72,8 +83,9 @@ void haul_ical_x_int(haul_ical *c, icalcomponent *to, const char *name, int64_t 
 
 static icaltimetype civil_time(int64_t seconds)
 {
+    const int64_t last = LAST_SECOND;
     haul_civil c;
-    haul_civil_from(seconds, &c);
+    haul_civil_from(seconds < last ? seconds : last, &c);
     icaltimetype t = icaltime_null_time();
     t.year = c.year;
     t.month = c.month;
@@ -145,7 +157,7 @@ static bool first_time(const haul_bag *b, int64_t *ret)
     const uint16_t tags[] = {TAG_LAST_MODIFICATION_TIME, TAG_CREATION_TIME, TAG_SUBMIT_TIME,
                              TAG_DELIVERY_TIME};
     for (size_t i = 0; i < HAUL_COUNT(tags); i++)
-        if (haul_prop_time(haul_bag_get(b, tags[i]), ret))
+        if (haul_ical_stored(haul_bag_get(b, tags[i]), ret))
             return true;
     return false;
 }
@@ -156,13 +168,13 @@ static void add_stamp(haul_ical *c, icalcomponent *to, const haul_bag *b)
     bool reply = c->method && (!strcmp(c->method, "REPLY") || !strcmp(c->method, "COUNTER"));
     uint32_t lid = reply ? LID_ATTENDEE_CRITICAL_CHANGE : LID_OWNER_CRITICAL_CHANGE;
     int64_t us = 0;
-    if (!haul_prop_time(haul_bag_lid(b, HAUL_PSET_MEETING, lid), &us) && !first_time(b, &us) &&
+    if (!haul_ical_stored(haul_bag_lid(b, HAUL_PSET_MEETING, lid), &us) && !first_time(b, &us) &&
         !first_time(&c->o->props, &us))
         us = 0; /* RFC 5545 wants one; nothing is known */
     haul_ical_utc(to, ICAL_DTSTAMP_PROPERTY, us);
-    if (haul_prop_time(haul_bag_get(b, TAG_CREATION_TIME), &us))
+    if (haul_ical_stored(haul_bag_get(b, TAG_CREATION_TIME), &us))
         haul_ical_utc(to, ICAL_CREATED_PROPERTY, us);
-    if (haul_prop_time(haul_bag_get(b, TAG_LAST_MODIFICATION_TIME), &us))
+    if (haul_ical_stored(haul_bag_get(b, TAG_LAST_MODIFICATION_TIME), &us))
         haul_ical_utc(to, ICAL_LASTMODIFIED_PROPERTY, us);
 }
 

@@ -20,7 +20,10 @@ enum { /* MS-OXPROPS; APPOINTMENT where nothing else is said */
        LID_COMMON_START = 0x8516,          /* COMMON */
        LID_COMMON_END = 0x8517,            /* COMMON */
 };
-#define DAY 86400
+#define DAY        86400
+#define RECUR_LAST (683000000u) /* minutes since 1601: in the year 2899 */
+/* Longer appointments are damage. */
+#define LENGTH_MAX (INT64_C(3660) * DAY)
 
 /* MS-OXCICAL 2.1.3.1.1.1: the class of the message decides. */
 static const char *method_of(const haul_mapi *o, const char **ret_partstat)
@@ -49,21 +52,21 @@ static const char *method_of(const haul_mapi *o, const char **ret_partstat)
 
 static bool time_lid(const haul_bag *b, uint32_t lid, int64_t *ret)
 {
-    return haul_prop_time(haul_bag_lid(b, HAUL_PSET_APPOINTMENT, lid), ret);
+    return haul_ical_stored(haul_bag_lid(b, HAUL_PSET_APPOINTMENT, lid), ret);
 }
 
 static bool start_of(const haul_bag *b, int64_t *ret)
 {
     return time_lid(b, LID_START_WHOLE, ret) ||
-           haul_prop_time(haul_bag_lid(b, HAUL_PSET_COMMON, LID_COMMON_START), ret) ||
-           haul_prop_time(haul_bag_get(b, TAG_START_DATE), ret);
+           haul_ical_stored(haul_bag_lid(b, HAUL_PSET_COMMON, LID_COMMON_START), ret) ||
+           haul_ical_stored(haul_bag_get(b, TAG_START_DATE), ret);
 }
 
 static bool end_of(const haul_bag *b, int64_t *ret)
 {
     return time_lid(b, LID_END_WHOLE, ret) ||
-           haul_prop_time(haul_bag_lid(b, HAUL_PSET_COMMON, LID_COMMON_END), ret) ||
-           haul_prop_time(haul_bag_get(b, TAG_END_DATE), ret);
+           haul_ical_stored(haul_bag_lid(b, HAUL_PSET_COMMON, LID_COMMON_END), ret) ||
+           haul_ical_stored(haul_bag_get(b, TAG_END_DATE), ret);
 }
 
 static int64_t midnight_near(int64_t local)
@@ -194,7 +197,7 @@ static void fill_in(haul_series *s, const haul_bag *b, bool has_zone, const haul
     if (!(s->r.got & HAUL_RECUR_GOT_TIMES))
         s->r.start_offset = minutes % 1440;
     s->length = ((int64_t)s->r.end_offset - (int64_t)s->r.start_offset) * 60;
-    if (!(s->r.got & HAUL_RECUR_GOT_TIMES) || s->length < 0)
+    if (!(s->r.got & HAUL_RECUR_GOT_TIMES) || s->length < 0 || s->length > LENGTH_MAX)
         s->length = known && end_of(b, &end) && end > start ? (end - start) / HAUL_US : 0;
 }
 
@@ -212,7 +215,8 @@ static bool read_series(haul_ical *c, const haul_bag *b, bool all_day, haul_seri
     haul_tz *zone = haul_arena_alloc(c->a, sizeof *zone);
     bool has_zone = haul_ical_zone(c, b, true, false, zone);
     fill_in(s, b, has_zone, zone);
-    bool sane = s->r.got & HAUL_RECUR_GOT_PATTERN && s->r.start && s->r.start_offset < 2 * 1440;
+    bool sane = s->r.got & HAUL_RECUR_GOT_PATTERN && s->r.start && s->r.start < RECUR_LAST &&
+                s->r.start_offset < 2 * 1440;
     if (sane && !haul_recur_gregorian(&s->r)) {
         s->first = s->r.start / 1440;
         s->usable = true;

@@ -48,10 +48,10 @@ void haul_ical_journal(haul_ical *c)
     const haul_bag *b = &c->o->props;
     icalcomponent *to = new_journal(c);
     int64_t us, minutes;
-    if (haul_prop_time(haul_bag_lid(b, HAUL_PSET_LOG, LID_LOG_START), &us) ||
-        haul_prop_time(haul_bag_lid(b, HAUL_PSET_COMMON, LID_COMMON_START), &us))
+    if (haul_ical_stored(haul_bag_lid(b, HAUL_PSET_LOG, LID_LOG_START), &us) ||
+        haul_ical_stored(haul_bag_lid(b, HAUL_PSET_COMMON, LID_COMMON_START), &us))
         haul_ical_utc(to, ICAL_DTSTART_PROPERTY, us);
-    if (haul_prop_time(haul_bag_lid(b, HAUL_PSET_LOG, LID_LOG_END), &us))
+    if (haul_ical_stored(haul_bag_lid(b, HAUL_PSET_LOG, LID_LOG_END), &us))
         haul_ical_x_utc(c, to, "X-MAILHAUL-JOURNAL-END", us);
     if (haul_prop_int(haul_bag_lid(b, HAUL_PSET_LOG, LID_LOG_DURATION), &minutes) && minutes >= 0)
         haul_ical_x(c, to, "X-MAILHAUL-JOURNAL-DURATION",

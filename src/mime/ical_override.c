@@ -97,9 +97,9 @@ static size_t partner(const overrides *o, const haul_mapi_attach *a)
 {
     int64_t us;
     size_t at = NOWHERE;
-    if (haul_prop_time(haul_bag_get(&a->props, TAG_EXCEPTION_REPLACE_TIME), &us))
+    if (haul_ical_stored(haul_bag_get(&a->props, TAG_EXCEPTION_REPLACE_TIME), &us))
         at = replaced(o, us);
-    else if (haul_prop_time(haul_bag_get(&a->props, TAG_EXCEPTION_START_TIME), &us))
+    else if (haul_ical_stored(haul_bag_get(&a->props, TAG_EXCEPTION_START_TIME), &us))
         at = started(o, us);
     return at != NOWHERE && o->v[at].at == NOWHERE ? at : NOWHERE;
 }
@@ -222,15 +222,15 @@ static void add_orphan(const overrides *o, size_t at, haul_mapi *own)
 {
     int64_t replace, start, end;
     const haul_bag *b = &own->props;
-    if (!haul_prop_time(haul_bag_get(&o->c->o->attachments[at].props, TAG_EXCEPTION_REPLACE_TIME),
-                        &replace) &&
-        !haul_prop_time(haul_bag_lid(b, HAUL_PSET_APPOINTMENT, LID_EXCEPTION_REPLACE_TIME), &replace)) {
+    if (!haul_ical_stored(haul_bag_get(&o->c->o->attachments[at].props, TAG_EXCEPTION_REPLACE_TIME),
+                          &replace) &&
+        !haul_ical_stored(haul_bag_lid(b, HAUL_PSET_APPOINTMENT, LID_EXCEPTION_REPLACE_TIME), &replace)) {
         haul_msg_issue(o->c->m, HAUL_ISSUE_MAPI_EXCEPTION_LOST, "attachment %zu: no time", at);
         return;
     }
-    if (!haul_prop_time(haul_bag_lid(b, HAUL_PSET_APPOINTMENT, LID_START_WHOLE), &start))
+    if (!haul_ical_stored(haul_bag_lid(b, HAUL_PSET_APPOINTMENT, LID_START_WHOLE), &start))
         start = replace;
-    if (!haul_prop_time(haul_bag_lid(b, HAUL_PSET_APPOINTMENT, LID_END_WHOLE), &end))
+    if (!haul_ical_stored(haul_bag_lid(b, HAUL_PSET_APPOINTMENT, LID_END_WHOLE), &end))
         end = start + o->s->length * HAUL_US;
     haul_recur_exception x = {.original = haul_ical_minutes(haul_ical_local(replace, o->s->zone).local),
                               .start = haul_ical_minutes(haul_ical_local(start, o->s->zone).local),

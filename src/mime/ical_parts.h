@@ -38,6 +38,8 @@ void haul_ical_text(haul_ical *c, icalcomponent *to, icalproperty_kind kind, con
 /* Returns the property, NULL when there was no text. */
 icalproperty *haul_ical_x(haul_ical *c, icalcomponent *to, const char *name, const char *text);
 void haul_ical_x_int(haul_ical *c, icalcomponent *to, const char *name, int64_t v);
+/* haul_prop_time without the years that libical cannot write (beyond 3000): Outlook stores 4501 for "none". */
+bool haul_ical_stored(const haul_prop *p, int64_t *ret_us);
 /* UTC, to the second. */
 void haul_ical_utc(icalcomponent *to, icalproperty_kind kind, int64_t us);
 void haul_ical_x_utc(haul_ical *c, icalcomponent *to, const char *name, int64_t us);

@@ -156,7 +156,7 @@ static void add_x(haul_ical *c, icalcomponent *to, const haul_said *s, size_t ro
         haul_ical_x(c, to, x_rows[row].name, haul_prop_str(from, p, c->a));
         break;
     case X_UTC:
-        if (haul_prop_time(p, &v))
+        if (haul_ical_stored(p, &v))
             haul_ical_x_utc(c, to, x_rows[row].name, v);
         break;
     case X_BOOL:

@@ -32,7 +32,7 @@ static const haul_prop *task(const haul_bag *b, uint32_t lid)
 static bool day_of(const haul_bag *b, uint32_t lid, haul_when *ret)
 {
     int64_t us;
-    if (!haul_prop_time(task(b, lid), &us))
+    if (!haul_ical_stored(task(b, lid), &us))
         return false;
     *ret = haul_ical_local(us, NULL);
     ret->date = true;
@@ -70,7 +70,7 @@ static void add_status(haul_ical *c, icalcomponent *to, const haul_bag *b)
         haul_ical_x(c, to, "X-MAILHAUL-TASK-STATUS", names[v]);
     if (percent_of(b, &percent))
         icalcomponent_add_property(to, icalproperty_new_percentcomplete(percent));
-    if (complete && haul_prop_time(task(b, LID_DATE_COMPLETED), &us))
+    if (complete && haul_ical_stored(task(b, LID_DATE_COMPLETED), &us))
         haul_ical_utc(to, ICAL_COMPLETED_PROPERTY, us);
 }
 
@@ -151,8 +151,8 @@ static void add_alarm(icalcomponent *to, const haul_bag *b)
     int64_t us;
     if (!haul_prop_bool(haul_bag_lid(b, HAUL_PSET_COMMON, LID_REMINDER_SET)))
         return;
-    if (haul_prop_time(haul_bag_lid(b, HAUL_PSET_COMMON, LID_REMINDER_SIGNAL_TIME), &us) ||
-        haul_prop_time(haul_bag_lid(b, HAUL_PSET_COMMON, LID_REMINDER_TIME), &us))
+    if (haul_ical_stored(haul_bag_lid(b, HAUL_PSET_COMMON, LID_REMINDER_SIGNAL_TIME), &us) ||
+        haul_ical_stored(haul_bag_lid(b, HAUL_PSET_COMMON, LID_REMINDER_TIME), &us))
         haul_ical_alarm_at(to, us);
 }
 
