@@ -249,6 +249,19 @@ Test(attach, names)
     }
 }
 
+Test(attach, names_are_bounded)
+{
+    haul_auto(haul_mapi) *o = note();
+    haul_auto_str name = {0};
+    set_body(o, "t");
+    for (size_t i = 0; i < 3000; i++)
+        haul_str_addz(&name, "\u00e4");
+    testing_attachment(o, name.p, "x", 1);
+    built_auto b = build(o);
+    cr_expect(strlen(b.outline) < 1200, "%zu", strlen(b.outline));
+    same(b.issues, "mapi.attachment-name-changed");
+}
+
 Test(attach, types)
 {
     static const struct {

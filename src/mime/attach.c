@@ -17,7 +17,9 @@ enum { /* PidTagAttachMethod, MS-OXCMSG 2.2.2.9 */
        METHOD_WEB_REFERENCE = 7,
 };
 
-#define OVERHEAD 4096u /* PidTagAttachSize counts properties, too: so much less than it is no sign of loss */
+#define NAME_MAX_OCTETS 1024u /* of a file name; no file system holds more than 255 characters */
+#define LABEL_MAX       100u  /* octets of it in messages */
+#define OVERHEAD        4096u /* PidTagAttachSize counts properties, too: so much less than it is no sign of loss */
 
 typedef struct source { /* of a part that pushes its data */
     haul_builder *b;
@@ -43,7 +45,8 @@ static haul_rc count_write(haul_out *out, const void *p, size_t n, haul_err *e)
 static const char *label(haul_builder *b, const haul_mapi *o, size_t i)
 {
     const char *name = haul_bag_str(&o->attachments[i].props, HAUL_TAG_ATTACH_LONG_FILENAME, &b->arena);
-    return name ? haul_arena_printf(&b->arena, "attachment %zu \"%s\"", i + 1, name)
+    int n = name ? (int)haul_utf8_cut(name, strlen(name), LABEL_MAX) : 0;
+    return name ? haul_arena_printf(&b->arena, "attachment %zu \"%.*s\"", i + 1, n, name)
                 : haul_arena_printf(&b->arena, "attachment %zu", i + 1);
 }
 
@@ -139,12 +142,15 @@ static const char *last_component(haul_builder *b, const char *name)
     for (const char *c = name; *c; c++)
         if ((*c == '/' || *c == '\\') && c[1])
             last = c + 1;
-    for (const char *c = last; *c; c++)
+    for (const char *c = last; *c && clean.len < NAME_MAX_OCTETS + 4; c++)
         haul_str_addc(&clean, (unsigned char)*c < 32 || *c == 127 || *c == '/' || *c == '\\' ? '_' : *c);
+    clean.len = haul_utf8_cut(haul_strz(&clean), clean.len, NAME_MAX_OCTETS);
+    haul_str_add(&clean, "", 0); /* NUL where it ends now */
     if (strcmp(haul_strz(&clean), ".") == 0 || strcmp(haul_strz(&clean), "..") == 0)
         haul_str_addc(&clean, '_');
     if (strcmp(haul_strz(&clean), name) != 0)
-        haul_builder_issue(b, HAUL_ISSUE_MAPI_ATTACHMENT_NAME_CHANGED, "%s", name);
+        haul_builder_issue(b, HAUL_ISSUE_MAPI_ATTACHMENT_NAME_CHANGED, "%.*s",
+                           (int)haul_utf8_cut(name, strlen(name), 4 * LABEL_MAX), name);
     return haul_arena_strn(&b->arena, haul_strz(&clean), clean.len);
 }
 
