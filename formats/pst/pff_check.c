@@ -6,17 +6,19 @@
 
 #include <string.h>
 
-#define HEADER       564u
-#define CRC_PARTIAL  4u   /* over 471 octets from 8: MS-PST 2.2.2.6 */
-#define CRC_FULL     524u /* over 516 octets from 8; not in ANSI stores */
-#define VERSION      10u
-#define VERSION_ANSI 0x0fu
-#define VERSION_WIDE 0x15u
-#define VERSION_4K   0x24u
-#define BLOCK_MAX    65536u
-#define PTYPE_BLOCKS 0x80u /* pages of the two B-trees, MS-PST 2.2.2.7.1; the others may be stale */
-#define PTYPE_NODES  0x81u
-#define REPORTS_MAX  64u /* damaged places of one store that are named one by one */
+#define HEADER        564u
+#define CRC_PARTIAL   4u   /* over 471 octets from 8: MS-PST 2.2.2.6 */
+#define CRC_FULL      524u /* over 516 octets from 8; not in ANSI stores */
+#define FILE_END_ANSI 168u /* ROOT.ibFileEof: MS-PST 2.2.2.5, 2.2.2.6 */
+#define FILE_END      184u
+#define VERSION       10u
+#define VERSION_ANSI  0x0fu
+#define VERSION_WIDE  0x15u
+#define VERSION_4K    0x24u
+#define BLOCK_MAX     65536u
+#define PTYPE_BLOCKS  0x80u /* pages of the two B-trees, MS-PST 2.2.2.7.1; the others may be stale */
+#define PTYPE_NODES   0x81u
+#define REPORTS_MAX   64u /* damaged places of one store that are named one by one */
 
 static uint32_t le16(const uint8_t *p)
 {
@@ -32,6 +34,23 @@ static uint32_t le32(const uint8_t *p)
 static uint32_t crc(const uint8_t *p, size_t n)
 {
     return (uint32_t)crc32(0xffffffffu, p, (uInt)n) ^ 0xffffffffu;
+}
+
+static uint64_t le64(const uint8_t *p)
+{
+    return (uint64_t)le32(p) | (uint64_t)le32(p + 4) << 32;
+}
+
+/* A copy that was broken off: the node tree is often among what is missing, and libpff then finds nothing at all. */
+static void check_length(haul_pff *s, const uint8_t *header)
+{
+    uint64_t end = s->pst.version == 32 ? le32(header + FILE_END_ANSI) : le64(header + FILE_END);
+    haul_err text;
+    if (end <= s->view.size)
+        return;
+    haul_fail(&text, HAUL_SKIP, "its header says %llu octets, the file has %llu", (unsigned long long)end,
+              (unsigned long long)s->view.size);
+    s->pst.issue(s->pst.issue_ctx, HAUL_ISSUE_PST_TRUNCATED, text.text);
 }
 
 static bool mend(haul_pff *s, const uint8_t *header, uint64_t at, size_t n)
@@ -52,6 +71,7 @@ void haul_pff_mend_header(haul_pff *s)
                      : version >= VERSION_4K   ? 65
                      : version >= VERSION_WIDE ? 64
                                                : 0;
+    check_length(s, header);
     bool partial = mend(s, header, CRC_PARTIAL, 471);
     bool full = version > VERSION_ANSI && mend(s, header, CRC_FULL, 516);
     if (partial || full)
