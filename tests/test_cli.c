@@ -271,7 +271,7 @@ static const struct {
     {"convert a b --json=1", "--json takes no value"},
     {"convert a b --from quux", "unknown format 'quux'"},
     {"convert a b --to quux", "unknown format 'quux'"},
-    {"convert a b --from dump", "dump is not a format that this build reads"},
+    {"convert a b --from dump", "dump is written, not read"},
     {"convert a /nowhere/target",
      "the name of '/nowhere/target' does not say its format; add --to with one of "},
     {"convert a b --to dump --since yesterday", "--since: 'yesterday' is not a date"},

@@ -62,6 +62,8 @@ void haul_pff_check(haul_pff *s, uint64_t at, uint8_t *p, size_t n);
 
 /* The bfio handle over s->view. */
 HAUL_MUST_USE haul_rc haul_pff_io(haul_pff *s, haul_err *e);
+/* What to do about a store that cannot be read at all. */
+#define HAUL_PFF_HINT "; a copy repaired by Outlook's scanpst may be readable"
 /* libpff's words for what went wrong, its origin first; frees *error. Returns rc. */
 haul_rc haul_pff_fail(haul_err *e, haul_rc rc, libpff_error_t **error, const char *what, uint64_t node);
 

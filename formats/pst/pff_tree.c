@@ -94,9 +94,7 @@ haul_rc haul_pff_tree(haul_pff *s, haul_err *e)
     qsort(s->branches, s->n_branches, sizeof(*s->branches), by_nid);
     if (rc == HAUL_OK &&
         !s->n_nodes) /* even an empty store has its root folder: libpff tells no error here */
-        return haul_fail(e, HAUL_E_FORMAT,
-                         "no folder and no item can be found in the store; a copy repaired by Outlook's "
-                         "scanpst may be readable");
+        return haul_fail(e, HAUL_E_FORMAT, "no folder and no item can be found in the store" HAUL_PFF_HINT);
     return rc;
 }
 

@@ -136,8 +136,11 @@ static void read_store(planner *w)
     } else {
         haul_pst_roles_store(&w->roles, &b);
         /* A checksum that Outlook compares: nothing is encrypted by it, MS-PST 4.1. */
-        if (!w->p->ost && haul_prop_int_or(haul_bag_get(&b, PST_PASSWORD), 0) != 0)
-            issue(w, HAUL_ISSUE_PST_PASSWORD, haul_tree_label(w->r->tree));
+        uint32_t sum = (uint32_t)haul_prop_int_or(haul_bag_get(&b, PST_PASSWORD), 0);
+        if (!w->p->ost && sum) {
+            haul_fail(&why, HAUL_SKIP, "its checksum is 0x%08x", sum);
+            issue(w, HAUL_ISSUE_PST_PASSWORD, why.text);
+        }
     }
     haul_arena_done(&a);
     if (w->p->ost)
@@ -308,7 +311,7 @@ haul_rc haul_pst_plan_make(haul_pst_plan *plan, haul_pst *p, haul_reader *r, hau
                 place(&w, i);
     }
     if (rc == HAUL_OK && w.searches) {
-        haul_fail(&text, HAUL_SKIP, "%zu search folders", w.searches);
+        haul_fail(&text, HAUL_SKIP, "%zu of them", w.searches);
         issue(&w, HAUL_ISSUE_PST_SEARCH_FOLDER, text.text);
     }
     haul_arena_done(&w.scratch);

@@ -146,6 +146,17 @@ static haul_rc look(haul_reader *r, const char *path, bool *ret, haul_err *e)
     return HAUL_OK;
 }
 
+/* What a store says of itself; in a tree it is named. */
+static void store_issue(void *ctx, haul_issue_id id, const char *detail)
+{
+    haul_reader *r = ctx;
+    const pst_reader *s = r->state;
+    if (*s->prefix)
+        haul_reader_issue(r, id, "%s %s", s->prefix, detail);
+    else
+        r->issue(r->issue_ctx, id, detail);
+}
+
 static haul_rc start(haul_reader *r, const char *path, haul_err *e)
 {
     pst_reader *s = r->state;
@@ -157,7 +168,7 @@ static haul_rc start(haul_reader *r, const char *path, haul_err *e)
     s->prefix = *path ? haul_arena_printf(&s->arena, "%s:", text_of(&s->arena, path, strlen(path))) : "";
     s->top = *path ? declare_store(s, path) : HAUL_FOLDER_NONE;
     s->store = haul_confined_new(&haul_pst_store, prepare, fd, *path ? path : haul_tree_label(r->tree),
-                                 r->values, &s->limits, r->issue, r->issue_ctx);
+                                 r->values, &s->limits, store_issue, r);
     return HAUL_OK;
 }
 
@@ -328,7 +339,7 @@ static haul_rc read_limits(haul_reader *r, haul_confined_limits *ret, haul_err *
         return haul_fail(e, HAUL_E_USAGE, "--item-timeout: '%s' is no number of seconds", text);
     text = haul_values_get(r->values, &haul_pst_options[HAUL_PST_MEMORY]);
     if (!haul_parse_size(text, &ret->memory))
-        return haul_fail(e, HAUL_E_USAGE, "--item-memory: '%s' is no size", text);
+        return haul_fail(e, HAUL_E_USAGE, "--item-memory: '%s' is no size; write 500M or 4G", text);
     ret->item_seconds = (unsigned)seconds;
     ret->off = haul_values_choice(r->values, &haul_pst_options[HAUL_PST_CONFINE]) == 1;
     return HAUL_OK;
@@ -372,5 +383,10 @@ const haul_format haul_format_pst = {
     .suffixes = "",
     .reader = &pst_reader_ops,
     .options = haul_pst_options,
+    .keeps_flags = HAUL_FLAG_SEEN | HAUL_FLAG_ANSWERED | HAUL_FLAG_FLAGGED | HAUL_FLAG_DRAFT |
+                   HAUL_FLAG_DELETED | HAUL_FLAG_FORWARDED,
+    .keeps_keywords = true,
+    .keeps_received = true,
     .keeps_folders = true,
+    .keeps_empty_folders = true,
 };

@@ -11,14 +11,30 @@ volatile sig_atomic_t haul_stop;
 
 #define PATH_UP_MAX 256u /* components of a target that need not exist */
 
+static void writable(haul_str *to)
+{
+    for (size_t f = 0; haul_formats[f]; f++)
+        if (haul_formats[f]->sink)
+            haul_str_addf(to, "%s%s", to->len ? ", " : "", haul_formats[f]->name);
+}
+
+static haul_rc unwritten(const char *name, haul_err *e)
+{
+    haul_auto_str names = {0};
+    writable(&names);
+    return haul_fail(e, HAUL_E_USAGE, "%s is read, not written; --to takes one of %s", name,
+                     haul_strz(&names));
+}
+
 static haul_rc known_format(const char *name, bool write, const haul_format **ret, haul_err *e)
 {
     const haul_format *f = haul_format_find(name);
     if (!f)
         return haul_fail(e, HAUL_E_USAGE, "unknown format '%s'; mailhaul formats lists them", name);
-    if (write ? !f->sink : !f->reader)
-        return haul_fail(e, HAUL_E_USAGE, "%s is not a format that this build %s", name,
-                         write ? "writes" : "reads");
+    if (write && !f->sink)
+        return unwritten(name, e);
+    if (!write && !f->reader)
+        return haul_fail(e, HAUL_E_USAGE, "%s is written, not read", name);
     *ret = f;
     return HAUL_OK;
 }
@@ -32,9 +48,7 @@ static haul_rc target_format(const haul_args *a, haul_job *job, haul_err *e)
     job->to = haul_format_for_target(job->target);
     if (job->to || a->cmd != HAUL_CMD_CONVERT)
         return HAUL_OK;
-    for (size_t f = 0; haul_formats[f]; f++)
-        if (haul_formats[f]->sink)
-            haul_str_addf(&names, "%s%s", names.len ? ", " : "", haul_formats[f]->name);
+    writable(&names);
     return haul_fail(e, HAUL_E_USAGE, "the name of '%s' does not say its format; add --to with one of %s",
                      job->target, haul_strz(&names));
 }

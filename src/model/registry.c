@@ -245,6 +245,15 @@ bool haul_reader_claims_dir(haul_reader *r, const haul_entry *entries, size_t n,
     return false;
 }
 
+static haul_rc nothing_fits(haul_tree *t, haul_err *e)
+{
+    haul_stat st = {.size = 1};
+    haul_auto(haul_in) *in = NULL;
+    if (haul_tree_is_file(t) && haul_tree_read(t, "", &in, &st, NULL) == HAUL_OK && !st.size)
+        return haul_fail(e, HAUL_E_FORMAT, "the file is empty");
+    return haul_fail(e, HAUL_E_FORMAT, "no format is recognised; --from FORMAT decides it by hand");
+}
+
 haul_rc haul_passes_choose(haul_passes *p, const haul_format *chosen, haul_tree *t, haul_err *e)
 {
     const haul_format *f = chosen;
@@ -252,7 +261,7 @@ haul_rc haul_passes_choose(haul_passes *p, const haul_format *chosen, haul_tree 
     if (rc != HAUL_OK)
         return rc;
     if (!f)
-        return haul_fail(e, HAUL_E_FORMAT, "no format is recognised; --from FORMAT decides it by hand");
+        return nothing_fits(t, e);
     if (!f->reader)
         return haul_fail(e, HAUL_E_USAGE, "%s is written, not read", f->name);
     *p = (haul_passes){.todo = bit_of(f), .exclusive = chosen != NULL};
