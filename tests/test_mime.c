@@ -179,6 +179,29 @@ Test(header, addresses)
     }
 }
 
+Test(header, the_class_of_an_outlook_item_decides_its_kind)
+{
+    static const struct {
+        const char *class;
+        haul_kind kind;
+    } rows[] = {{"IPM.Contact", HAUL_KIND_CONTACT},
+                {"ipm.appointment.Occurrence", HAUL_KIND_CALENDAR},
+                {"IPM.Contacts", HAUL_KIND_MAIL},
+                {"IPM.Task", HAUL_KIND_TASK},
+                {"IPM.StickyNote", HAUL_KIND_NOTE},
+                {"REPORT.IPM.Note.NDR", HAUL_KIND_MAIL},
+                {"IPM.Schedule.Meeting", HAUL_KIND_CALENDAR}};
+    for (size_t i = 0; i < HAUL_COUNT(rows); i++) {
+        haul_auto_str h = {0};
+        haul_msg *m = haul_msg_new();
+        haul_str_addf(&h, "X-Mailhaul-Class: %s\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n",
+                      rows[i].class);
+        haul_header_fill(m, h.p, h.len, false);
+        cr_expect_eq(m->kind, rows[i].kind, "%s", rows[i].class);
+        haul_msg_unref(m);
+    }
+}
+
 Test(header, fill_takes_the_first_of_each)
 {
     const char h[] =

@@ -5,6 +5,7 @@
 #include "base/utf.h"
 #include "mime/addr.h"
 #include "mime/builder.h"
+#include "mime/class.h"
 #include "mime/date.h"
 #include "mime/header.h"
 
@@ -102,24 +103,9 @@ bool haul_mapi_transport(const haul_mapi *o, haul_str *to, unsigned *ret_cp)
 
 static haul_kind kind_of(const haul_mapi *o)
 {
-    static const struct {
-        const char *class;
-        haul_kind kind;
-    } table[] = {
-        {"IPM.Contact", HAUL_KIND_CONTACT},
-        {"IPM.DistList", HAUL_KIND_CONTACT},
-        {"IPM.Appointment", HAUL_KIND_CALENDAR},
-        {"IPM.Schedule", HAUL_KIND_CALENDAR},
-        {"IPM.OLE.CLASS.{00061055-0000-0000-C000-000000000046}", HAUL_KIND_CALENDAR},
-        {"IPM.Task", HAUL_KIND_TASK},
-        {"IPM.TaskRequest", HAUL_KIND_TASK},
-        {"IPM.StickyNote", HAUL_KIND_NOTE},
-        {"IPM.Activity", HAUL_KIND_NOTE},
-    };
-    for (size_t i = 0; i < HAUL_COUNT(table); i++)
-        if (haul_mapi_is(o, table[i].class))
-            return table[i].kind;
-    return HAUL_KIND_MAIL;
+    haul_auto_str class = {0};
+    (void)haul_prop_text(&o->props, haul_bag_get(&o->props, HAUL_TAG_MESSAGE_CLASS), &class, NULL);
+    return haul_class_kind((haul_span){haul_strz(&class), class.len});
 }
 
 /* Contacts, appointments and notes are never sent, and all carry the flag that says so: they are no drafts. */

@@ -2,6 +2,7 @@
 
 #include "base/time.h"
 #include "base/utf.h"
+#include "mime/class.h"
 #include "mime/date.h"
 
 #include <gmime/gmime.h>
@@ -190,6 +191,7 @@ typedef struct fill {
     haul_span received; /* the topmost */
     haul_span from, return_path;
     haul_span subject, message_id;
+    haul_kind class; /* of an Outlook item that we made a message of; its type is multipart, perhaps */
     bool has_type, has_date;
 } fill;
 
@@ -242,6 +244,10 @@ static void fill_field(fill *f, const haul_field *field)
     case 's':
         if (!f->subject.p && haul_span_is(name, "subject"))
             f->subject = field->value;
+        break;
+    case 'x':
+        if (haul_span_is(name, "x-mailhaul-class"))
+            f->class = haul_class_kind(haul_span_trim(field->value));
         break;
     default:
         break;
@@ -297,6 +303,8 @@ void haul_header_fill(haul_msg *m, const char *p, size_t n, bool guess_received)
     haul_field field;
     for (size_t pos = 0; haul_header_next(p, n, &pos, &field);)
         fill_field(&f, &field);
+    if (f.class != HAUL_KIND_MAIL)
+        m->kind = f.class;
     haul_span addr;
     if (f.message_id.p && !m->message_id)
         m->message_id = message_id(m, f.message_id);

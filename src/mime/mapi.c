@@ -1,5 +1,7 @@
 #include "mime/mapi.h"
 
+#include "mime/class.h"
+
 #include <string.h>
 
 #define TAG_MESSAGE_CLASS 0x001a /* MS-OXPROPS 2.786 PidTagMessageClass */
@@ -56,6 +58,5 @@ bool haul_mapi_is(const haul_mapi *m, const char *class)
 {
     haul_auto_str have = {0};
     (void)haul_prop_text(&m->props, haul_bag_get(&m->props, TAG_MESSAGE_CLASS), &have, NULL);
-    size_t n = strlen(class);
-    return haul_istarts(haul_strz(&have), have.len, class) && (have.len == n || have.p[n] == '.');
+    return haul_class_is((haul_span){haul_strz(&have), have.len}, class);
 }
