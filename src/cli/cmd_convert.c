@@ -4,6 +4,7 @@
 #include "pipe/state.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static void count_line(haul_table *t, const char *name, uint64_t n)
 {
@@ -122,6 +123,29 @@ static void report_line(const haul_job *job, haul_str *to)
     haul_str_addc(to, '\n');
 }
 
+static void damage_line(const haul_job *job, const haul_totals *t, haul_str *to)
+{
+    if (t->damaged && !job->dry_run)
+        haul_str_addz(
+            to,
+            "damage: items.jsonl beside the report names each item, its notices name folders and sources\n");
+}
+
+static void pim_line(const haul_job *job, haul_str *to)
+{
+    haul_auto_str dir = {0};
+    size_t n = strlen(job->target);
+    while (n > 1 && job->target[n - 1] == '/')
+        n--;
+    haul_str_add(&dir, job->target, n);
+    haul_str_addz(&dir, ".pim");
+    if (!job->pim_files || job->dry_run || access(dir.p, F_OK) != 0)
+        return;
+    haul_str_addz(to, "calendars and address books: ");
+    haul_text_clean(to, dir.p);
+    haul_str_addc(to, '\n');
+}
+
 static void summary(const haul_request *r, const haul_totals *t, const json_t *report, haul_str *to)
 {
     if (!t->found)
@@ -136,6 +160,8 @@ static void summary(const haul_request *r, const haul_totals *t, const json_t *r
     size_line(t, r->job.dry_run, haul_bar_elapsed(&r->bar), to);
     haul_result_issues(t->issues, 0, to);
     report_line(&r->job, to);
+    damage_line(&r->job, t, to);
+    pim_line(&r->job, to);
 }
 
 haul_rc haul_cmd_convert(const haul_args *a, int *ret_status, haul_err *e)
