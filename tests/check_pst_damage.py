@@ -58,6 +58,7 @@ def check(store, number, work):
     except subprocess.TimeoutExpired:
         same(False, f"{what}: did not end")
         return
+    same(done.returncode or not how.startswith("cut"), f"{what}: the end is missing, and nothing is said: {done.text[-300:]}")
     if not os.path.exists(judge.state_of(target)):
         same(not export.items, f"{what}: nothing written, but pffexport gets {export.items} items: {done.text[-300:]}")
         return
