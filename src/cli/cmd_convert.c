@@ -128,7 +128,7 @@ static void damage_line(const haul_job *job, const haul_totals *t, haul_str *to)
     if (t->damaged && !job->dry_run)
         haul_str_addz(
             to,
-            "damage: items.jsonl beside the report names each item, its notices name folders and sources\n");
+            "damage: items are named in items.jsonl beside the report, folders and sources in its notices\n");
 }
 
 static void pim_line(const haul_job *job, haul_str *to)
