@@ -43,6 +43,63 @@ void haul_builder_issue(haul_builder *b, haul_issue_id id, const char *fmt, ...)
     haul_msg_issue(b->m, id, "%s%s", b->where, text);
 }
 
+static const char *plain_text(const haul_builder *b)
+{
+    return b->body.has_text ? b->body.text.p : NULL;
+}
+
+/* text/calendar, the last of the alternatives; from a. [mapi-48] */
+static haul_part *calendar_part(haul_builder *b, haul_arena *a)
+{
+    haul_auto_str ics = {0};
+    const char *method = NULL;
+    haul_err e;
+    if (!haul_ical_is(b->o) || haul_ical_build(b->o, b->m, plain_text(b), &ics, &method, &e) != HAUL_OK ||
+        !ics.len)
+        return NULL;
+    for (size_t i = 0; i < b->o->n_attachments; i++)
+        b->used[i] = b->used[i] || haul_ical_is_exception(b->o, i);
+    haul_part *p = haul_part_new(a, "text/calendar");
+    haul_part_param(p, a, "charset", "utf-8");
+    if (method)
+        haul_part_param(p, a, "method", method);
+    p->text = (haul_span){haul_arena_strn(a, ics.p, ics.len), ics.len};
+    return p;
+}
+
+/* A file name from the subject that every system takes. */
+static const char *card_name(haul_builder *b)
+{
+    const char *z = haul_mapi_subject(b->o, &b->arena);
+    haul_auto_str name = {0};
+    for (const char *c = z ? z : "contact"; *c && name.len < 100; c++)
+        haul_str_addc(&name, (unsigned char)*c < 32 || strchr("/\\:*?\"<>|", *c) ? '_' : *c);
+    while (name.len && ((unsigned char)name.p[name.len - 1] & 0xc0) == 0x80)
+        name.p[--name.len] = 0; /* a character that was cut */
+    return haul_arena_printf(&b->arena, "%s.vcf", haul_strz(&name));
+}
+
+/* text/vcard as an attachment that mail programs offer to save, behind the notes; from a. [mapi-49] */
+static haul_part *card_part(haul_builder *b, haul_arena *a)
+{
+    haul_auto_str vcf = {0};
+    haul_err e;
+    if (!haul_vcard_is(b->o))
+        return NULL;
+    if (haul_vcard_build(b->o, b->m, plain_text(b), &vcf, &e) != HAUL_OK) {
+        haul_builder_issue(b, HAUL_ISSUE_MAPI_CLASS_UNEXPECTED, "%s: %s", haul_mapi_class(b->o, &b->arena),
+                           e.text);
+        return NULL;
+    }
+    for (size_t i = 0; i < b->o->n_attachments; i++)
+        b->used[i] = b->used[i] || haul_vcard_is_picture(b->o, i);
+    haul_part *p = haul_part_new(a, "text/vcard");
+    haul_part_param(p, a, "charset", "utf-8");
+    p->text = (haul_span){haul_arena_strn(a, vcf.p, vcf.len), vcf.len};
+    haul_part_disposition(p, a, "attachment", card_name(b));
+    return p;
+}
+
 /* winmail.dat, on request: what it holds takes its place. [mapi-50] */
 static haul_mapi *unpack(haul_builder *b, size_t i)
 {
@@ -59,7 +116,7 @@ static haul_mapi *unpack(haul_builder *b, size_t i)
     haul_str *data = &b->unpacked_data[b->n_unpacked];
     if (b->n_unpacked < HAUL_UNPACKED_MAX && haul_mapi_slurp(b->o, i, HAUL_TNEF_MAX, data, NULL) == HAUL_OK &&
         haul_tnef_open(data->p, data->len, b->o->depth + 1, &inner, &damaged, NULL) == HAUL_OK && !damaged &&
-        haul_mapi_load(inner, NULL) == HAUL_OK) {
+        haul_mapi_load(inner, NULL) == HAUL_OK && !haul_report_is(inner)) {
         b->unpacked[b->n_unpacked++] = inner;
         return inner;
     }
@@ -70,16 +127,33 @@ static haul_mapi *unpack(haul_builder *b, size_t i)
     return NULL;
 }
 
-/* The bodies of a TNEF stream, when the message has none of its own kind, are parts beside its attachments. */
-static void add_unpacked(haul_builder *b, haul_mapi *inner, haul_part *to)
+/* The same words: line ends and blanks aside, as they differ between the text of a message and that of its TNEF. */
+static bool same_text(const haul_str *a, const haul_str *b)
 {
-    haul_builder inside;
-    haul_builder_init(&inside, inner, b->m, b->opt);
-    inside.where = b->where;
-    inside.budget = b->budget;
-    haul_builder_body(&inside);
-    haul_body *y = &inside.body;
-    if (y->has_html && !b->body.has_html) {
+    size_t i = 0, k = 0;
+    for (;;) {
+        while (i < a->len && (unsigned char)a->p[i] <= ' ')
+            i++;
+        while (k < b->len && (unsigned char)b->p[k] <= ' ')
+            k++;
+        if (i == a->len || k == b->len)
+            return i == a->len && k == b->len;
+        if (a->p[i++] != b->p[k++])
+            return false;
+    }
+}
+
+static bool same_html(const haul_body *a, const haul_body *b)
+{
+    return a->has_html && b->has_html && a->html.len == b->html.len &&
+           memcmp(a->html.p, b->html.p, a->html.len) == 0;
+}
+
+/* The bodies of a TNEF stream are parts beside its attachments, but for what the message says itself. */
+static void add_bodies(haul_builder *b, const haul_builder *inside, haul_part *to)
+{
+    const haul_body *y = &inside->body;
+    if (y->has_html && !same_html(y, &b->body)) {
         haul_part *p = haul_part_new(&b->arena, "text/html");
         haul_part_param(p, &b->arena, "charset", haul_arena_str(&b->arena, y->html_charset));
         p->text = (haul_span){haul_arena_strn(&b->arena, y->html.p, y->html.len), y->html.len};
@@ -92,15 +166,32 @@ static void add_unpacked(haul_builder *b, haul_mapi *inner, haul_part *to)
         haul_part_disposition(p, &b->arena, "inline", "message.rtf");
         haul_part_add(to, p);
     }
-    if (y->has_text && !b->body.has_text && !b->body.has_html) {
+    if (y->has_text && !y->has_html && !(b->body.has_text && same_text(&y->text, &b->body.text))) {
         haul_part *p =
             haul_text_part(b, "text/plain", haul_arena_strn(&b->arena, y->text.p, y->text.len), y->text.len);
         p->disposition = "inline";
         haul_part_add(to, p);
     }
-    haul_builder_done(&inside);
+}
+
+/* A meeting, task or contact that came as TNEF is one here as well: its class decides as it does outside. */
+static void add_unpacked(haul_builder *b, haul_mapi *inner, haul_part *to)
+{
+    haul_builder inside;
+    haul_builder_init(&inside, inner, b->m, b->opt);
+    inside.where = b->where;
+    inside.budget = b->budget;
+    haul_builder_body(&inside);
+    add_bodies(b, &inside, to);
+    haul_part *p = card_part(&inside, &b->arena);
+    if (!p)
+        p = calendar_part(&inside, &b->arena);
+    if (p)
+        haul_part_add(to, p);
     for (size_t i = 0; i < inner->n_attachments; i++)
-        haul_attach_parts(b, inner, i, false, to);
+        if (!inside.used[i])
+            haul_attach_parts(b, inner, i, false, to);
+    haul_builder_done(&inside);
 }
 
 static void add_attachments(haul_builder *b, haul_part *mixed)
@@ -146,63 +237,6 @@ static haul_part *with_attachments(haul_builder *b, haul_part *body)
     return mixed->first == mixed->last ? body : mixed;
 }
 
-static const char *plain_text(const haul_builder *b)
-{
-    return b->body.has_text ? b->body.text.p : NULL;
-}
-
-/* text/calendar, the last of the alternatives. [mapi-48] */
-static haul_part *calendar_part(haul_builder *b)
-{
-    haul_auto_str ics = {0};
-    const char *method = NULL;
-    haul_err e;
-    if (!haul_ical_is(b->o) || haul_ical_build(b->o, b->m, plain_text(b), &ics, &method, &e) != HAUL_OK ||
-        !ics.len)
-        return NULL;
-    for (size_t i = 0; i < b->o->n_attachments; i++)
-        b->used[i] = b->used[i] || haul_ical_is_exception(b->o, i);
-    haul_part *p = haul_part_new(&b->arena, "text/calendar");
-    haul_part_param(p, &b->arena, "charset", "utf-8");
-    if (method)
-        haul_part_param(p, &b->arena, "method", method);
-    p->text = (haul_span){haul_arena_strn(&b->arena, ics.p, ics.len), ics.len};
-    return p;
-}
-
-/* A file name from the subject that every system takes. */
-static const char *card_name(haul_builder *b)
-{
-    const char *z = haul_mapi_subject(b->o, &b->arena);
-    haul_auto_str name = {0};
-    for (const char *c = z ? z : "contact"; *c && name.len < 100; c++)
-        haul_str_addc(&name, (unsigned char)*c < 32 || strchr("/\\:*?\"<>|", *c) ? '_' : *c);
-    while (name.len && ((unsigned char)name.p[name.len - 1] & 0xc0) == 0x80)
-        name.p[--name.len] = 0; /* a character that was cut */
-    return haul_arena_printf(&b->arena, "%s.vcf", haul_strz(&name));
-}
-
-/* text/vcard as an attachment that mail programs offer to save, behind the notes. [mapi-49] */
-static haul_part *card_part(haul_builder *b)
-{
-    haul_auto_str vcf = {0};
-    haul_err e;
-    if (!haul_vcard_is(b->o))
-        return NULL;
-    if (haul_vcard_build(b->o, b->m, plain_text(b), &vcf, &e) != HAUL_OK) {
-        haul_builder_issue(b, HAUL_ISSUE_MAPI_CLASS_UNEXPECTED, "%s: %s", haul_mapi_class(b->o, &b->arena),
-                           e.text);
-        return NULL;
-    }
-    for (size_t i = 0; i < b->o->n_attachments; i++)
-        b->used[i] = b->used[i] || haul_vcard_is_picture(b->o, i);
-    haul_part *p = haul_part_new(&b->arena, "text/vcard");
-    haul_part_param(p, &b->arena, "charset", "utf-8");
-    p->text = (haul_span){haul_arena_strn(&b->arena, vcf.p, vcf.len), vcf.len};
-    haul_part_disposition(p, &b->arena, "attachment", card_name(b));
-    return p;
-}
-
 static haul_part *with_card(haul_builder *b, haul_part *card)
 {
     haul_part *mixed = haul_part_new(&b->arena, "multipart/mixed");
@@ -223,10 +257,10 @@ static haul_part *shape(haul_builder *b)
     p = haul_report_part(b);
     if (p)
         return with_attachments(b, p);
-    p = card_part(b);
+    p = card_part(b, &b->arena);
     if (p)
         return with_card(b, p);
-    return with_attachments(b, with_related(b, haul_builder_body_part(b, calendar_part(b))));
+    return with_attachments(b, with_related(b, haul_builder_body_part(b, calendar_part(b, &b->arena))));
 }
 
 haul_rc haul_builder_write(haul_builder *b, haul_out *to, haul_err *e)
