@@ -153,15 +153,36 @@ def words(z):
 def check_body(m, e, what):
     said, plain, html = text(m, 0x1000), first(e, "text/plain"), first(e, "text/html")
     if folded(said):
+        same(plain is not None or html is not None, f"{what}: no text and no HTML")
         if plain is not None:
             equal(folded(text_of(plain)), folded(said), f"{what}: text")
-        elif same(html is not None, f"{what}: no text and no HTML"):
+        if html is not None and first(e, "text/rtf") is None:  # else that is the best body, and HTML may be older
             equal(words(html_text(text_of(html))), words(said), f"{what}: text of the HTML")
     octets = m.props.octets(0x1013)
     if octets and same(html is not None, f"{what}: no HTML"):
         page = {65001: "utf-8", 20127: "cp1252"}.get(m.props.integer(0x3fde), codepage(m))
         want = octets.decode(page, "replace") if isinstance(octets, bytes) else octets
         equal(folded(html_text(text_of(html))), folded(html_text(want)), f"{what}: HTML")
+
+
+def check_shown(m, e, what):
+    """What the HTML shows from an attachment is there under that Content-ID."""
+    ids = {a.props.text(0x3712, codepage(m)) for a in m.attachments}
+    html = first(e, "text/html")
+    wanted = set(re.findall(r"(?i)src=[\"']?cid:([^\"'\s>]+)", text_of(html))) & ids if html is not None else set()
+    shown = {str(p["Content-ID"])[1:-1] for p in walk(e) if p["Content-ID"]}
+    equal(wanted - shown, set(), f"{what}: cid: without a part")
+    same(not wanted or "multipart/related" in {p.get_content_type() for p in walk(e)}, f"{what}: no multipart/related")
+
+
+def check_twin(name, e):
+    """NAME.rtf is the RTF of NAME.msg as another program unpacked it."""
+    found = glob.glob(os.path.join(glob.escape(MISC), "*__" + glob.escape(name) + ".rtf"))
+    part = next((p for p in walk(e) if p.get_content_type() == "text/rtf"), None)
+    if found and part is not None:
+        equal(part.get_payload(decode=True).rstrip(b"\0\r\n"), judge.read(found[0]).rstrip(b"\0\r\n"), f"{name}: RTF")
+        return 1
+    return 0
 
 
 def check_attachments(m, e, what):
@@ -310,6 +331,19 @@ def check_times(m, event, what):
             equal(got.astimezone(UTC), want, f"{what}: {name}")
 
 
+def check_meeting(m, event, what):
+    """ORGANIZER and ATTENDEEs: the recipients of a meeting, the organizer (0x2 of PidTagRecipientFlags) apart."""
+    organizer, guests = event.get("ORGANIZER"), event.get("ATTENDEE", [])
+    guests = guests if isinstance(guests, list) else [guests]
+    page, meeting = codepage(m), bool(m.props.integer(A(0x8217), 0) & 1)
+    who = [(bool(r.integer(0x5ffd, 0) & 2), smtp_of(r, page)) for r in m.recipients]
+    equal(sorted(str(z).lower().removeprefix("mailto:") for z in guests),
+          sorted(smtp for mine, smtp in who if meeting and not mine and smtp), f"{what}: ATTENDEE")
+    known = [smtp for mine, smtp in who if mine and smtp]
+    equal(str(organizer).lower().removeprefix("mailto:") if organizer else None, known[0] if known else None,
+          f"{what}: ORGANIZER")
+
+
 def check_appointment(m, e, what):
     c = calendar_of(e, what)
     if c is None:
@@ -324,6 +358,10 @@ def check_appointment(m, e, what):
     if main.walk("VALARM"):
         equal(main.walk("VALARM")[0]["TRIGGER"].dt, datetime.timedelta(minutes=-m.props.integer(("COMMON", 0x8501))),
               f"{what}: TRIGGER")
+    equal(folded(str(main.get("DESCRIPTION", ""))), folded(text(m, 0x1000)), f"{what}: DESCRIPTION")
+    equal(str(main["X-MICROSOFT-CDO-BUSYSTATUS"]), ("FREE", "TENTATIVE", "BUSY", "OOF")[m.props.integer(A(0x8205), 0)],
+          f"{what}: busy")
+    check_meeting(m, main, what)
     octets = m.props.octets(A(0x8216))
     equal("RRULE" in main, bool(octets), f"{what}: RRULE")
     if not octets:
@@ -417,6 +455,7 @@ def check_message(m, e, item, what):
     check_people(m, e, what)
     check_dates(m, e, item, what)
     check_attachments(m, e, what)
+    check_shown(m, e, what)
     special = {"IPM.Contact": check_contact, "IPM.Task": check_task, "IPM.StickyNote": check_note,
                "IPM.Appointment": check_appointment}.get(m.message_class)
     if m.message_class != "IPM.Contact":
@@ -445,6 +484,7 @@ def check_messages(work):
     found = {short(p): Message.load(p) for p in paths}
     equal(len(found), len(paths), "names")
     pst = make(work, "msg", {"folders": [{"name": n, "messages": [m.description()]} for n, m in found.items()]})
+    twins = 0
     for form in ("eml", "maildir"):
         target = os.path.join(work, form)
         run("convert", "--to", form, pst, target)
@@ -459,8 +499,73 @@ def check_messages(work):
             octets = judge.read(path[0])
             equal(judge.sha256(octets), items[name]["sha256"], f"{form}: {name}")
             if form == "eml":
-                check_message(m, check_form(octets, transport(m), name), items[name], name)
+                e = check_form(octets, transport(m), name)
+                check_message(m, e, items[name], name)
+                twins += check_twin(name, e)
+    say(f"{twins} RTF bodies as others unpacked them")
     say(f"{len(found)} messages")
+
+
+# ── winmail.dat ──
+
+def same_file(octets, twin):
+    """The same but for line ends, which the repository of the twins turned, and for the class id in front of an OLE object."""
+    lines = octets.replace(b"\r\n", b"\n").rstrip(b"\0\n")
+    return lines in (twin.replace(b"\r\n", b"\n").rstrip(b"\0\n"), twin[16:].replace(b"\r\n", b"\n").rstrip(b"\0\n"))
+
+
+def check_unpacked(name, e, issues):
+    """What another program unpacked (NAME__FILE) and lists (NAME.list) is there, under the same names."""
+    if "mapi.tnef-kept" in issues:
+        return 0
+    parts = list(walk(e))[1:] if e.is_multipart() else [e]
+    base = os.path.join(glob.escape(MISC), "*tnef__" + glob.escape(name))
+    octets = [p.get_payload(decode=True) or b"" for p in parts if not p.is_multipart() and p.get_content_maintype() != "message"]
+    listed = "".join(judge.read(p).decode() for p in glob.glob(base + ".list")).split("\n")
+    names = {p.get_filename() for p in parts}
+    for one in listed:
+        if one and not one.startswith(("body.", "Untitled")):
+            same(one in names, f"{name}: {one!r} is not among {names}")
+    count = 0
+    for path in glob.glob(base + "__*"):
+        file = os.path.basename(path).split("tnef__" + name + "__")[-1]
+        twin = judge.read(path)
+        if file.startswith("message.") and not file.endswith("rtf"):
+            found = any(folded(html_text(text_of(p))) == folded(html_text(outlook.decoded(twin, outlook.charset_in(twin))))
+                        for p in parts if p.get_content_type() == f"text/{'html' if file.endswith('html') else 'plain'}")
+        elif file == "message.rtf" and b"\\from" in twin[:400]:
+            found = any(p.get_content_type() in ("text/html", "text/plain") and p.get_content_disposition() == "inline" for p in parts)
+        elif file.startswith("Untitled Attachment.") and any(p.get_content_type() == "message/rfc822" for p in parts):
+            continue  # a message, which is one here as well
+        else:
+            found = any(same_file(z, twin) for z in octets)
+        same(found, f"{name}: {file} is nowhere")
+        count += 1
+    return count
+
+
+def check_tnef(work):
+    files = {short(p): judge.read(p) for p in glob.glob(os.path.join(glob.escape(MISC), "*.tnef"))}
+    pst = make(work, "tnef", {"folders": [{"name": n, "messages": [
+        {"subject": n, "body": "See the file.", "sent": "2024-03-04T10:00:00Z", "received": "2024-03-04T10:00:00Z",
+         "from": {"name": "Ada", "address": "ada@harbour.example"},
+         "attachments": [{"name": "winmail.dat", "mime": "application/ms-tnef", "data": {"hex": z.hex()}}]}]}
+        for n, z in sorted(files.items())]})
+    count = 0
+    for options in ((), ("--unpack-tnef",)):
+        target = os.path.join(work, "tnef" + "".join(options))
+        run("convert", "--to", "eml", *options, pst, target)
+        items = judge.items_of(target)
+        equal(sorted(i["folder"] for i in items), sorted(files), "winmail.dat: items")
+        for item in items:
+            name, issues = item["folder"], judge.issues_of(item)
+            e = check_form(judge.read(os.path.join(target, item["stored_as"])), None, name)
+            if options:
+                count += check_unpacked(name, e, issues)
+            if not options or "mapi.tnef-kept" in issues:
+                found = [p.get_payload(decode=True) for p in walk(e) if p.get_filename() == "winmail.dat"]
+                equal([hashlib.sha256(z).digest() for z in found], [hashlib.sha256(files[name]).digest()], f"{name}: kept")
+    say(f"{len(files)} winmail.dat, {count} parts as others unpacked them")
 
 
 def main():
@@ -469,6 +574,7 @@ def main():
     judge.SHOWN = 80
     work = judge.temporary(memory=True)
     check_messages(work)
+    check_tnef(work)
     judge.finish()
 
 
