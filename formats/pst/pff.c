@@ -11,6 +11,10 @@
 #define MESSAGE_CLASS  0x001au
 #define RECEIVE_MAX    256
 
+#define STORE          0x21u /* MS-PST 2.4.1 */
+#define CONTENTS       0x0eu /* node types of tables, 2.2.2.1 */
+#define ASSOC_CONTENTS 0x0fu
+
 void haul_pst_close(haul_pst *p)
 {
     if (p)
@@ -32,6 +36,7 @@ static void pff_close(haul_pst *p)
     free(s->names);
     free(s->chunk);
     free(s->found);
+    free(s->mended);
     free(s);
 }
 
@@ -44,6 +49,8 @@ static haul_rc pff_store(haul_pst *p, haul_arena *a, haul_bag *ret, haul_err *e)
     if (found != 1)
         return haul_pff_fail(e, HAUL_SKIP, &error, "no message store", 0x21);
     haul_rc rc = haul_pff_bag(s, item, 0, 0, a, ret, e);
+    if (rc == HAUL_SKIP && haul_pff_mend(s, STORE))
+        rc = haul_pff_bag(s, item, 0, 0, a, ret, e);
     libpff_item_free(&item, NULL);
     return rc;
 }
@@ -84,7 +91,10 @@ static haul_rc pff_folder(haul_pst *p, uint32_t nid, haul_arena *a, haul_bag *re
     const haul_pff_branch *b = haul_pff_find(s, nid);
     if (!b)
         return haul_fail(e, HAUL_SKIP, "node 0x%x: no such folder", nid);
-    return haul_pff_bag(s, b->item, 0, 0, a, ret, e);
+    haul_rc rc = haul_pff_bag(s, b->item, 0, 0, a, ret, e);
+    if (rc == HAUL_SKIP && haul_pff_mend(s, nid))
+        rc = haul_pff_bag(s, b->item, 0, 0, a, ret, e);
+    return rc;
 }
 
 /* ── the contents table ── */
@@ -134,6 +144,19 @@ static void compare(const haul_pff_list *nodes, const uint32_t *rows, size_t n, 
     ret->unlisted += nodes->n - i;
 }
 
+static int open_contents(const haul_pff_branch *b, bool ordinary, libpff_item_t **ret, int *ret_n,
+                         libpff_error_t **error)
+{
+    *ret_n = 0;
+    int found = ordinary ? libpff_folder_get_sub_messages(b->item, ret, error)
+                         : libpff_folder_get_sub_associated_contents(b->item, ret, error);
+    if (found == 1 && libpff_item_get_number_of_record_sets(*ret, ret_n, error) != 1)
+        found = -1;
+    if (found < 0)
+        libpff_item_free(ret, NULL);
+    return found;
+}
+
 static haul_rc pff_counts(haul_pst *p, uint32_t nid, unsigned kind, haul_arena *a, haul_pst_counts *ret,
                           haul_err *e)
 {
@@ -146,14 +169,13 @@ static haul_rc pff_counts(haul_pst *p, uint32_t nid, unsigned kind, haul_arena *
     int n = 0, found;
     if (!b)
         return haul_fail(e, HAUL_SKIP, "node 0x%x: no such folder", nid);
-    found = ordinary ? libpff_folder_get_sub_messages(b->item, &table, &error)
-                     : libpff_folder_get_sub_associated_contents(b->item, &table, &error);
-    if (found == 1 && libpff_item_get_number_of_record_sets(table, &n, &error) != 1)
-        found = -1;
-    if (found < 0) {
-        libpff_item_free(&table, NULL);
-        return haul_pff_fail(e, HAUL_SKIP, &error, "the table of its items cannot be read", nid);
+    found = open_contents(b, ordinary, &table, &n, &error);
+    if (found < 0 && haul_pff_mend(s, (nid & ~0x1fu) | (ordinary ? CONTENTS : ASSOC_CONTENTS))) {
+        libpff_error_free(&error);
+        found = open_contents(b, ordinary, &table, &n, &error);
     }
+    if (found < 0)
+        return haul_pff_fail(e, HAUL_SKIP, &error, "the table of its items cannot be read", nid);
     libpff_error_free(&error);
     uint32_t *rows = haul_calloc(n > 0 ? (size_t)n : 1, sizeof(*rows));
     counts.rows = table && n > 0 ? row_ids(table, n, rows) : 0;
@@ -164,9 +186,8 @@ static haul_rc pff_counts(haul_pst *p, uint32_t nid, unsigned kind, haul_arena *
     return HAUL_OK;
 }
 
-static haul_rc pff_item(haul_pst *p, uint32_t parent, uint32_t nid, haul_mapi **ret, haul_err *e)
+static haul_rc open_item(haul_pff *s, uint32_t parent, uint32_t nid, haul_mapi **ret, haul_err *e)
 {
-    haul_pff *s = (haul_pff *)p;
     libpff_item_t *folder = NULL, *item = NULL;
     libpff_error_t *error = NULL;
     int place = 0;
@@ -175,6 +196,17 @@ static haul_rc pff_item(haul_pst *p, uint32_t parent, uint32_t nid, haul_mapi **
     if (libpff_item_get_sub_item(folder, place, &item, &error) != 1)
         return haul_pff_fail(e, HAUL_SKIP, &error, "the item cannot be opened", nid);
     return haul_pff_object(s, item, nid, 0, ret, e);
+}
+
+static haul_rc pff_item(haul_pst *p, uint32_t parent, uint32_t nid, haul_mapi **ret, haul_err *e)
+{
+    haul_pff *s = (haul_pff *)p;
+    s->top = nid;
+    haul_pff_recall(s, nid);
+    haul_rc rc = open_item(s, parent, nid, ret, e);
+    if (rc == HAUL_SKIP && haul_pff_mend(s, nid))
+        rc = open_item(s, parent, nid, ret, e);
+    return rc;
 }
 
 static const haul_pst_ops pff_ops = {
@@ -205,20 +237,32 @@ static void describe(haul_pff *s)
                                                                                 : HAUL_PST_PLAIN;
 }
 
+static haul_rc open_file(haul_pff *s, haul_err *e)
+{
+    libpff_error_t *error = NULL;
+    if (libpff_file_initialize(&s->file, &error) == 1 &&
+        libpff_file_open_file_io_handle(s->file, s->io, LIBPFF_ACCESS_FLAG_READ, &error) == 1)
+        return HAUL_OK;
+    libpff_file_free(&s->file, NULL);
+    return haul_pff_fail(e, HAUL_E_FORMAT, &error, "the store cannot be opened", 0);
+}
+
 haul_rc haul_pff_open(int fd, uint64_t size, void (*issue)(void *, haul_issue_id, const char *), void *ctx,
                       haul_pst **ret, haul_err *e)
 {
-    libpff_error_t *error = NULL;
     haul_pff *s = haul_calloc(1, sizeof(*s));
     s->pst = (haul_pst){.ops = &pff_ops, .issue = issue, .issue_ctx = ctx};
     s->chunk = haul_alloc(HAUL_PFF_CHUNK);
     haul_view_init(&s->view, fd, size);
     haul_pff_mend_header(s);
+    s->readable = haul_raw_open(&s->raw, &s->view);
     haul_rc rc = haul_pff_io(s, e);
-    if (rc == HAUL_OK &&
-        (libpff_file_initialize(&s->file, &error) != 1 ||
-         libpff_file_open_file_io_handle(s->file, s->io, LIBPFF_ACCESS_FLAG_READ, &error) != 1))
-        rc = haul_pff_fail(e, HAUL_E_FORMAT, &error, "the store cannot be opened", 0);
+    if (rc == HAUL_OK)
+        rc = open_file(s, e);
+    if (rc == HAUL_E_FORMAT && s->readable && haul_mend_names(&s->raw) && open_file(s, NULL) == HAUL_OK) {
+        rc = HAUL_OK;
+        issue(ctx, HAUL_ISSUE_PST_NAME_MAP, e ? e->text : "");
+    }
     if (rc == HAUL_OK)
         rc = haul_pff_tree(s, e);
     if (rc != HAUL_OK) {

@@ -3,7 +3,7 @@
 #define HAUL_FORMATS_PST_PFF_H
 
 #include "engine.h"
-#include "view.h"
+#include "mend.h"
 
 #include <libbfio.h>
 #include <libpff.h>
@@ -35,6 +35,15 @@ typedef struct haul_pff_name { /* of a named property */
     uint8_t guid[16];
 } haul_pff_name;
 
+typedef struct haul_pff_mended { /* a node that was repaired, or that nothing helps */
+    uint32_t nid;
+    size_t n;
+    struct haul_pff_note {
+        haul_issue_id id;
+        const char *text;
+    } * notes;
+} haul_pff_mended;
+
 typedef struct haul_pff {
     haul_pst pst;
     haul_view view;
@@ -53,12 +62,23 @@ typedef struct haul_pff {
     bool recovered;
     bool unchecked;     /* free parts are being searched */
     unsigned n_damaged; /* places of the store that were reported */
+    haul_raw raw;
+    bool readable;           /* by raw */
+    uint32_t top;            /* the item being read, also while one embedded in it is; 0 = a recovered one */
+    haul_pff_mended *mended; /* in order of nid */
+    size_t n_mended, cap_mended;
 } haul_pff;
 
 /* Lay right checksums over those of the header where they are wrong. */
 void haul_pff_mend_header(haul_pff *s);
 /* Compare the checksum of what libpff is about to get, if it is a page or a block. */
 void haul_pff_check(haul_pff *s, uint64_t at, uint8_t *p, size_t n);
+
+/* Repair a node that libpff refuses, once. What was changed is noted with the item being read, else with the store. True:
+ * try again. */
+bool haul_pff_mend(haul_pff *s, uint32_t nid);
+/* Note again what was changed in a node that was repaired before. */
+void haul_pff_recall(haul_pff *s, uint32_t nid);
 
 /* The bfio handle over s->view. */
 HAUL_MUST_USE haul_rc haul_pff_io(haul_pff *s, haul_err *e);

@@ -1,10 +1,12 @@
 /* Items of a store as MAPI objects: recipients, attachments, their data, messages embedded in them. */
 #include "pff.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { /* MS-OXPROPS */
+       MESSAGE_FLAGS = 0x0e07,
        ATTACH_SIZE = 0x0e20,
        ATTACH_DATA = 0x3701,
        ATTACH_METHOD = 0x3705,
@@ -13,7 +15,9 @@ enum { /* MS-OXPROPS */
 };
 enum { METHOD_VALUE = 1, METHOD_EMBEDDED = 5 }; /* PidTagAttachMethod, MS-OXCMSG 2.2.2.9 */
 
-#define EMPTY_SLACK 4096u /* octets of bookkeeping that PidTagAttachSize may count for an empty attachment */
+#define HAS_ATTACHMENTS 0x10 /* of PidTagMessageFlags, MS-OXCMSG 2.2.1.6 */
+
+#define EMPTY_SLACK     4096u /* octets of bookkeeping that PidTagAttachSize may count for an empty attachment */
 
 typedef struct pff_object {
     haul_mapi m;
@@ -22,6 +26,8 @@ typedef struct pff_object {
     libpff_item_t *attachment; /* what `item` is embedded in: lives as long */
     libpff_item_t **open;      /* attachments whose data stays loaded; NULL = to be opened again */
     int *place;                /* of each attachment among libpff's */
+    bool quiet;                /* a first try: what is wrong is not told yet */
+    bool trouble;              /* something was wrong */
 } pff_object;
 
 static pff_object *object_of(haul_mapi *m)
@@ -29,11 +35,16 @@ static pff_object *object_of(haul_mapi *m)
     return (pff_object *)m;
 }
 
+static void close_attachments(pff_object *o)
+{
+    for (size_t i = 0; i < o->m.n_attachments && o->open; i++)
+        libpff_item_free(&o->open[i], NULL);
+}
+
 static void object_free(haul_mapi *m)
 {
     pff_object *o = object_of(m);
-    for (size_t i = 0; i < m->n_attachments && o->open; i++)
-        libpff_item_free(&o->open[i], NULL);
+    close_attachments(o);
     libpff_item_free(&o->item, NULL);
     libpff_item_free(&o->attachment, NULL);
     haul_arena_done(&m->arena);
@@ -58,7 +69,8 @@ static void drop_zero_cells(haul_bag *b)
 
 static void note(pff_object *o, haul_issue_id id, const char *detail)
 {
-    if (o->s->pst.msg)
+    o->trouble = true;
+    if (o->s->pst.msg && !o->quiet)
         haul_msg_issue(o->s->pst.msg, id, "%s%s", o->m.depth ? "embedded message: " : "", detail);
 }
 
@@ -178,6 +190,7 @@ static void load_attachment(pff_object *o, int place, uint64_t *kept)
     } else {
         measure(o, item, at);
     }
+    o->trouble = o->trouble || at->lost;
     if (at->lost && !at->why)
         at->why = haul_arena_str(&m->arena, why.text);
     if (!at->lost && !at->embedded && at->size <= HAUL_PFF_KEPT - *kept) {
@@ -213,6 +226,20 @@ static void add_missing(pff_object *o, int from, int to, const char *why)
     }
 }
 
+/* libpff finds attachments through their table only; those without one are told. */
+static void count_hidden(pff_object *o)
+{
+    char text[128];
+    int64_t flags = haul_prop_int_or(haul_bag_get(&o->m.props, MESSAGE_FLAGS), 0);
+    size_t n = o->m.depth || !(flags & HAS_ATTACHMENTS) || !o->s->readable || !o->s->top
+                   ? 0
+                   : haul_mend_attachments(&o->s->raw, o->s->top);
+    if (!n)
+        return;
+    snprintf(text, sizeof(text), "%zu attachments are in no table that can be read", n);
+    note(o, HAUL_ISSUE_PST_ATTACHMENTS_LOST, text);
+}
+
 static void load_attachments(pff_object *o)
 {
     haul_mapi *m = &o->m;
@@ -236,8 +263,10 @@ static void load_attachments(pff_object *o)
         rows = (int)HAUL_MAPI_ATTACHMENTS_MAX;
         n = n < rows ? n : rows;
     }
-    if (rows <= 0)
+    if (rows <= 0) {
+        count_hidden(o);
         return;
+    }
     m->attachments = haul_arena_calloc(&m->arena, (size_t)rows * sizeof(*m->attachments));
     o->open = haul_arena_calloc(&m->arena, (size_t)rows * sizeof(*o->open));
     o->place = haul_arena_calloc(&m->arena, (size_t)rows * sizeof(*o->place));
@@ -246,12 +275,41 @@ static void load_attachments(pff_object *o)
     add_missing(o, n, rows, why.text);
 }
 
+static void load_all(pff_object *o)
+{
+    load_recipients(o);
+    load_attachments(o);
+}
+
+/* libpff keeps what it has read of an item, and what it failed to read. */
+static void renew(pff_object *o)
+{
+    libpff_item_t *item = NULL;
+    if (o->m.depth == 0 && haul_pff_knows(o->s, (uint32_t)o->m.node))
+        libpff_file_get_item_by_identifier(o->s->file, (uint32_t)o->m.node, &item, NULL);
+    else if (o->attachment)
+        libpff_attachment_get_item(o->attachment, &item, NULL);
+    if (!item)
+        return;
+    libpff_item_free(&o->item, NULL);
+    o->item = item;
+}
+
 static haul_rc object_load(haul_mapi *m, haul_err *e)
 {
     pff_object *o = object_of(m);
     (void)e;
-    load_recipients(o);
-    load_attachments(o);
+    o->quiet = true;
+    load_all(o);
+    o->quiet = false;
+    if (!o->trouble)
+        return HAUL_OK;
+    close_attachments(o);
+    m->n_recipients = m->n_attachments = 0;
+    o->open = NULL;
+    haul_pff_mend(o->s, o->s->top);
+    renew(o);
+    load_all(o);
     return HAUL_OK;
 }
 
@@ -315,9 +373,9 @@ static uint32_t object_nid(libpff_item_t *attachment)
     return (uint32_t)v[0] | (uint32_t)v[1] << 8 | (uint32_t)v[2] << 16 | (uint32_t)v[3] << 24;
 }
 
-static haul_rc object_embedded(haul_mapi *m, size_t i, haul_mapi **ret, haul_err *e)
+static haul_rc open_embedded(pff_object *o, size_t i, haul_mapi **ret, haul_err *e)
 {
-    pff_object *o = object_of(m);
+    haul_mapi *m = &o->m;
     libpff_item_t *attachment = NULL, *item = NULL;
     libpff_error_t *error = NULL;
     if (m->depth >= HAUL_MAPI_DEPTH_MAX)
@@ -340,6 +398,16 @@ static haul_rc object_embedded(haul_mapi *m, size_t i, haul_mapi **ret, haul_err
     }
     object_of(*ret)->attachment = attachment;
     return HAUL_OK;
+}
+
+static haul_rc object_embedded(haul_mapi *m, size_t i, haul_mapi **ret, haul_err *e)
+{
+    pff_object *o = object_of(m);
+    haul_rc rc = open_embedded(o, i, ret, e);
+    if (rc != HAUL_SKIP || !haul_pff_mend(o->s, o->s->top))
+        return rc;
+    renew(o);
+    return open_embedded(o, i, ret, e);
 }
 
 static const haul_mapi_ops object_ops = {

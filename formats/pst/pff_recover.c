@@ -87,6 +87,7 @@ haul_rc haul_pff_recovered(haul_pst *p, const haul_pst_found *f, haul_mapi **ret
     haul_pff *s = (haul_pff *)p;
     libpff_item_t *item = NULL;
     libpff_error_t *error = NULL;
+    s->top = 0;
     if (get(s, f->origin, f->index, &item, &error) != 1)
         return haul_pff_fail(e, HAUL_SKIP, &error, "the item cannot be opened", f->nid);
     return haul_pff_object(s, item, f->nid, 0, ret, e);

@@ -58,6 +58,12 @@ static void lay_over(const haul_view *v, uint64_t at, uint8_t *to, size_t n)
     }
 }
 
+bool haul_view_patched(const haul_view *v, uint64_t at, size_t n)
+{
+    size_t i = first_patch(v, at);
+    return i < v->n_patches && v->patches[i].at < at + n;
+}
+
 ssize_t haul_view_read(haul_view *v, uint64_t at, void *to, size_t n)
 {
     if (at >= v->size)

@@ -9,7 +9,7 @@
 #include <sys/types.h>
 
 #define HAUL_VIEW_WINDOW  (32u * 1024u) /* octets read at a time */
-#define HAUL_VIEW_PATCHES 4096u         /* repairs of one file */
+#define HAUL_VIEW_PATCHES 16384u        /* repairs of one file */
 #define HAUL_VIEW_PATCH   8u            /* octets of one repair */
 
 typedef struct haul_view_patch {
@@ -31,7 +31,11 @@ void haul_view_init(haul_view *v, int fd, uint64_t size);
 void haul_view_done(haul_view *v);
 /* Up to n octets at `at`: fewer at the end of the file, -1 when it cannot be read (errno). */
 ssize_t haul_view_read(haul_view *v, uint64_t at, void *to, size_t n);
-/* Show these octets (at most HAUL_VIEW_PATCH) in place of the file's. False when there are too many repairs. */
+/* Show these octets (at most HAUL_VIEW_PATCH) in place of the file's: of the same place, the last count; otherwise repairs
+ * do not overlap. False when there are too many. */
 bool haul_view_patch_add(haul_view *v, uint64_t at, const uint8_t *p, size_t n);
+
+/* Is any of these octets not the file's? */
+bool haul_view_patched(const haul_view *v, uint64_t at, size_t n);
 
 #endif

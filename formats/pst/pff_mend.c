@@ -1,0 +1,78 @@
+/* When libpff refuses a node: repair it, remember what was done. */
+#include "pff.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static haul_pff_mended *place_of(haul_pff *s, uint32_t nid)
+{
+    size_t low = 0, high = s->n_mended;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (s->mended[mid].nid < nid)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return s->mended ? &s->mended[low] : NULL;
+}
+
+static haul_pff_mended *find(haul_pff *s, uint32_t nid)
+{
+    haul_pff_mended *m = place_of(s, nid);
+    return m && m < s->mended + s->n_mended && m->nid == nid ? m : NULL;
+}
+
+static haul_pff_mended *add(haul_pff *s, uint32_t nid)
+{
+    if (s->n_mended == s->cap_mended) {
+        s->cap_mended = s->cap_mended ? s->cap_mended * 2 : 16;
+        s->mended = haul_realloc(s->mended, s->cap_mended * sizeof(*s->mended));
+    }
+    haul_pff_mended *m = place_of(s, nid);
+    memmove(m + 1, m, (size_t)(s->mended + s->n_mended++ - m) * sizeof(*m));
+    *m = (haul_pff_mended){.nid = nid};
+    m->notes = haul_arena_calloc(&s->arena, HAUL_MEND_NOTES * sizeof(*m->notes));
+    return m;
+}
+
+static void tell(haul_pff *s, uint32_t nid, haul_issue_id id, const char *text)
+{
+    haul_err line;
+    if (s->pst.msg) {
+        haul_msg_issue(s->pst.msg, id, "%s", text);
+        return;
+    }
+    haul_fail(&line, HAUL_SKIP, "node 0x%x: %s", nid, text);
+    s->pst.issue(s->pst.issue_ctx, id, line.text);
+}
+
+typedef struct listener {
+    haul_pff *s;
+    haul_pff_mended *to;
+} listener;
+
+static void on_note(void *ctx, haul_issue_id id, const char *text)
+{
+    listener *l = ctx;
+    if (l->to->n >= HAUL_MEND_NOTES)
+        return;
+    l->to->notes[l->to->n].id = id;
+    l->to->notes[l->to->n++].text = haul_arena_str(&l->s->arena, text);
+    tell(l->s, l->to->nid, id, text);
+}
+
+bool haul_pff_mend(haul_pff *s, uint32_t nid)
+{
+    if (!s->readable || find(s, nid))
+        return false;
+    listener l = {.s = s, .to = add(s, nid)};
+    return haul_mend_node(&s->raw, nid, on_note, &l) > 0;
+}
+
+void haul_pff_recall(haul_pff *s, uint32_t nid)
+{
+    const haul_pff_mended *m = find(s, nid);
+    for (size_t i = 0; m && i < m->n; i++)
+        tell(s, nid, m->notes[i].id, m->notes[i].text);
+}
