@@ -452,6 +452,25 @@ Test(attach, nesting_is_bounded)
 }
 
 /* winmail.dat of testdata/tnef: whole, and cut. */
+/* Once to see whether something in it is 8bit, once to write it: not once for each message around it. */
+Test(attach, nesting_costs_what_it_holds)
+{
+    haul_auto(haul_mapi) *o = note();
+    haul_mapi *in = o;
+    haul_msg *m = haul_msg_new();
+    for (int i = 0; i < 30; i++)
+        in = testing_embedded(in, "IPM.Note");
+    testing_attachment(in, "a.eml", "Subject: a\r\n\r\n\xc3\xa4\r\n", 18);
+    char *message = testing_build(o, m, NULL);
+    cr_expect(testing_opened() == 60, "%zu", testing_opened());
+    size_t n = 0;
+    for (const char *at = message; (at = strstr(at, "Content-Transfer-Encoding: 8bit")); at++)
+        n++;
+    cr_expect(n == 62, "%zu", n); /* each message and the multipart in it */
+    free(message);
+    haul_msg_unref(m);
+}
+
 static built with_winmail(const char *file, bool unpack, char **data)
 {
     const haul_build_options options = {.unpack_tnef = unpack};

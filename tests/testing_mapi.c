@@ -76,6 +76,13 @@ static void free_owner(haul_mapi *m)
 static const haul_mapi_ops owner_ops = {load, data, embedded, free_owner};
 static const haul_mapi_ops view_ops = {load, data, embedded, free_view};
 
+static size_t opened;
+
+size_t testing_opened(void)
+{
+    return opened;
+}
+
 /* What a store would read anew is a view of the object that belongs to the outer one. */
 static haul_rc embedded(haul_mapi *m, size_t i, haul_mapi **ret, haul_err *e)
 {
@@ -83,6 +90,7 @@ static haul_rc embedded(haul_mapi *m, size_t i, haul_mapi **ret, haul_err *e)
     if (!c->inner)
         return haul_fail(e, HAUL_SKIP, "no message in attachment %zu", i);
     haul_mapi *view = haul_calloc(1, sizeof *view);
+    opened++;
     *view = *c->inner;
     view->ops = &view_ops;
     view->depth = m->depth + 1;

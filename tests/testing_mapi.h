@@ -24,6 +24,8 @@ haul_bag *testing_attachment_large(haul_mapi *m, const char *name, uint64_t n);
 void testing_attachment_breaks(haul_mapi *m, size_t n);
 /* Adds an attachment with method 5; returns the message embedded in it, which belongs to m: give it properties. */
 haul_mapi *testing_embedded(haul_mapi *m, const char *class);
+/* How many embedded messages were opened so far. */
+size_t testing_opened(void);
 /* Adds an attachment with method 5 that holds m itself, as damaged stores have it. */
 void testing_embed_itself(haul_mapi *m);
 

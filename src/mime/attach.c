@@ -26,6 +26,7 @@ typedef struct source { /* of a part that pushes its data */
     haul_mapi *o;
     size_t i;
     bool check_size;
+    const haul_nested *nested; /* of an embedded message */
 } source;
 
 typedef struct counter {
@@ -80,7 +81,7 @@ haul_part *haul_attach_data(haul_builder *b, haul_mapi *o, size_t i, const char 
 {
     haul_part *p = haul_part_new(&b->arena, type);
     source *s = haul_arena_alloc(&b->arena, sizeof *s);
-    *s = (source){b, o, i, true};
+    *s = (source){b, o, i, true, NULL};
     p->push = push_data;
     p->ctx = s;
     p->encoding = HAUL_ENC_BASE64;
@@ -105,6 +106,7 @@ static haul_rc push_embedded(void *ctx, haul_out *to, haul_err *e)
     inside.where = haul_arena_printf(&s->b->arena, "%s%s: ", s->b->where, label(s->b, s->o, s->i));
     inside.seed = s->b->seed * 31 + s->i + 1;
     inside.budget = s->b->budget;
+    inside.nested = s->nested;
     rc = haul_builder_write(&inside, to, e);
     haul_builder_done(&inside);
     return rc;
@@ -238,10 +240,10 @@ static void add_embedded(haul_builder *b, haul_mapi *o, size_t i, haul_part *to)
     b->budget->embedded++;
     haul_part *p = haul_part_new(&b->arena, "message/rfc822");
     source *s = haul_arena_alloc(&b->arena, sizeof *s);
-    *s = (source){b, o, i, false};
+    *s = (source){b, o, i, false, haul_nested_scan(b, o, i)};
     p->push = push_embedded;
     p->ctx = s;
-    p->encoding = haul_embedded_encoding(b, o, i);
+    p->encoding = s->nested->eight ? HAUL_ENC_8BIT : HAUL_ENC_7BIT;
     const char *name = haul_bag_str(&o->attachments[i].props, HAUL_TAG_DISPLAY_NAME, &b->arena);
     p->disposition = "attachment";
     p->description = name;

@@ -16,6 +16,7 @@ void haul_builder_init(haul_builder *b, haul_mapi *o, haul_msg *m, const haul_bu
 {
     *b = (haul_builder){.o = o, .m = m, .opt = opt ? opt : &no_options, .where = ""};
     b->budget = &b->own_budget;
+    b->own_budget.arena = &b->arena;
     b->used = haul_arena_calloc(&b->arena, (o->n_attachments + 1) * sizeof *b->used);
 }
 

@@ -19,7 +19,15 @@
 
 typedef struct haul_budget { /* of one item, shared by the builders of what is embedded in it */
     unsigned embedded, scanned;
+    haul_arena *arena; /* of the outermost message */
 } haul_budget;
+
+typedef struct haul_nested { /* what is known of an embedded message and all that is embedded in it */
+    size_t at;               /* the attachment that it is in */
+    bool eight;              /* something in it is 8bit */
+    struct haul_nested *inside;
+    size_t n; /* by attachment */
+} haul_nested;
 
 typedef struct haul_body {
     haul_str text; /* UTF-8 */
@@ -43,6 +51,7 @@ typedef struct haul_builder {
     unsigned transport_cp;
     bool has_transport;
     haul_budget *budget, own_budget; /* budget: of the outermost message */
+    const haul_nested *nested;       /* of this message; NULL outermost: not looked at yet */
     bool entity_has_version;         /* the restored entity brings its own MIME-Version */
     bool *used;                      /* attachments that have found another place than the end */
     haul_mapi *unpacked[HAUL_UNPACKED_MAX];
@@ -60,6 +69,9 @@ HAUL_MUST_USE haul_rc haul_builder_write(haul_builder *b, haul_out *to, haul_err
 
 /* fill.c: the subject without its prefix mark, from the arena, NULL when there is none. [mapi-6] */
 const char *haul_mapi_subject(const haul_mapi *o, haul_arena *a);
+/* PidTagInternetMessageId when it is one: printable ASCII in angle brackets; else NULL. What many programs write is no
+ * RFC 5322 msg-id (two "@", none): such ids are kept, because other messages refer to them. */
+const char *haul_mapi_message_id(const haul_mapi *o, haul_arena *a);
 /* PidTagMessageClass, "" when absent, at most HAUL_CLASS_MAX octets. */
 const char *haul_mapi_class(const haul_mapi *o, haul_arena *a);
 /* The transport headers as UTF-8 or, in an ANSI store, octets of *ret_cp: their first section, without the line that
@@ -71,6 +83,10 @@ void haul_builder_head(haul_builder *b);
 /* synth.c: the fields that the properties give and `have` (a header section) lacks. all: those of a message that
  * never had transport headers. */
 void haul_builder_fields(haul_builder *b, haul_span have, bool all);
+/* The field is in `have` or in b->head. */
+bool haul_builder_has(const haul_builder *b, haul_span have, const char *name);
+/* marks.c: fields for what people set on the item, whether or not it has transport headers. [mapi-17] */
+void haul_builder_marks(haul_builder *b, haul_span have);
 
 /* body.c: b->body. [mapi-20]… */
 void haul_builder_body(haul_builder *b);
@@ -98,9 +114,9 @@ bool haul_uri_ok(const char *z);
 haul_part *haul_attach_data(haul_builder *b, haul_mapi *o, size_t i, const char *type);
 /* nested.c: whether the octets of attachment i may stand as message/…, and under which encoding. [mapi-34] */
 bool haul_message_fits(haul_mapi *o, size_t i, haul_encoding *ret);
-/* Of the message embedded in attachment i, once built: 7bit, or 8bit when something in it is restored as it was (or there
- * is too much to look at). */
-haul_encoding haul_embedded_encoding(haul_builder *b, haul_mapi *o, size_t i);
+/* Of the message embedded in attachment i, once built: 7bit, or 8bit when something in it is restored as it was (or
+ * there is too much to look at). Each message inside an item is opened once for this, however deep it lies. */
+const haul_nested *haul_nested_scan(haul_builder *b, haul_mapi *o, size_t i);
 /* types.c: "pdf" → "application/pdf"; NULL when unknown. */
 const char *haul_type_of_extension(const char *extension);
 /* True for type/subtype of RFC 2045 tokens, without parameters, that an attachment may be labelled with. */

@@ -53,32 +53,72 @@ static bool may_be_message(haul_builder *b, const haul_mapi_attach *at)
            (type && haul_istarts(type, strlen(type), "message/"));
 }
 
-/* What we build is 7bit but for what is restored as it was: signed messages and message files. */
-static bool eight_bit(haul_builder *b, haul_mapi *o)
-{
-    scan s;
-    bool clear = false, found = false;
-    bool whole = haul_smime_is(o, &clear); /* either kind: what the class says is not always what is there */
-    for (size_t i = 0; i < o->n_attachments && !found; i++) {
-        const haul_mapi_attach *at = &o->attachments[i];
-        if (at->lost)
-            continue;
-        if (at->embedded) {
-            found = o->depth + 1 <= HAUL_MAPI_DEPTH_MAX && haul_embedded_encoding(b, o, i) == HAUL_ENC_8BIT;
-            continue;
-        }
-        if (whole || may_be_message(b, at))
-            found = scan_data(o, i, &s) && s.eight;
-    }
-    return found;
-}
+static bool scan_message(haul_builder *b, haul_mapi *o, haul_nested *to);
 
-haul_encoding haul_embedded_encoding(haul_builder *b, haul_mapi *o, size_t i)
+/* The message in attachment to->at, opened once here for all that is below it. */
+static bool scan_embedded(haul_builder *b, haul_mapi *o, haul_nested *to)
 {
     haul_auto(haul_mapi) *inner = NULL;
     if (b->budget->scanned++ >= HAUL_SCANNED_MAX)
-        return HAUL_ENC_8BIT; /* allowed for anything that is not binary */
-    if (o->ops->embedded(o, i, &inner, NULL) != HAUL_OK || haul_mapi_load(inner, NULL) != HAUL_OK)
-        return HAUL_ENC_7BIT;
-    return eight_bit(b, inner) ? HAUL_ENC_8BIT : HAUL_ENC_7BIT;
+        return to->eight = true; /* allowed for anything that is not binary */
+    if (o->ops->embedded(o, to->at, &inner, NULL) != HAUL_OK || haul_mapi_load(inner, NULL) != HAUL_OK)
+        return false;
+    return scan_message(b, inner, to);
+}
+
+static void find_embedded(haul_builder *b, const haul_mapi *o, haul_nested *to)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < o->n_attachments; i++)
+        n += o->attachments[i].embedded && !o->attachments[i].lost;
+    if (!n || o->depth + 1 > HAUL_MAPI_DEPTH_MAX)
+        return;
+    to->inside = haul_arena_calloc(b->budget->arena, n * sizeof *to->inside);
+    for (size_t i = 0; i < o->n_attachments; i++)
+        if (o->attachments[i].embedded && !o->attachments[i].lost)
+            to->inside[to->n++].at = i;
+}
+
+/* What we build is 7bit but for what is restored as it was: signed messages and message files. Depth is that of
+ * HAUL_MAPI_DEPTH_MAX. */
+static bool scan_message(haul_builder *b, haul_mapi *o, haul_nested *to)
+{
+    scan s;
+    bool clear = false;
+    bool whole = haul_smime_is(o, &clear); /* either kind: what the class says is not always what is there */
+    find_embedded(b, o, to);
+    for (size_t i = 0; i < to->n; i++) /* all of them, as each is asked for when it is written */
+        to->eight = scan_embedded(b, o, &to->inside[i]) || to->eight;
+    for (size_t i = 0; i < o->n_attachments && !to->eight; i++) {
+        const haul_mapi_attach *at = &o->attachments[i];
+        if (!at->lost && !at->embedded && (whole || may_be_message(b, at)))
+            to->eight = scan_data(o, i, &s) && s.eight;
+    }
+    return to->eight;
+}
+
+static const haul_nested *known(const haul_builder *b, const haul_mapi *o, size_t i)
+{
+    size_t low = 0, high = b->nested && o == b->o ? b->nested->n : 0;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (b->nested->inside[mid].at == i)
+            return &b->nested->inside[mid];
+        if (b->nested->inside[mid].at < i)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return NULL;
+}
+
+const haul_nested *haul_nested_scan(haul_builder *b, haul_mapi *o, size_t i)
+{
+    const haul_nested *seen = known(b, o, i);
+    if (seen)
+        return seen;
+    haul_nested *to = haul_arena_calloc(b->budget->arena, sizeof *to);
+    to->at = i;
+    scan_embedded(b, o, to);
+    return to;
 }
