@@ -34,8 +34,16 @@ def event(number, offset=None):
 
 
 def card(number):
+    """Every third one as Outlook items come: attached, behind the notes; with somebody else's card in an attached message."""
+    vcard = f"BEGIN:VCARD\nVERSION:4.0\nFN:Card {number}\nEND:VCARD\n"
+    if number % 3 == 0:
+        return ("Subject: card\nX-Mailhaul-Class: IPM.Contact\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n"
+                f"Message-ID: <card-{number}@harbour.example>\n\n--b\nContent-Type: message/rfc822\n\n"
+                "Subject: x\nContent-Type: multipart/mixed; boundary=c\n\n--c\nContent-Type: text/vcard\n\n"
+                "BEGIN:VCARD\nVERSION:4.0\nFN:Nobody\nEND:VCARD\n--c--\n--b\n"
+                f"Content-Type: text/vcard; charset=utf-8\nContent-Disposition: attachment; filename=x.vcf\n\n{vcard}--b--\n").encode()
     return ("Subject: card\nMIME-Version: 1.0\nContent-Type: text/vcard; charset=utf-8\n"
-            f"Message-ID: <card-{number}@harbour.example>\n\nBEGIN:VCARD\nVERSION:4.0\nFN:Card {number}\nEND:VCARD\n").encode()
+            f"Message-ID: <card-{number}@harbour.example>\n\n{vcard}").encode()
 
 
 def source(root, events, cards):

@@ -15,6 +15,7 @@
 #define TOKEN     "pim:"
 #define ICS_HEAD  "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//mailhaul//EN\r\n"
 #define ICS_TAIL  "END:VCALENDAR\r\n"
+#define DEPTH_MAX 32u                   /* multiparts in one another that are looked into */
 #define FLUSH_AT  (1024u * 1024u)       /* octets of one file that wait in memory */
 #define READ_STEP (64u * 1024u)         /* octets read at a time when going on with a file */
 #define TEXT_MAX  (64u * 1024u * 1024u) /* octets of one calendar or card */
@@ -284,22 +285,16 @@ static haul_rc learn_zones(haul_pim *p, file *f, haul_err *e)
 
 /* ── what a message holds ── */
 
-static GMimePart *find_part(GMimeObject *o, const char *subtype)
+/* The first part of that type; attached messages of somebody else are not looked into. Borrowed from o. */
+static GMimePart *find_part(GMimeObject *o, const char *subtype, unsigned depth)
 {
-    GMimePartIter *i = g_mime_part_iter_new(o);
+    if (GMIME_IS_PART(o))
+        return g_mime_content_type_is_type(g_mime_object_get_content_type(o), "text", subtype) ? GMIME_PART(o)
+                                                                                               : NULL;
+    int n = GMIME_IS_MULTIPART(o) && depth < DEPTH_MAX ? g_mime_multipart_get_count(GMIME_MULTIPART(o)) : 0;
     GMimePart *found = NULL;
-    do {
-        GMimeObject *c = g_mime_part_iter_get_current(i);
-        GMimeContentType *t = c ? g_mime_object_get_content_type(c) : NULL;
-        /* The attached message of somebody else is not this item. */
-        GMimeObject *parent = g_mime_part_iter_get_parent(i);
-        if (GMIME_IS_PART(c) && g_mime_content_type_is_type(t, "text", subtype) &&
-            !GMIME_IS_MESSAGE_PART(parent) && !g_mime_part_is_attachment(GMIME_PART(c)))
-            found = GMIME_PART(c);
-    } while (!found && g_mime_part_iter_next(i));
-    if (found)
-        g_object_ref(found);
-    g_mime_part_iter_free(i);
+    for (int i = 0; i < n && !found; i++)
+        found = find_part(g_mime_multipart_get_part(GMIME_MULTIPART(o), i), subtype, depth + 1);
     return found;
 }
 
@@ -330,11 +325,10 @@ static haul_rc extract(const haul_msg *m, const char *subtype, haul_str *to, hau
     GMimeStream *stream = g_mime_stream_fs_new(fd); /* owns fd */
     GMimeParser *parser = g_mime_parser_new_with_stream(stream);
     GMimeMessage *message = g_mime_parser_construct_message(parser, NULL);
-    GMimePart *part = message ? find_part(GMIME_OBJECT(message), subtype) : NULL;
-    if (part) {
+    GMimeObject *top = message ? g_mime_message_get_mime_part(message) : NULL;
+    GMimePart *part = top ? find_part(top, subtype, 0) : NULL;
+    if (part)
         part_text(part, to);
-        g_object_unref(part);
-    }
     if (message)
         g_object_unref(message);
     g_object_unref(parser);
