@@ -89,6 +89,19 @@ static void resolve(const synth *s, haul_addr *a)
         haul_addr_from_header(s->have.p, s->have.len, a, &s->b->arena);
 }
 
+/* Who sent it may be among the recipients (the organizer of a meeting is), with an Internet address there. */
+static void resolve_sender(const synth *s, haul_addr *a)
+{
+    const haul_mapi *o = s->b->o;
+    resolve(s, a);
+    for (size_t i = 0; a->other && !a->smtp && i < o->n_recipients; i++) {
+        haul_addr r = {0};
+        if (haul_addr_get(&o->recipients[i], HAUL_ADDR_RECIPIENT, &s->b->arena, &r) && r.smtp && r.other &&
+            haul_icmp(r.other, a->other) == 0)
+            a->smtp = r.smtp;
+    }
+}
+
 static void put_list(synth *s, const char *field, const haul_addr *v, size_t n)
 {
     haul_auto_str list = {0};
@@ -123,8 +136,8 @@ static void put_from(synth *s)
     haul_addr from = {0}, sender = {0};
     bool has_sender = haul_addr_get(props(s), HAUL_ADDR_SENDER, &s->b->arena, &sender);
     bool has_from = haul_addr_get(props(s), HAUL_ADDR_REPRESENTING, &s->b->arena, &from);
-    resolve(s, &sender);
-    resolve(s, &from);
+    resolve_sender(s, &sender);
+    resolve_sender(s, &from);
     has_from = has_from && !is_nobody(&from);
     has_sender = has_sender && !is_nobody(&sender);
     if (!has_from)
@@ -152,7 +165,8 @@ static void put_recipients(synth *s)
             const haul_bag *r = &o->recipients[i];
             int64_t type = haul_prop_int_or(haul_bag_get(r, HAUL_TAG_RECIPIENT_TYPE), 1) & 0x0f;
             /* 0 is the originator (in calendar items: the organizer), no recipient. */
-            if (type == (int64_t)f + 1 && haul_addr_get(r, HAUL_ADDR_RECIPIENT, &s->b->arena, &v[n])) {
+            if (type == (int64_t)f + 1 && haul_addr_get(r, HAUL_ADDR_RECIPIENT, &s->b->arena, &v[n]) &&
+                !is_nobody(&v[n])) {
                 resolve(s, &v[n]);
                 n++;
             }
