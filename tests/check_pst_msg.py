@@ -123,12 +123,16 @@ def check_people(m, e, what):
         shown = " ".join(str(h) for h in e.get_all(name, []))
         for r in mine:
             z = r.text(0x3001, page) or ""
+            if r.text(0x3002, page) == "UNKNOWN":  # Outlook's nobody
+                continue
             same(folded(z.strip("'\"")) in folded(shown.replace("\\", "")), f"{what}: {name} lacks {z!r}")
     smtp = next((z for z in (text(m, 0x5d02), text(m, 0x65)) if "@" in z and not z.startswith("/")), None)
     if head is not None and head["From"]:
         equal(addresses(e, "From"), addresses(head, "From"), f"{what}: From")
     elif smtp:
         equal(addresses(e, "From"), [smtp.lower()], f"{what}: From")
+    elif twin := next((smtp_of(r, page) for r in m.recipients if (r.text(0x3003, page) or "?").lower() == text(m, 0x65).lower()), None):
+        equal(addresses(e, "From"), [twin], f"{what}: From, who is a recipient as well")
     elif text(m, 0x42) and text(m, 0x64) != "UNKNOWN":
         same(folded(text(m, 0x42)) in folded(str(e["From"])), f"{what}: From is {e['From']}")
 
