@@ -38,6 +38,21 @@ bool haul_builder_text(haul_builder *b, const haul_prop *p, haul_str *to)
     return true;
 }
 
+static void take_wide_html(haul_builder *b, const haul_prop *p)
+{
+    haul_body *y = &b->body;
+    unsigned cp = haul_codepage_find(y->html_charset, strlen(y->html_charset));
+    size_t unit = y->html_charset[4] == '3' ? 4 : 2, n = p->n / unit * unit, mark = 0;
+    while (n >= unit && !p->p[n - 1] && !p->p[n - 2] && (unit == 2 || (!p->p[n - 3] && !p->p[n - 4])))
+        n -= unit; /* the NUL that ends a C string */
+    if (unit == 2 && n >= 2 && p->p[0] + p->p[1] == 0xff + 0xfe && (p->p[0] == 0xff || p->p[1] == 0xff))
+        mark = 2; /* a byte order mark is no text */
+    size_t bad = haul_charset_decode(cp, p->p + mark, n - mark, &y->html);
+    if (bad)
+        haul_builder_issue(b, HAUL_ISSUE_MAPI_TEXT_UNDECODABLE, "%zu characters of the HTML", bad);
+    y->html_charset = "utf-8";
+}
+
 /* PidTagHtml is octets in some code page, PidTagBodyHtml text; both have the same id. */
 static void take_html(haul_builder *b, const haul_prop *p)
 {
@@ -51,10 +66,7 @@ static void take_html(haul_builder *b, const haul_prop *p)
             n--;
         y->html_charset = haul_html_charset(b, &b->o->props, (const char *)p->p, n);
         if (strncmp(y->html_charset, "utf-16", 6) == 0 || strncmp(y->html_charset, "utf-32", 6) == 0) {
-            /* RFC 2781 4.2: not for text/… */
-            haul_charset_decode(haul_codepage_find(y->html_charset, strlen(y->html_charset)), p->p, n,
-                                &y->html);
-            y->html_charset = "utf-8";
+            take_wide_html(b, p); /* RFC 2781 4.2: not for text/… */
         } else {
             haul_str_add(&y->html, p->p, n);
         }

@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#define MESSAGE_ID_MAX 900u /* octets: it must fit a line */
+
 enum { /* PidTagMessageFlags, MS-OXCMSG 2.2.1.6 */
        FLAG_READ = 0x01,
        FLAG_SUBMITTED = 0x04,
@@ -54,6 +56,18 @@ const char *haul_mapi_subject(const haul_mapi *o, haul_arena *a)
     z++;
     size_t n = haul_utf8_next(z, strlen(z), NULL);
     return z + n;
+}
+
+const char *haul_mapi_message_id(const haul_mapi *o, haul_arena *a)
+{
+    const char *z = haul_bag_str(&o->props, HAUL_TAG_INTERNET_MESSAGE_ID, a);
+    haul_span v = haul_span_trim((haul_span){z ? z : "", z ? strlen(z) : 0});
+    if (v.len < 3 || v.len > MESSAGE_ID_MAX || v.p[0] != '<' || v.p[v.len - 1] != '>')
+        return NULL;
+    for (size_t i = 1; i + 1 < v.len; i++)
+        if ((unsigned char)v.p[i] <= 32 || (unsigned char)v.p[i] >= 127 || v.p[i] == '<' || v.p[i] == '>')
+            return NULL;
+    return haul_arena_strn(a, v.p, v.len);
 }
 
 /* The line that Outlook puts in front of headers it saved (no field, and no part of them). */
@@ -108,10 +122,14 @@ static haul_kind kind_of(const haul_mapi *o)
     return haul_class_kind((haul_span){haul_strz(&class), class.len});
 }
 
-/* Contacts, appointments and notes are never sent, and all carry the flag that says so: they are no drafts. */
-static bool is_sendable(const haul_msg *m, const haul_mapi *o)
+/* Contacts, appointments and Outlook's own settings are never sent, and carry the flag that says so: no drafts. */
+static bool is_sendable(const haul_mapi *o)
 {
-    return m->kind == HAUL_KIND_MAIL || haul_mapi_is(o, "IPM.Schedule") || haul_mapi_is(o, "IPM.TaskRequest");
+    static const char *const classes[] = {"IPM.Note", "IPM.Post", "IPM.Schedule", "IPM.TaskRequest"};
+    bool is = false;
+    for (size_t i = 0; i < HAUL_COUNT(classes) && !is; i++)
+        is = haul_mapi_is(o, classes[i]);
+    return is;
 }
 
 static void fill_flags(haul_msg *m, const haul_mapi *o)
@@ -124,7 +142,7 @@ static void fill_flags(haul_msg *m, const haul_mapi *o)
     if (haul_prop_int(haul_bag_get(b, HAUL_TAG_MESSAGE_FLAGS), &flags)) {
         m->set |= HAUL_SET_FLAGS;
         m->flags |= flags & FLAG_READ ? HAUL_FLAG_SEEN : 0;
-        m->flags |= flags & FLAG_UNSENT && is_sendable(m, o) ? HAUL_FLAG_DRAFT : 0;
+        m->flags |= flags & FLAG_UNSENT && is_sendable(o) ? HAUL_FLAG_DRAFT : 0;
     }
     if (verb == VERB_REPLY || verb == VERB_REPLY_ALL || icon == ICON_REPLIED || status & STATUS_ANSWERED)
         m->flags |= HAUL_FLAG_ANSWERED;
@@ -221,12 +239,11 @@ static void fill_names(haul_msg *m, const haul_mapi *o, haul_span header)
     m->sent_us = before.sent_us;
     m->sent_tz = before.sent_tz;
     const char *subject = haul_mapi_subject(o, &m->arena);
-    const char *id = haul_bag_str(&o->props, HAUL_TAG_INTERNET_MESSAGE_ID, &m->arena);
-    haul_span s = haul_span_trim((haul_span){id ? id : "", id ? strlen(id) : 0});
+    const char *id = haul_mapi_message_id(o, &m->arena);
     if (subject)
         m->subject = subject;
-    if (s.len)
-        m->message_id = haul_arena_strn(&m->arena, s.p, s.len);
+    if (id)
+        m->message_id = id;
     if (!m->sender && haul_addr_get(&o->props, HAUL_ADDR_SENDER, &m->arena, &a))
         m->sender = a.smtp;
     if (!m->sender && haul_addr_get(&o->props, HAUL_ADDR_REPRESENTING, &m->arena, &a))

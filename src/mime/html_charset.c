@@ -6,12 +6,13 @@
 
 #include <string.h>
 
-#define META_MAX 16384u /* octets in which a charset=… is looked for */
+#define META_MAX  16384u /* octets in which a charset=… is looked for */
+#define WIDE_LOOK 4096u  /* octets in which NULs are counted */
 
 static unsigned code_page_of(const haul_bag *bag, uint16_t tag)
 {
     int64_t v = haul_prop_int_or(haul_bag_get(bag, tag), 0);
-    /* 1201 and 1200 are what Outlook notes for text that MAPI gave as Unicode: octets are never in it. */
+    /* 1201 and 1200 are what Outlook notes for text that MAPI gave as Unicode: octets that are in it show it. */
     return v > 0 && v < 65536 && v != 1200 && v != 1201 && haul_codepage_iconv((unsigned)v) ? (unsigned)v : 0;
 }
 
@@ -46,6 +47,20 @@ static bool seven_bit(const char *p, size_t n)
     return true;
 }
 
+/* HTML in units of two octets, which some programs store as octets all the same: 1200 little-endian, 1201 big-endian,
+ * 0 = neither. By its mark, else by the NULs that the ASCII of its tags brings, on one side of the units only. */
+static unsigned wide(const char *p, size_t n)
+{
+    size_t nul[2] = {0}, units = (n < WIDE_LOOK ? n : WIDE_LOOK) / 2;
+    if (n >= 4 && (memcmp(p, "\xff\xfe", 2) == 0 || memcmp(p, "\xfe\xff", 2) == 0))
+        return (unsigned char)p[0] == 0xff ? 1200 : 1201;
+    for (size_t i = 0; i < 2 * units; i++)
+        nul[i % 2] += !p[i];
+    if (units >= 4 && nul[1] > units / 4 && nul[0] < units / 16 + 1)
+        return 1200;
+    return units >= 4 && nul[0] > units / 4 && nul[1] < units / 16 + 1 ? 1201 : 0;
+}
+
 static const char *mime_name(unsigned cp)
 {
     const char *z = haul_codepage_mime(cp);
@@ -56,8 +71,13 @@ const char *haul_html_charset(haul_builder *b, const haul_bag *bag, const char *
 {
     unsigned stated = code_page_of(bag, HAUL_TAG_INTERNET_CODEPAGE);
     unsigned message = code_page_of(bag, HAUL_TAG_MESSAGE_CODEPAGE);
-    unsigned meta = meta_charset(p, n);
+    unsigned meta = meta_charset(p, n), units = wide(p, n);
     bool utf8 = haul_utf8_valid(p, n);
+    if (units) {
+        if (haul_prop_int_or(haul_bag_get(bag, HAUL_TAG_INTERNET_CODEPAGE), 0) != (int64_t)units)
+            haul_builder_issue(b, HAUL_ISSUE_MAPI_BODY_CHARSET_GUESSED, "%s", mime_name(units));
+        return mime_name(units);
+    }
     if (seven_bit(p, n))
         return stated == 65000 || stated == 52936 ? mime_name(stated) : "us-ascii";
     /* Nearly every octet means something in a single-byte set: when the HTML itself says UTF-8 and is UTF-8, that

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define DEPTH_MAX 256u /* multiparts in one another that are written; deeper ones lose their children */
+#define DEPTH_MAX HAUL_PART_DEPTH
 
 typedef struct writer {
     haul_out *to;
@@ -274,8 +274,10 @@ static haul_rc write_multipart(writer *w, haul_part *p, uint64_t path)
 
 static haul_rc write_part(writer *w, haul_part *p, uint64_t path)
 {
-    if (!is_multipart(p) || p->entity || w->depth >= DEPTH_MAX)
+    if (!is_multipart(p) || p->entity)
         return write_leaf(w, p);
+    if (w->depth >= DEPTH_MAX)
+        return haul_fail(w->e, HAUL_SKIP, "more than %u multiparts in one another", DEPTH_MAX);
     w->depth++;
     haul_rc rc = write_multipart(w, p, path);
     w->depth--;

@@ -7,6 +7,8 @@
 #include "base/str.h"
 #include "io/out.h"
 
+#define HAUL_PART_DEPTH 256u /* multiparts in one another; deeper is HAUL_SKIP. The builder needs four */
+
 typedef enum haul_encoding {
     HAUL_ENC_AUTO, /* text in memory: 7bit when it can travel as it is (haul_transfer_choose), else QP or base64,
                       whichever is shorter; message/…: as it is; all else: base64 */

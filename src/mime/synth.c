@@ -18,11 +18,16 @@ typedef struct synth {
     bool all;
 } synth;
 
-static bool has_field(const synth *s, const char *name)
+bool haul_builder_has(const haul_builder *b, haul_span have, const char *name)
 {
     haul_span v;
-    return haul_header_find(s->have.p, s->have.len, name, &v) ||
-           haul_header_find(haul_strz(&s->b->head), s->b->head.len, name, &v);
+    return haul_header_find(have.p, have.len, name, &v) ||
+           haul_header_find(haul_strz(&b->head), b->head.len, name, &v);
+}
+
+static bool has_field(const synth *s, const char *name)
+{
+    return haul_builder_has(s->b, s->have, name);
 }
 
 static const haul_bag *props(const synth *s)
@@ -231,6 +236,18 @@ static void put_id(synth *s, const char *name, uint16_t tag)
         put_raw(s, name, haul_arena_strn(&s->b->arena, v.p, v.len));
 }
 
+/* What is no msg-id (RFC 5322 3.6.4) would be a damaged field: its text is kept beside. [mapi-12] */
+static void put_message_id(synth *s)
+{
+    const char *id = haul_mapi_message_id(s->b->o, &s->b->arena);
+    const char *z = id ? NULL : text_of(s, HAUL_TAG_INTERNET_MESSAGE_ID);
+    put_raw(s, "Message-ID", id);
+    if (!z || !z[strspn(z, " \t\r\n")] || has_field(s, "Message-ID"))
+        return;
+    put_text(s, "X-Mailhaul-Message-ID", z);
+    haul_builder_issue(s->b, HAUL_ISSUE_MAPI_MESSAGE_ID_INVALID, "%s", z);
+}
+
 /* MS-OXCMAIL 2.1.3.2: importance, priority and sensitivity are written unless they are the usual ones. */
 static void put_importance(synth *s)
 {
@@ -240,7 +257,11 @@ static void put_importance(synth *s)
     int64_t i = haul_prop_int_or(haul_bag_get(props(s), HAUL_TAG_IMPORTANCE), 1);
     int64_t p = haul_prop_int_or(haul_bag_get(props(s), HAUL_TAG_PRIORITY), 0);
     int64_t v = haul_prop_int_or(haul_bag_get(props(s), HAUL_TAG_SENSITIVITY), 0);
-    if (i == 0 || i == 2) {
+    bool said = has_field(s, "Importance") || has_field(s, "X-Priority") || has_field(s, "Priority") ||
+                has_field(s, "X-MSMail-Priority");
+    if (said) {
+        /* what came with it stays */
+    } else if (i == 0 || i == 2) {
         put_raw(s, "Importance", importance[i]);
         put_raw(s, "X-Priority", priority[i]);
     } else if (p == -1 || p == 1) {
@@ -258,9 +279,11 @@ static void put_receipts(synth *s)
     bool delivery = haul_prop_bool(haul_bag_get(b, HAUL_TAG_DELIVERY_REPORT_REQUESTED));
     if (!read && !delivery)
         return;
-    if (!haul_addr_get(b, HAUL_ADDR_READ_RECEIPT, &s->b->arena, &a) || !a.smtp)
-        if (!haul_addr_get(b, HAUL_ADDR_REPRESENTING, &s->b->arena, &a) || !a.smtp)
-            haul_addr_get(b, HAUL_ADDR_SENDER, &s->b->arena, &a);
+    /* MS-OXOMSG 2.2.2.26: the one named, else who gets reports, else the sender. */
+    static const haul_addr_who order[] = {HAUL_ADDR_READ_RECEIPT, HAUL_ADDR_REPORT, HAUL_ADDR_SENDER,
+                                          HAUL_ADDR_REPRESENTING};
+    for (size_t i = 0; i < HAUL_COUNT(order) && !a.smtp; i++)
+        haul_addr_get(b, order[i], &s->b->arena, &a);
     if (!a.smtp)
         return;
     if (read)
@@ -287,15 +310,16 @@ static void put_thread(synth *s)
     g_free(base64);
 }
 
-/* MS-OXOFLAG 2.2.1.9: the text of a follow-up flag and when it is due. */
-static void put_follow_up(synth *s)
+/* MS-OXCMAIL 2.1.3.2.20 */
+static void put_suppress(synth *s)
 {
-    const haul_bag *b = props(s);
-    if (haul_prop_int_or(haul_bag_get(b, HAUL_TAG_FLAG_STATUS), 0) == 0)
-        return;
-    const haul_prop *p = haul_bag_lid(b, HAUL_PSET_COMMON, HAUL_LID_FLAG_REQUEST);
-    put_text(s, "X-Message-Flag", haul_prop_str(b, p, &s->b->arena));
-    put_time_of(s, "Reply-By", HAUL_TAG_REPLY_TIME);
+    static const char *const names[] = {"DR", "NDR", "RN", "NRN", "OOF", "AutoReply"};
+    int64_t v = haul_prop_int_or(haul_bag_get(props(s), HAUL_TAG_AUTO_RESPONSE_SUPPRESS), 0);
+    haul_auto_str list = {0};
+    for (size_t i = 0; i < HAUL_COUNT(names) && v != -1; i++)
+        if (v >> i & 1)
+            haul_str_addf(&list, "%s%s", list.len ? ", " : "", names[i]);
+    put_raw(s, "X-Auto-Response-Suppress", v == -1 ? "All" : haul_strz(&list));
 }
 
 static void put_return_path(synth *s)
@@ -381,20 +405,20 @@ void haul_builder_fields(haul_builder *b, haul_span have, bool all)
     put_displayed(&s);
     put_text(&s, "Subject", haul_mapi_subject(b->o, &b->arena));
     put_date(&s);
-    put_id(&s, "Message-ID", HAUL_TAG_INTERNET_MESSAGE_ID);
+    put_message_id(&s);
     if (all) {
         put_id(&s, "In-Reply-To", HAUL_TAG_IN_REPLY_TO_ID);
         put_id(&s, "References", HAUL_TAG_INTERNET_REFERENCES);
         put_thread(&s);
-        put_importance(&s);
         put_receipts(&s);
-        put_follow_up(&s);
-        put_time_of(&s, "Expires", HAUL_TAG_EXPIRY_TIME);
+        put_suppress(&s);
         put_id(&s, "List-Help", HAUL_TAG_LIST_HELP);
         put_id(&s, "List-Subscribe", HAUL_TAG_LIST_SUBSCRIBE);
         put_id(&s, "List-Unsubscribe", HAUL_TAG_LIST_UNSUBSCRIBE);
-        put_keywords(&s);
         put_named(&s);
     }
+    put_importance(&s);
+    put_keywords(&s);
+    haul_builder_marks(b, have);
     put_class(&s);
 }
