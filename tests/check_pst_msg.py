@@ -3,6 +3,7 @@
 Maildir is compared with what tests/msg_store.py reads in the .msg: addresses, dates, texts, attachments, embedded messages;
 occurrences of series as python3-icalendar and dateutil give them, contacts as python3-vobject does.
 Then each .tnef of the corpus goes out as a winmail.dat, kept and unpacked, and is compared with what others unpacked."""
+import base64
 import collections
 import datetime
 import email
@@ -13,7 +14,6 @@ import hashlib
 import json
 import os
 import re
-import struct
 import subprocess
 import sys
 
@@ -25,9 +25,9 @@ from msg_store import Message
 from outlook import folded, html_text
 
 try:
-    import dateutil.rrule
     import icalendar
     import vobject
+    from series import Series, expanded, local
 except ImportError as missing:
     judge.skip(f"{missing}: scripts/setup test")
 
@@ -37,7 +37,7 @@ LINE_MAX = 998
 UTC = datetime.timezone.utc
 CODEPAGES = {50220: "cp932", 20127: "cp1252", 28591: "cp1252", 20866: "cp1251", 65001: "cp1252"}  # on the wire → of Windows
 EXCEPTION = "IPM.OLE.CLASS."
-APPOINTMENT = ("IPM.Appointment", EXCEPTION)
+BUSY = ("FREE", "TENTATIVE", "BUSY", "OOF")
 
 
 def A(lid):
@@ -213,108 +213,6 @@ def check_attachments(m, e, what):
 
 # ── calendars ──
 
-class Series:
-    """PidLidAppointmentRecur (MS-OXOCAL 2.2.1.44.5), the Gregorian ones."""
-
-    def __init__(self, octets):
-        self.octets, self.at = octets, 4
-        self.frequency, self.kind, _, _, self.period, _ = self.take("<HHHIII")
-        self.days = self.day = self.nth = None
-        if self.kind == 1:
-            self.days, = self.take("<I")
-        elif self.kind in (2, 4):
-            self.day, = self.take("<I")
-        elif self.kind == 3:
-            self.days, self.nth = self.take("<II")
-        self.end, _, self.week_starts = self.take("<III")
-        self.deleted, self.modified = self.dates(), self.dates()
-        self.first, self.last = (self.date(self.take("<I")[0]) for _ in range(2))
-        _, _, self.offset, _, count = self.take("<IIIIH")
-        self.exceptions = [self.exception() for _ in range(count)]
-
-    def take(self, form):
-        found = struct.unpack_from(form, self.octets, self.at)
-        self.at += struct.calcsize(form)
-        return found
-
-    @staticmethod
-    def date(minutes):
-        try:
-            return datetime.datetime(1601, 1, 1) + datetime.timedelta(minutes=minutes)
-        except OverflowError:
-            return None
-
-    def dates(self):
-        count, = self.take("<I")
-        return [self.date(n) for n in self.take(f"<{count}I")]
-
-    def exception(self):
-        start, end, original, flags = self.take("<IIIH")
-        for bit, size in ((1, None), (2, 4), (4, 4), (8, 4), (16, None), (32, 4), (64, 4), (128, 4), (256, 4)):
-            if flags & bit:
-                size = size or self.take("<HH")[1]
-                self.at += size
-        return self.date(start), self.date(end), self.date(original)
-
-    def on(self, day):
-        days = (day - self.first).days
-        weekday = (day.weekday() + 1) % 7  # Sunday = 0
-        if self.kind == 0:
-            return days % (self.period // 1440) == 0
-        if self.kind == 1:
-            start = self.first - datetime.timedelta(((self.first.weekday() + 1) % 7 - self.week_starts) % 7)
-            weeks = (day - start).days // 7
-            return bool(self.days >> weekday & 1) and weeks % (1 if self.frequency == 0x200a else self.period) == 0
-        months = (day.year - self.first.year) * 12 + day.month - self.first.month
-        following = [day + datetime.timedelta(n) for n in range(1, 32)]
-        if months % self.period:
-            return False
-        if self.kind == 3:
-            return bool(self.days >> weekday & 1) and (not any(d.month == day.month and self.days >> (d.weekday() + 1) % 7 & 1
-                                                               for d in following) if self.nth == 5
-                                                       else (day.day - 1) // 7 + 1 == self.nth)
-        return day.day == self.day or (day.day < self.day and following[0].month != day.month)
-
-    def occurrences(self, until):
-        """Local starts, as people see them."""
-        days, day = set(), self.first
-        while day <= min(self.last or until, until):
-            if self.on(day):
-                days.add(day)
-            day += datetime.timedelta(1)
-        plain = {d + datetime.timedelta(minutes=self.offset) for d in days - set(self.deleted)}
-        return sorted(plain | {start for start, _, _ in self.exceptions})
-
-
-def local(value):
-    """A DATE or DATE-TIME of icalendar as a local time without zone."""
-    z = value.dt
-    return z.replace(tzinfo=None) if isinstance(z, datetime.datetime) else datetime.datetime(z.year, z.month, z.day)
-
-
-def dates_of(event, name):
-    lists = event.get(name, [])
-    return [local(d) for one in (lists if isinstance(lists, list) else [lists]) for d in one.dts]
-
-
-def expanded(events, until):
-    main = next(x for x in events if "RECURRENCE-ID" not in x)
-    start, zone = local(main["DTSTART"]), getattr(main["DTSTART"].dt, "tzinfo", None)
-    rule = dict(main["RRULE"])
-    if "UNTIL" in rule:
-        last = rule["UNTIL"][0]
-        if isinstance(last, datetime.datetime):
-            same(zone is not None and last.tzinfo is not None, "UNTIL is in UTC where DTSTART has a zone (RFC 5545 3.3.10)")
-            rule["UNTIL"] = [last.astimezone(zone).replace(tzinfo=None)]
-    days = set(dateutil.rrule.rrulestr(icalendar.vRecur(rule).to_ical().decode(), dtstart=start).between(
-        datetime.datetime(1601, 1, 1), until, inc=True)) - set(dates_of(main, "EXDATE"))
-    for x in events:
-        if "RECURRENCE-ID" in x:
-            same(local(x["RECURRENCE-ID"]) in days, f"{main['SUMMARY']}: RECURRENCE-ID is no occurrence")
-            days.discard(local(x["RECURRENCE-ID"]))
-    return sorted(days | {local(x["DTSTART"]) for x in events if "RECURRENCE-ID" in x})
-
-
 def calendar_of(e, what):
     part = next((p for p in walk(e) if p.get_content_type() == "text/calendar"), None)
     if same(part is not None, f"{what}: no text/calendar"):
@@ -363,7 +261,7 @@ def check_appointment(m, e, what):
         equal(main.walk("VALARM")[0]["TRIGGER"].dt, datetime.timedelta(minutes=-m.props.integer(("COMMON", 0x8501))),
               f"{what}: TRIGGER")
     equal(folded(str(main.get("DESCRIPTION", ""))), folded(text(m, 0x1000)), f"{what}: DESCRIPTION")
-    equal(str(main["X-MICROSOFT-CDO-BUSYSTATUS"]), ("FREE", "TENTATIVE", "BUSY", "OOF")[m.props.integer(A(0x8205), 0)],
+    equal(str(main["X-MICROSOFT-CDO-BUSYSTATUS"]), BUSY[m.props.integer(A(0x8205), 0)],
           f"{what}: busy")
     check_meeting(m, main, what)
     octets = m.props.octets(A(0x8216))
@@ -380,11 +278,13 @@ def check_appointment(m, e, what):
     for x in events[1:]:
         one = inner.get(x["DTSTART"].dt.astimezone(UTC))
         if same(one is not None, f"{what}: a changed occurrence without a message of its own"):
+            equal(x["RECURRENCE-ID"].dt.astimezone(UTC), one.props.time(A(0x8228)), f"{what}: RECURRENCE-ID")
+            equal(str(x["X-MICROSOFT-CDO-BUSYSTATUS"]), BUSY[one.props.integer(A(0x8205))], f"{what}: busy, the changed one")
+            equal(str(x.get("LOCATION", "")), text(one, A(0x8208)), f"{what}: LOCATION of the changed one")
             equal(folded(str(x["SUMMARY"])), folded(subject(one) or subject(m)), f"{what}: SUMMARY of the changed one")
             equal(folded(str(x.get("DESCRIPTION", ""))), folded(text(one, 0x1000) or text(m, 0x1000)), f"{what}: DESCRIPTION of the changed one")
             files = x.get("ATTACH", [])
-            equal(sorted(f.dt if hasattr(f, "dt") else __import__("base64").b64decode(f) for f in
-                         (files if isinstance(files, list) else [files])),
+            equal(sorted(base64.b64decode(f) for f in (files if isinstance(files, list) else [files])),
                   sorted(a.data for a in one.attachments if a.data), f"{what}: ATTACH of the changed one")
 
 
