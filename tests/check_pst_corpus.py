@@ -156,6 +156,26 @@ def check_subjects(name, wanted, ours, who):
         same(ours.subjects[text] >= n, f"{name}: {ours.subjects[text]} items with a subject that {who} has {n} times: {text!r}")
 
 
+def check_pim(name, pim, ours):
+    """--pim-files: as many cards as contacts, and as many objects as there are other items that are no mail."""
+    import icalendar
+    import vobject
+    cards = objects = 0
+    for directory, _, files in os.walk(pim):
+        for file in files:
+            octets = judge.read(os.path.join(directory, file))
+            if file.endswith(".vcf"):
+                cards += sum(1 for _ in vobject.readComponents(octets.decode("utf-8"), validate=False))
+                continue
+            calendar = icalendar.Calendar.from_ical(octets)
+            same(not [e for c in calendar.walk() for e in getattr(c, "errors", [])], f"{name}: {file} has errors")
+            objects += sum(1 for c in calendar.subcomponents
+                           if c.name in ("VEVENT", "VTODO", "VJOURNAL") and c.get("RECURRENCE-ID") is None)
+    kinds = collections.Counter(i["kind"] for i in ours.items)
+    equal(cards, kinds["contact"], f"{name}: cards in .vcf files")
+    equal(objects, kinds["calendar"] + kinds["task"] + kinds["note"], f"{name}: objects in .ics files")
+
+
 def check_content(name, store, ours, export, work):
     for digest, n in export.attachments.items():
         same(ours.attachments[digest] >= n, f"{name}: an attachment that pffexport writes {n} times, we {ours.attachments[digest]}: "
@@ -174,7 +194,7 @@ def check_store(store, row, work):
     name = os.path.basename(store)
     export = outlook.Export(store, os.path.join(work, "pff"))
     target = os.path.join(work, "eml")
-    done = run("convert", "--to", "eml", "--progress", "none", store, target, exits=(0, 1, 3))
+    done = run("convert", "--to", "eml", "--pim-files", "--progress", "none", store, target, exits=(0, 1, 3))
     if done.returncode == 3:
         same(export.status != 0, f"{name}: pffexport reads it, we do not: {done.text[-300:]}")
         return
@@ -190,6 +210,7 @@ def check_store(store, row, work):
         check_counts(name, row, ours)
         check_oracle(name, ours)
     check_content(name, store, ours, export, work)
+    check_pim(name, target + ".pim", ours)
     run("verify", target, store)
 
 
