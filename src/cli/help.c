@@ -17,14 +17,18 @@ static const note examples[] = {
     {"mailhaul convert ARCHIVE NEW --to FORMAT",
      "Convert it. Run it again after an interruption, or when ARCHIVE has grown."},
     {"mailhaul verify NEW ARCHIVE", "Read both again and compare."},
+    {"mailhaul convert archive.pst NEW --to FORMAT --recover --pim-files",
+     "An Outlook store, with what was deleted in it, and calendars and address books as files beside NEW. "
+     "Quit Outlook before, or convert a copy."},
     {"mailhaul convert OLD1 OLD2.zip NEW --to FORMAT --since 2019-01-01", "Several sources into one target."},
 };
 
 static const note files[] = {
     {"TARGET/.mailhaul/, or TARGET.mailhaul/ beside a target that is one file",
      "The journal of the target (journal.db), the report of the last run (report.json) and one line of JSON "
-     "an "
-     "item (items.jsonl). Without the journal a second run could not know what is stored already."},
+     "an item (items.jsonl). Without the journal a second run could not know what is stored already."},
+    {"TARGET.pim/",
+     "With --pim-files: calendars (.ics) and address books (.vcf), one for each source folder that has any."},
 };
 
 static void option_line(const haul_opt_info *o, haul_str *to)
@@ -269,7 +273,8 @@ void haul_help_man(haul_str *to)
     roff_line(to, "",
               "mailhaul reads mail archives and writes them in another format, offline. Every item is "
               "accounted for: found = stored + filtered + duplicate + failed + already stored. Messages are "
-              "not rewritten. A run that was interrupted is finished by giving the same command again. "
+              "not rewritten; items of Outlook stores become messages, the same octets every time. A run "
+              "that was interrupted is finished by giving the same command again. "
               "Results go to standard output, progress and messages to standard error.");
     haul_str_addz(to, ".SH COMMANDS\n");
     man_commands(to);
