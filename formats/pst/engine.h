@@ -64,8 +64,10 @@ typedef struct haul_pst_ops {
     /* An item of folder `parent`. HAUL_SKIP: it cannot be read. One item is open at a time besides those embedded in
      * it; freed by haul_mapi_free. */
     haul_rc (*item)(haul_pst *p, uint32_t parent, uint32_t nid, haul_mapi **ret, haul_err *e);
-    /* Look for deleted and orphaned items, once; the list is borrowed. Items that are in the tree are left out. */
-    haul_rc (*recover)(haul_pst *p, const haul_pst_found **ret, size_t *ret_n, haul_err *e);
+    /* Look for orphaned items and, when told so, for deleted ones, once; the list is borrowed. Items that are in the
+     * tree are left out; so are deleted ones of which nothing can be read any more: *ret_gone of them. */
+    haul_rc (*recover)(haul_pst *p, bool deleted, const haul_pst_found **ret, size_t *ret_n, size_t *ret_gone,
+                       haul_err *e);
     haul_rc (*recovered)(haul_pst *p, const haul_pst_found *f, haul_mapi **ret, haul_err *e);
 } haul_pst_ops;
 

@@ -2,6 +2,8 @@
 
 #include "mime/prop.h"
 
+#include "base/attr.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,6 +17,10 @@
 #define TABLE_HEAD     22u
 #define ROW_ID         0x67f20003u /* PidTagLtpRowId */
 #define LEVELS_MAX     8u
+
+#define NID_MESSAGE    0x04u
+#define NID_ASSOCIATED 0x08u
+#define MESSAGE_CLASS  0x001au
 
 typedef struct mender {
     haul_raw *raw;
@@ -182,6 +188,45 @@ static void mend_property(heap *h, const spot *record, void *ctx)
     }
 }
 
+typedef struct class_search {
+    bool there;
+    spot spare; /* a property that an item can do without */
+    unsigned spare_id;
+} class_search;
+
+static void look_for_class(heap *h, const spot *record, void *ctx)
+{
+    /* Icon, who changed it last, status that is not stored, time of change, what can be counted */
+    static const uint16_t spares[] = {0x1080, 0x3ffb, 0x3ffa, 0x0e17, 0x0e62,
+                                      0x0e79, 0x67f3, 0x3008, 0x0e1b, 0x0e08};
+    class_search *c = ctx;
+    unsigned id = haul_raw16(octets(record));
+    (void)h;
+    c->there = c->there || id == MESSAGE_CLASS;
+    for (size_t i = 0; i < HAUL_COUNT(spares) && !c->spare_id; i++)
+        if (spares[i] == id) {
+            c->spare = *record;
+            c->spare_id = id;
+        }
+}
+
+/* libpff gives no recipients and attachments of an item without a class; an empty one is enough. */
+static void mend_class(heap *h, uint32_t header)
+{
+    char text[128];
+    class_search c = {0};
+    unsigned type = h->nid & 0x1f;
+    if (type != NID_MESSAGE && type != NID_ASSOCIATED)
+        return;
+    each_record(h, header, 2, 6, look_for_class, &c);
+    if (c.there || !c.spare_id)
+        return;
+    snprintf(text, sizeof(text), "no message class; property 0x%04x was given up for one", c.spare_id);
+    patch(h, &c.spare, 0, MESSAGE_CLASS | (uint32_t)HAUL_PT_UNICODE << 16, 4);
+    patch(h, &c.spare, 4, 0, 4);
+    say(h, HAUL_ISSUE_PST_PROPERTY_LOST, text);
+}
+
 /* ── table contexts (2.3.4) ── */
 
 typedef struct table {
@@ -225,7 +270,7 @@ static void mend_column(heap *h, const table *t, size_t i)
         patch(h, &c, 0, type_of_size(size), 2);
     else
         drop_column(h, &c);
-    say(h, HAUL_ISSUE_PST_PROPERTY_TYPE, text);
+    say(h, fits ? HAUL_ISSUE_PST_PROPERTY_TYPE : HAUL_ISSUE_PST_PROPERTY_LOST, text);
 }
 
 /* libpff takes iBit for the place of a column among all, and wants the row id in the first. */
@@ -358,9 +403,10 @@ static void mend_heap(heap *h)
     const haul_raw_block *b = h->data.n ? &h->data.v[0] : NULL;
     if (!b || b->n < 12 || b->p[2] != SIG_HEAP)
         return;
-    if (b->p[3] == SIG_PROPS)
+    if (b->p[3] == SIG_PROPS) {
         each_record(h, haul_raw32(b->p + 4), 2, 6, mend_property, NULL);
-    else if (b->p[3] == SIG_TABLE)
+        mend_class(h, haul_raw32(b->p + 4));
+    } else if (b->p[3] == SIG_TABLE)
         mend_table(h, haul_raw32(b->p + 4));
 }
 
@@ -401,10 +447,16 @@ size_t haul_mend_attachments(haul_raw *r, uint32_t nid)
     return found;
 }
 
+bool haul_mend_has_names(haul_raw *r)
+{
+    haul_raw_node n;
+    return haul_raw_find(r, NID_NAMES, &n);
+}
+
 /* The key of the node's entry becomes one that nobody asks for; it keeps its place in the order. */
 bool haul_mend_names(haul_raw *r)
 {
-    static const uint8_t other[4] = {NID_NAMES + 1};
+    static const uint8_t other[4] = {NID_NAMES - 1}; /* of type 0: no node at all */
     haul_raw_node n;
     return haul_raw_find(r, NID_NAMES, &n) && haul_view_patch_add(r->view, n.at, other, sizeof(other));
 }

@@ -20,6 +20,8 @@ size_t haul_mend_node(haul_raw *r, uint32_t nid, haul_mend_note *note, void *ctx
 /* Let the store do without its map of property names (node 0x61). False when it has none, or cannot. */
 bool haul_mend_names(haul_raw *r);
 
+bool haul_mend_has_names(haul_raw *r);
+
 /* Attachments among the subnodes of a node; 0 also when they cannot be read. */
 size_t haul_mend_attachments(haul_raw *r, uint32_t nid);
 

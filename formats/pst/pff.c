@@ -12,6 +12,7 @@
 #define RECEIVE_MAX    256
 
 #define STORE          0x21u /* MS-PST 2.4.1 */
+#define NAMES          0x61u
 #define CONTENTS       0x0eu /* node types of tables, 2.2.2.1 */
 #define ASSOC_CONTENTS 0x0fu
 
@@ -32,6 +33,7 @@ static void pff_close(haul_pst *p)
     if (s->io)
         libbfio_handle_free(&s->io, NULL);
     haul_view_done(&s->view);
+    haul_pff_data_done(s);
     haul_arena_done(&s->arena);
     free(s->names);
     free(s->chunk);
@@ -256,12 +258,17 @@ haul_rc haul_pff_open(int fd, uint64_t size, void (*issue)(void *, haul_issue_id
     haul_view_init(&s->view, fd, size);
     haul_pff_mend_header(s);
     s->readable = haul_raw_open(&s->raw, &s->view);
+    haul_pff_data_open(s);
     haul_rc rc = haul_pff_io(s, e);
     if (rc == HAUL_OK)
+        rc = open_file(s, e);
+    if (rc == HAUL_E_FORMAT && haul_pff_mend(s, NAMES))
         rc = open_file(s, e);
     if (rc == HAUL_E_FORMAT && s->readable && haul_mend_names(&s->raw) && open_file(s, NULL) == HAUL_OK) {
         rc = HAUL_OK;
         issue(ctx, HAUL_ISSUE_PST_NAME_MAP, e ? e->text : "");
+    } else if (rc == HAUL_OK && s->readable && !haul_mend_has_names(&s->raw)) {
+        issue(ctx, HAUL_ISSUE_PST_NAME_MAP, "there is none");
     }
     if (rc == HAUL_OK)
         rc = haul_pff_tree(s, e);

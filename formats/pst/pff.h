@@ -4,6 +4,7 @@
 
 #include "engine.h"
 #include "mend.h"
+#include "ndb.h"
 
 #include <libbfio.h>
 #include <libpff.h>
@@ -44,6 +45,15 @@ typedef struct haul_pff_mended { /* a node that was repaired, or that nothing he
     } * notes;
 } haul_pff_mended;
 
+typedef struct haul_pff_data { /* the data of an attachment, where it was found past libpff */
+    bool known;
+    uint16_t type; /* 0 = it has none */
+    uint64_t size;
+    const void *p;    /* in memory; NULL = a data tree */
+    uint64_t id;      /* its block id */
+    haul_node object; /* of type PT_OBJECT: the node that it is */
+} haul_pff_data;
+
 typedef struct haul_pff {
     haul_pst pst;
     haul_view view;
@@ -59,9 +69,14 @@ typedef struct haul_pff {
     uint8_t *chunk;
     haul_pst_found *found;
     size_t n_found;
+    size_t n_gone; /* deleted items that cannot be read any more */
     bool recovered;
+    bool doubt;         /* a value that should not be empty is */
     bool unchecked;     /* free parts are being searched */
     unsigned n_damaged; /* places of the store that were reported */
+    haul_view plain;    /* the file without repairs */
+    haul_nodes nodes;
+    bool streams; /* nodes can be read */
     haul_raw raw;
     bool readable;           /* by raw */
     uint32_t top;            /* the item being read, also while one embedded in it is; 0 = a recovered one */
@@ -104,7 +119,19 @@ HAUL_MUST_USE haul_rc haul_pff_object(haul_pff *s, libpff_item_t *item, uint32_t
                                       haul_mapi **ret, haul_err *e);
 const haul_pff_name *haul_pff_name_of(haul_pff *s, libpff_name_to_id_map_entry_t *entry);
 
-HAUL_MUST_USE haul_rc haul_pff_recover(haul_pst *p, const haul_pst_found **ret, size_t *ret_n, haul_err *e);
+/* Reading past libpff. */
+void haul_pff_data_open(haul_pff *s);
+void haul_pff_data_done(haul_pff *s);
+haul_node haul_pff_node(haul_pff *s, uint32_t nid); /* of the store; nid 0 when it cannot be read */
+/* The data of attachment `nid` of an item. *kept grows by what is put in memory, HAUL_PFF_KEPT at most. False: they cannot
+ * be found so. */
+bool haul_pff_locate(haul_pff *s, const haul_node *item, uint32_t nid, uint64_t *kept, haul_arena *a,
+                     haul_pff_data *ret);
+/* Push them, block by block. What cannot be read is an issue, and NULs. */
+HAUL_MUST_USE haul_rc haul_pff_pour(haul_pff *s, const haul_pff_data *d, haul_out *to, haul_err *e);
+
+HAUL_MUST_USE haul_rc haul_pff_recover(haul_pst *p, bool deleted, const haul_pst_found **ret, size_t *ret_n,
+                                       size_t *ret_gone, haul_err *e);
 HAUL_MUST_USE haul_rc haul_pff_recovered(haul_pst *p, const haul_pst_found *f, haul_mapi **ret, haul_err *e);
 
 #endif

@@ -78,6 +78,16 @@ static size_t bare_length(uint16_t type, const uint8_t *p, size_t n)
     return n;
 }
 
+/* What is never stored empty: then libpff did not find it. */
+static bool is_doubtful(uint32_t id)
+{
+    static const uint16_t ids[] = {0x0037, 0x007d, 0x0c1f, 0x1000, 0x1009, 0x1013, 0x1035, 0x3001};
+    for (size_t i = 0; i < HAUL_COUNT(ids); i++)
+        if (ids[i] == id)
+            return true;
+    return false;
+}
+
 static void lost_value(haul_pff *s, uint16_t id, uint16_t type, const char *why)
 {
     if (s->pst.msg)
@@ -112,6 +122,7 @@ static void take(haul_pff *s, libpff_record_entry_t *entry, uint16_t skip, haul_
     uint8_t *value = haul_arena_alloc(a, n + 1);
     if (n && libpff_record_entry_get_data(entry, value, n, NULL) != 1)
         n = 0;
+    s->doubt = s->doubt || (!n && is_doubtful(id));
     p.p = value;
     p.n = bare_length(p.type, value, n);
     if (!haul_bag_add(ret, a, &p))

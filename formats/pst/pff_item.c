@@ -26,6 +26,8 @@ typedef struct pff_object {
     libpff_item_t *attachment; /* what `item` is embedded in: lives as long */
     libpff_item_t **open;      /* attachments whose data stays loaded; NULL = to be opened again */
     int *place;                /* of each attachment among libpff's */
+    haul_node node;            /* nid 0 = not known */
+    haul_pff_data *data;       /* of each attachment */
     bool quiet;                /* a first try: what is wrong is not told yet */
     bool trouble;              /* something was wrong */
 } pff_object;
@@ -97,6 +99,7 @@ static void load_recipients(pff_object *o)
         note(o, HAUL_ISSUE_PST_RECIPIENTS_LOST, "more recipients than are read of one message");
         n = (int)HAUL_MAPI_RECIPIENTS_MAX;
     }
+    o->s->doubt = false;
     m->recipients = haul_arena_calloc(&m->arena, (size_t)n * sizeof(*m->recipients));
     for (int i = 0; i < n; i++) {
         haul_bag *b = &m->recipients[m->n_recipients];
@@ -109,6 +112,7 @@ static void load_recipients(pff_object *o)
         if (b->n)
             m->n_recipients++;
     }
+    o->trouble = o->trouble || o->s->doubt;
     libpff_item_free(&table, NULL);
 }
 
@@ -142,7 +146,23 @@ static void doubt_empty(pff_object *o, haul_mapi_attach *at)
                                 (unsigned long long)at->claimed);
 }
 
-static void measure(pff_object *o, libpff_item_t *item, haul_mapi_attach *at)
+/* Without libpff, which would load the data to tell their size. */
+static bool measure_past(pff_object *o, libpff_item_t *item, haul_mapi_attach *at, int64_t method,
+                         uint64_t *kept)
+{
+    haul_pff_data *d = &o->data[o->m.n_attachments];
+    uint32_t nid = 0;
+    if (libpff_item_get_identifier(item, &nid, NULL) != 1 ||
+        !haul_pff_locate(o->s, &o->node, nid, kept, &o->m.arena, d))
+        return false;
+    at->embedded = d->type == HAUL_PT_OBJECT && method == METHOD_EMBEDDED;
+    at->size = at->embedded ? UINT64_MAX : d->size;
+    if (d->type && d->type != HAUL_PT_OBJECT && method == METHOD_VALUE)
+        doubt_empty(o, at);
+    return true;
+}
+
+static void measure(pff_object *o, libpff_item_t *item, haul_mapi_attach *at, uint64_t *kept)
 {
     uint32_t type = 0;
     size_t size = 0;
@@ -150,7 +170,7 @@ static void measure(pff_object *o, libpff_item_t *item, haul_mapi_attach *at)
     libpff_error_t *error = NULL;
     int64_t method = haul_prop_int_or(haul_bag_get(&at->props, ATTACH_METHOD), METHOD_VALUE);
     at->size = 0;
-    if (!data_entry(item, &type, &size))
+    if (measure_past(o, item, at, method, kept) || !data_entry(item, &type, &size))
         return;
     if (type != HAUL_PT_OBJECT) {
         at->size = size;
@@ -188,12 +208,12 @@ static void load_attachment(pff_object *o, int place, uint64_t *kept)
     } else if (haul_pff_bag(o->s, item, 0, ATTACH_DATA, &m->arena, &at->props, &why) != HAUL_OK) {
         at->lost = true;
     } else {
-        measure(o, item, at);
+        measure(o, item, at, kept);
     }
     o->trouble = o->trouble || at->lost;
     if (at->lost && !at->why)
         at->why = haul_arena_str(&m->arena, why.text);
-    if (!at->lost && !at->embedded && at->size <= HAUL_PFF_KEPT - *kept) {
+    if (!at->lost && !at->embedded && !o->data[m->n_attachments].known && at->size <= HAUL_PFF_KEPT - *kept) {
         *kept += at->size;
         o->open[m->n_attachments] = item;
     } else {
@@ -270,6 +290,7 @@ static void load_attachments(pff_object *o)
     m->attachments = haul_arena_calloc(&m->arena, (size_t)rows * sizeof(*m->attachments));
     o->open = haul_arena_calloc(&m->arena, (size_t)rows * sizeof(*o->open));
     o->place = haul_arena_calloc(&m->arena, (size_t)rows * sizeof(*o->place));
+    o->data = haul_arena_calloc(&m->arena, (size_t)rows * sizeof(*o->data));
     for (int i = 0; i < n; i++)
         load_attachment(o, i, &kept);
     add_missing(o, n, rows, why.text);
@@ -348,6 +369,8 @@ static haul_rc object_data(haul_mapi *m, size_t i, haul_out *to, haul_err *e)
 {
     pff_object *o = object_of(m);
     libpff_item_t *item = o->open[i];
+    if (o->data[i].known && !m->attachments[i].lost)
+        return haul_pff_pour(o->s, &o->data[i], to, e);
     haul_rc rc = item ? HAUL_OK : reopen(o, i, &item, e);
     if (rc == HAUL_OK && m->attachments[i].size)
         rc = pour(o, item, m->attachments[i].size, to, e);
@@ -397,6 +420,7 @@ static haul_rc open_embedded(pff_object *o, size_t i, haul_mapi **ret, haul_err 
         return rc;
     }
     object_of(*ret)->attachment = attachment;
+    object_of(*ret)->node = o->data[i].object;
     return HAUL_OK;
 }
 
@@ -440,12 +464,17 @@ haul_rc haul_pff_object(haul_pff *s, libpff_item_t *item, uint32_t nid, unsigned
     o->m = (haul_mapi){.ops = &object_ops, .source = s, .node = nid, .depth = depth};
     o->s = s;
     o->item = item;
+    s->doubt = false;
     haul_rc rc = haul_pff_bag(s, item, 0, 0, &o->m.arena, &o->m.props, e);
+    if (rc == HAUL_OK && s->doubt) /* names what does not exist; nothing is to be read again */
+        haul_pff_mend(s, s->top);
     if (rc != HAUL_OK) {
         object_free(&o->m);
         return rc;
     }
     o->m.props.codepage = codepage_of(&o->m.props, s->pst.codepage);
+    if (!depth && nid == s->top) /* else a recovered one, whose node is another's or nobody's */
+        o->node = haul_pff_node(s, nid);
     *ret = &o->m;
     return HAUL_OK;
 }

@@ -46,19 +46,49 @@ static bool is_version(haul_pff *s, libpff_item_t *found, uint32_t nid)
     return differs;
 }
 
+/* Orphans are found once for each way that leads to them. */
+static bool is_found(const haul_pff *s, uint32_t nid)
+{
+    for (size_t i = 0; i < s->n_found; i++)
+        if (s->found[i].nid == nid && s->found[i].origin == HAUL_PST_ORPHAN)
+            return true;
+    return false;
+}
+
+static bool is_readable(libpff_item_t *item)
+{
+    uint32_t n = 0;
+    return libpff_item_get_number_of_entries(item, &n, NULL) == 1;
+}
+
+/* Is it to be given? An orphan is, also when it cannot be read: it must be told. */
+static bool wanted(haul_pff *s, haul_pst_origin origin, libpff_item_t *item, uint32_t nid)
+{
+    if (!is_item(nid))
+        return false;
+    if (haul_pff_knows(s, nid))
+        return is_version(s, item, nid);
+    if (origin == HAUL_PST_ORPHAN)
+        return !is_found(s, nid);
+    bool readable = is_readable(item);
+    s->n_gone += !readable;
+    return readable;
+}
+
 static void gather(haul_pff *s, haul_pst_origin origin, int n, size_t *cap)
 {
     for (int i = 0; i < n && i < RECOVERED_MAX; i++) {
         libpff_item_t *item = NULL;
         uint32_t nid = 0;
         if (get(s, origin, i, &item, NULL) == 1 && libpff_item_get_identifier(item, &nid, NULL) == 1 &&
-            is_item(nid) && (!haul_pff_knows(s, nid) || is_version(s, item, nid)))
+            wanted(s, origin, item, nid))
             add(s, cap, nid, origin, i);
         libpff_item_free(&item, NULL);
     }
 }
 
-haul_rc haul_pff_recover(haul_pst *p, const haul_pst_found **ret, size_t *ret_n, haul_err *e)
+haul_rc haul_pff_recover(haul_pst *p, bool deleted, const haul_pst_found **ret, size_t *ret_n,
+                         size_t *ret_gone, haul_err *e)
 {
     haul_pff *s = (haul_pff *)p;
     libpff_error_t *error = NULL;
@@ -67,18 +97,21 @@ haul_rc haul_pff_recover(haul_pst *p, const haul_pst_found **ret, size_t *ret_n,
     int n = 0;
     if (!s->recovered) {
         s->recovered = s->unchecked = true;
-        /* 0: what the allocation tables call free. Flag 3 was seen to find nothing. */
-        if (libpff_file_recover_items(s->file, 0, &error) == 1 &&
-            libpff_file_get_number_of_recovered_items(s->file, &n, &error) == 1)
-            gather(s, HAUL_PST_DELETED, n, &cap);
-        else
+        /* In the whole file, whatever its maps call free: that was seen to find all that the other ways do. libpff
+         * looks once only. */
+        if (deleted &&
+            (libpff_file_recover_items(s->file, LIBPFF_RECOVERY_FLAG_IGNORE_ALLOCATION_DATA, &error) != 1 ||
+             libpff_file_get_number_of_recovered_items(s->file, &n, &error) != 1))
             rc = haul_pff_fail(e, HAUL_SKIP, &error, "deleted items cannot be looked for", 0);
+        else if (deleted)
+            gather(s, HAUL_PST_DELETED, n, &cap);
         if (libpff_file_get_number_of_orphan_items(s->file, &n, NULL) == 1)
             gather(s, HAUL_PST_ORPHAN, n, &cap);
         s->unchecked = false;
     }
     *ret = s->found;
     *ret_n = s->n_found;
+    *ret_gone = s->n_gone;
     return rc;
 }
 

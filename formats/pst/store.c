@@ -161,13 +161,14 @@ static void start_recovery(haul_reader *r)
 {
     store *s = r->state;
     haul_err why = {0};
-    if (!s->recover)
-        return;
+    size_t gone = 0;
     if (haul_guard_step(r->guard, HAUL_GUARD_FOLDER, 0, HAUL_FOLDER_NONE) == HAUL_GUARD_LOST)
         return;
     s->p->msg = NULL;
-    if (s->p->ops->recover(s->p, &s->found, &s->n_found, &why) != HAUL_OK)
+    if (s->p->ops->recover(s->p, s->recover, &s->found, &s->n_found, &gone, &why) != HAUL_OK)
         haul_reader_issue(r, HAUL_ISSUE_PST_RECOVERY_FAILED, "%s", why.text);
+    if (gone)
+        haul_reader_issue(r, HAUL_ISSUE_PST_RECOVERY_FAILED, "%zu items were written over", gone);
     for (size_t i = 0; i < s->n_found; i++)
         recovered_folder(s, s->found[i].origin);
 }
