@@ -17,7 +17,7 @@ static const note examples[] = {
     {"mailhaul convert ARCHIVE NEW --to FORMAT",
      "Convert it. Run it again after an interruption, or when ARCHIVE has grown."},
     {"mailhaul verify NEW ARCHIVE", "Read both again and compare."},
-    {"mailhaul convert archive.pst NEW --to FORMAT --recover --pim-files",
+    {"mailhaul convert STORE NEW --to FORMAT --recover --pim-files",
      "An Outlook store, with what was deleted in it, and calendars and address books as files beside NEW. "
      "Quit Outlook before, or convert a copy."},
     {"mailhaul convert OLD1 OLD2.zip NEW --to FORMAT --since 2019-01-01", "Several sources into one target."},
