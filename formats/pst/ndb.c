@@ -1,0 +1,551 @@
+#include "ndb.h"
+
+#include "crypt.h"
+
+#include <zlib.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HEADER    564u
+#define PAGE_MAX  4096u
+#define KIND_BBT  0x80u /* MS-PST 2.2.2.7.1 */
+#define KIND_NBT  0x81u
+#define INTERNAL  UINT64_C(2) /* of a block id: a list of blocks, not encoded (2.2.2.2) */
+#define RESERVED  UINT64_C(1) /* the lowest bit of a block id says nothing */
+#define LIST_DATA 1u          /* 2.2.2.8.3.2: btype of XBLOCK and XXBLOCK; of SLBLOCK and SIBLOCK */
+#define LIST_SUB  2u
+
+struct haul_nodes_layout {
+    uint8_t id;     /* octets of ids and offsets */
+    uint16_t root;  /* in the header: id and offset of the node B-tree's root, then the block B-tree's */
+    uint16_t crypt; /* in the header */
+    uint16_t page, foot, trailer; /* octets of a page; where the counts of its entries are, and its trailer */
+    uint8_t wide;                 /* counts of entries have two octets */
+    uint8_t block_trailer;
+    uint16_t align;   /* of blocks */
+    uint16_t most;    /* octets of data in a block */
+    uint8_t sub;      /* octets in front of the entries of a list of subnodes */
+    uint8_t sum, own; /* in either trailer: the checksum, the id */
+};
+
+static const haul_nodes_layout layouts[] = {
+    {.id = 4,
+     .root = 184,
+     .crypt = 461,
+     .page = 512,
+     .foot = 496,
+     .trailer = 500,
+     .block_trailer = 12,
+     .align = 64,
+     .most = 8180,
+     .sub = 4,
+     .sum = 8,
+     .own = 4},
+    {.id = 8,
+     .root = 216,
+     .crypt = 513,
+     .page = 512,
+     .foot = 488,
+     .trailer = 496,
+     .block_trailer = 16,
+     .align = 64,
+     .most = 8176,
+     .sub = 8,
+     .sum = 4,
+     .own = 8},
+    {.id = 8,
+     .root = 216,
+     .crypt = 513,
+     .page = 4096,
+     .foot = 4056,
+     .trailer = 4072,
+     .wide = 1,
+     .block_trailer = 24,
+     .align = 512,
+     .most = 65512,
+     .sub = 8,
+     .sum = 4,
+     .own = 8},
+};
+
+static uint64_t id_at(const haul_nodes *n, const uint8_t *p)
+{
+    return n->layout->id == 4 ? haul_nodes32(p) : haul_nodes64(p);
+}
+
+/* MS-PST 5.3: zlib's polynomial, begun with 0 and not inverted at the end. */
+static uint32_t checksum(const uint8_t *p, size_t n)
+{
+    return (uint32_t)crc32(0xffffffffu, p, (uInt)n) ^ 0xffffffffu;
+}
+
+/* MS-PST 5.5 */
+static uint32_t signature(uint64_t at, uint64_t id)
+{
+    uint32_t x = (uint32_t)(at ^ id);
+    return (x >> 16 ^ x) & 0xffffu;
+}
+
+static void fault(haul_nodes *n, bool page, uint64_t at, uint64_t id, const char *what)
+{
+    haul_nodes_fault f = {.page = page, .at = at, .id = id, .what = what};
+    if (n->fault)
+        n->fault(n->ctx, &f);
+}
+
+haul_rc haul_nodes_open(haul_nodes *n, haul_view *v, haul_err *e)
+{
+    uint8_t h[HEADER];
+    *n = (haul_nodes){.view = v};
+    if (haul_view_read(v, 0, h, sizeof(h)) != (ssize_t)sizeof(h) || memcmp(h, "!BDN", 4) != 0)
+        return haul_fail(e, HAUL_E_FORMAT, "no Outlook store");
+    uint32_t version = haul_nodes16(h + 10); /* 2.2.2.6 wVer; 4k pages: 36 */
+    if (version != 14 && version != 15 && version < 0x15)
+        return haul_fail(e, HAUL_E_FORMAT, "an Outlook store of unknown version %u", version);
+    n->version = version < 0x15 ? 32 : version >= 0x24 ? 65 : 64;
+    n->layout = &layouts[n->version == 32 ? 0 : n->version == 64 ? 1 : 2];
+    const uint8_t *root = h + n->layout->root;
+    size_t id = n->layout->id;
+    n->node_id = id_at(n, root);
+    n->node_root = id_at(n, root + id);
+    n->block_id = id_at(n, root + 2 * id);
+    n->block_root = id_at(n, root + 3 * id);
+    n->crypt = h[n->layout->crypt];
+    n->stored = haul_alloc(HAUL_NODES_BLOCK);
+    n->list = haul_alloc(HAUL_NODES_BLOCK);
+    return HAUL_OK;
+}
+
+void haul_nodes_done(haul_nodes *n)
+{
+    for (size_t i = 0; i < HAUL_NODES_PAGES; i++)
+        free(n->pages[i].octets);
+    free(n->stored);
+    free(n->list);
+    *n = (haul_nodes){0};
+}
+
+/* ── pages of the two B-trees (2.2.2.7.7) ── */
+
+/* A page of the right kind stays one with a wrong checksum or id: every entry is tested again by what it leads to. */
+static void judge_page(haul_nodes *n, uint64_t at, uint64_t id, const uint8_t *p)
+{
+    const haul_nodes_layout *l = n->layout;
+    const uint8_t *t = p + l->trailer;
+    uint32_t sum = haul_nodes32(t + l->sum);
+    if (sum && sum != checksum(p, l->trailer))
+        fault(n, true, at, id, "wrong checksum");
+    else if (id_at(n, t + l->own) != id)
+        fault(n, true, at, id, "wrong id");
+    else if (haul_nodes16(t + 2) != signature(at, id))
+        fault(n, true, at, id, "wrong signature");
+}
+
+static haul_rc read_page(haul_nodes *n, uint64_t at, uint64_t id, unsigned kind, const uint8_t **ret,
+                         haul_err *e)
+{
+    const haul_nodes_layout *l = n->layout;
+    haul_nodes_page *slot = &n->pages[at / l->page % HAUL_NODES_PAGES];
+    *ret = slot->octets;
+    if (slot->at == at && at && slot->octets[l->trailer] == kind)
+        return HAUL_OK;
+    slot->at = 0;
+    if (!slot->octets)
+        slot->octets = haul_alloc(PAGE_MAX);
+    *ret = slot->octets;
+    const uint8_t *t = slot->octets + l->trailer;
+    if (!at || haul_view_read(n->view, at, slot->octets, l->page) != (ssize_t)l->page)
+        return haul_fail(e, HAUL_SKIP, "page 0x%llx is not in the file", (unsigned long long)id);
+    if (t[0] != kind || t[1] != kind)
+        return haul_fail(e, HAUL_SKIP, "no page at octet %llu", (unsigned long long)at);
+    judge_page(n, at, id, slot->octets);
+    slot->at = at;
+    return HAUL_OK;
+}
+
+typedef struct entries {
+    const uint8_t *p;
+    size_t n, size;
+    unsigned level;
+} entries;
+
+static bool entries_of(const haul_nodes *n, const uint8_t *page, entries *ret)
+{
+    const uint8_t *f = page + n->layout->foot;
+    bool wide = n->layout->wide;
+    *ret = (entries){.p = page, .n = wide ? haul_nodes16(f) : f[0]};
+    ret->size = f[wide ? 4 : 2];
+    ret->level = f[wide ? 5 : 3];
+    return ret->size >= 3u * n->layout->id && ret->n * ret->size <= n->layout->foot;
+}
+
+/* The last entry whose key is not above `key`; NULL = none. */
+static const uint8_t *last_up_to(const haul_nodes *n, const entries *s, uint64_t key)
+{
+    const uint8_t *found = NULL;
+    for (size_t i = 0; i < s->n && id_at(n, s->p + i * s->size) <= key; i++)
+        found = s->p + i * s->size;
+    return found;
+}
+
+/* The leaf entry with the largest key that is not above `key`, and its size: valid until the next page is read. */
+static haul_rc look_up(haul_nodes *n, unsigned kind, uint64_t key, const uint8_t **ret, size_t *ret_size,
+                       haul_err *e)
+{
+    uint64_t at = kind == KIND_NBT ? n->node_root : n->block_root;
+    uint64_t id = kind == KIND_NBT ? n->node_id : n->block_id;
+    const char *what = kind == KIND_NBT ? "node" : "block";
+    for (unsigned level = HAUL_NODES_LEVELS;;) {
+        const uint8_t *page;
+        entries s;
+        haul_rc rc = read_page(n, at, id, kind, &page, e);
+        if (rc != HAUL_OK)
+            return rc;
+        if (!entries_of(n, page, &s) || s.level >= level) /* each is below the one before: it ends */
+            return haul_fail(e, HAUL_SKIP, "a page that is none at octet %llu", (unsigned long long)at);
+        level = s.level;
+        const uint8_t *found = last_up_to(n, &s, key);
+        if (!found)
+            return haul_fail(e, HAUL_SKIP, "%s 0x%llx: not in the store", what, (unsigned long long)key);
+        if (!level) {
+            *ret = found;
+            *ret_size = s.size;
+            return HAUL_OK;
+        }
+        id = id_at(n, found + n->layout->id); /* BTENTRY: key, id, offset */
+        at = id_at(n, found + 2 * n->layout->id);
+    }
+}
+
+haul_rc haul_nodes_find(haul_nodes *n, uint32_t nid, haul_node *ret, haul_err *e)
+{
+    const uint8_t *p = NULL;
+    size_t size = 0, id = n->layout->id;
+    haul_rc rc = look_up(n, KIND_NBT, nid, &p, &size, e);
+    if (rc != HAUL_OK)
+        return rc;
+    if (haul_nodes32(p) != nid || size < 3 * id + 4)
+        return haul_fail(e, HAUL_SKIP, "node 0x%x: not in the store", nid);
+    *ret = (haul_node){.nid = nid,
+                       .data = id_at(n, p + id),
+                       .sub = id_at(n, p + 2 * id),
+                       .parent = haul_nodes32(p + 3 * id)};
+    return HAUL_OK;
+}
+
+/* ── blocks (2.2.2.8) ── */
+
+typedef struct extent {
+    uint64_t id, at;
+    size_t stored, size; /* octets in the file without trailer; inflated */
+} extent;
+
+static haul_rc find_block(haul_nodes *n, uint64_t id, extent *ret, haul_err *e)
+{
+    const uint8_t *p = NULL;
+    size_t size = 0, w = n->layout->id;
+    haul_rc rc = look_up(n, KIND_BBT, id | RESERVED, &p, &size, e);
+    if (rc != HAUL_OK)
+        return rc;
+    if ((id_at(n, p) & ~RESERVED) != (id & ~RESERVED) || size < 2 * w + 4)
+        return haul_fail(e, HAUL_SKIP, "block 0x%llx: not in the store", (unsigned long long)id);
+    *ret = (extent){.id = id, .at = id_at(n, p + w), .stored = haul_nodes16(p + 2 * w)};
+    ret->size = n->version == 65 ? haul_nodes16(p + 2 * w + 2) : ret->stored;
+    if (!ret->stored || !ret->size || ret->stored > HAUL_NODES_BLOCK - n->layout->block_trailer)
+        return haul_fail(e, HAUL_SKIP, "block 0x%llx: no block has %zu octets", (unsigned long long)id,
+                         ret->stored);
+    return HAUL_OK;
+}
+
+/* False: in its place there is something else. */
+static bool judge_block(haul_nodes *n, const extent *b, const uint8_t *p, const uint8_t *t)
+{
+    uint32_t sum = haul_nodes32(t + n->layout->sum);
+    bool own = !((id_at(n, t + n->layout->own) ^ b->id) & ~RESERVED);
+    bool signed_so = haul_nodes16(t + 2) == signature(b->at, b->id);
+    if (!own && !signed_so)
+        return false;
+    if (sum && sum != checksum(p, b->stored))
+        fault(n, false, b->at, b->id, "wrong checksum");
+    else if (!own || haul_nodes16(t) != b->stored)
+        fault(n, false, b->at, b->id, "wrong id or size");
+    else if (!signed_so)
+        fault(n, false, b->at, b->id, "wrong signature");
+    return true;
+}
+
+static haul_rc read_stored(haul_nodes *n, const extent *b, haul_err *e)
+{
+    size_t align = n->layout->align, trailer = n->layout->block_trailer;
+    size_t room = (b->stored + trailer + align - 1) / align * align;
+    ssize_t got = b->at ? haul_view_read(n->view, b->at, n->stored, room) : -1;
+    if (got < (ssize_t)b->stored)
+        return haul_fail(e, HAUL_SKIP, "block 0x%llx: not in the file, at octet %llu",
+                         (unsigned long long)b->id, (unsigned long long)b->at);
+    if (got < (ssize_t)room)
+        fault(n, false, b->at, b->id, "cut off");
+    else if (!judge_block(n, b, n->stored, n->stored + room - trailer))
+        return haul_fail(e, HAUL_SKIP, "block 0x%llx: something else is at octet %llu",
+                         (unsigned long long)b->id, (unsigned long long)b->at);
+    return HAUL_OK;
+}
+
+static bool inflate_block(const extent *b, const uint8_t *p, uint8_t *to)
+{
+    uLongf n = b->size;
+    return uncompress(to, &n, p, b->stored) == Z_OK && n == b->size;
+}
+
+/* No store was seen whose blocks are both compressed and encoded; libpff takes it that what is compressed is encoded.
+ * zlib's own checksum tells which it was. */
+static bool unpack(haul_nodes *n, const extent *b, uint8_t *to)
+{
+    uint8_t crypt = b->id & INTERNAL ? (uint8_t)HAUL_CRYPT_NONE : n->crypt;
+    if (inflate_block(b, n->stored, to)) {
+        haul_crypt_decode(crypt, b->id, 0, to, b->size);
+        return true;
+    }
+    haul_crypt_decode(crypt, b->id, 0, n->stored, b->stored);
+    return crypt != HAUL_CRYPT_NONE && inflate_block(b, n->stored, to);
+}
+
+haul_rc haul_nodes_block(haul_nodes *n, uint64_t id, uint8_t *to, size_t *ret_n, haul_err *e)
+{
+    extent b = {0};
+    haul_rc rc = find_block(n, id, &b, e);
+    if (rc == HAUL_OK)
+        rc = read_stored(n, &b, e);
+    if (rc != HAUL_OK)
+        return rc;
+    if (b.size != b.stored) {
+        if (!unpack(n, &b, to))
+            return haul_fail(e, HAUL_SKIP, "block 0x%llx: cannot be unpacked", (unsigned long long)id);
+    } else {
+        memcpy(to, n->stored, b.stored);
+        if (!(id & INTERNAL))
+            haul_crypt_decode(n->crypt, id, 0, to, b.size);
+    }
+    *ret_n = b.size;
+    return HAUL_OK;
+}
+
+/* ── subnodes (2.2.2.8.3.3) ── */
+
+static haul_rc read_sublist(haul_nodes *n, uint64_t id, haul_err *e)
+{
+    if (n->list_id == id)
+        return HAUL_OK;
+    n->list_id = 0;
+    if (!(id & INTERNAL))
+        return haul_fail(e, HAUL_SKIP, "block 0x%llx: no list of subnodes", (unsigned long long)id);
+    haul_rc rc = haul_nodes_block(n, id, n->list, &n->list_n, e);
+    if (rc == HAUL_OK)
+        n->list_id = id;
+    return rc;
+}
+
+static bool sublist(const haul_nodes *n, entries *ret)
+{
+    const uint8_t *p = n->list;
+    size_t head = n->layout->sub;
+    if (n->list_n < head || p[0] != LIST_SUB)
+        return false;
+    *ret = (entries){.p = p + head, .n = haul_nodes16(p + 2), .level = p[1]};
+    ret->size = (ret->level ? 2u : 3u) * n->layout->id; /* SIENTRY, SLENTRY */
+    return ret->n * ret->size <= n->list_n - head;
+}
+
+/* Node ids have 4 octets; what is above them in an entry says nothing (2.2.2.8.3.3.1.1). */
+static const uint8_t *sub_up_to(const entries *s, uint32_t nid)
+{
+    const uint8_t *found = NULL;
+    for (size_t i = 0; i < s->n && haul_nodes32(s->p + i * s->size) <= nid; i++)
+        found = s->p + i * s->size;
+    return found;
+}
+
+haul_rc haul_nodes_sub(haul_nodes *n, uint64_t sub, uint32_t nid, haul_node *ret, haul_err *e)
+{
+    size_t id = n->layout->id;
+    for (unsigned level = HAUL_NODES_LEVELS; sub;) {
+        entries s;
+        haul_rc rc = read_sublist(n, sub, e);
+        if (rc != HAUL_OK)
+            return rc;
+        if (!sublist(n, &s) || s.level >= level)
+            return haul_fail(e, HAUL_SKIP, "block 0x%llx: no list of subnodes", (unsigned long long)sub);
+        level = s.level;
+        const uint8_t *p = sub_up_to(&s, nid);
+        if (!p || (!level && haul_nodes32(p) != nid))
+            break;
+        if (!level) {
+            *ret = (haul_node){.nid = nid, .data = id_at(n, p + id), .sub = id_at(n, p + 2 * id)};
+            return HAUL_OK;
+        }
+        sub = id_at(n, p + id);
+    }
+    return haul_fail(e, HAUL_SKIP, "subnode 0x%x: not there", nid);
+}
+
+/* ── data trees ── */
+
+/* An XBLOCK or XXBLOCK: type, level, count, octets of the whole, ids. */
+static haul_rc read_list(haul_data *d, unsigned i, uint64_t id, haul_err *e)
+{
+    haul_data_list *l = &d->list[i];
+    size_t n = 0;
+    if (!l->octets)
+        l->octets = haul_alloc(HAUL_NODES_BLOCK);
+    l->i = l->n = 0;
+    haul_rc rc = haul_nodes_block(d->nodes, id, l->octets, &n, e);
+    if (rc != HAUL_OK)
+        return rc;
+    const uint8_t *p = l->octets;
+    size_t count = n < 8 ? 0 : haul_nodes16(p + 2);
+    unsigned level = i ? 1 : n < 8 ? 0 : p[1];
+    if (n < 8 || p[0] != LIST_DATA || p[1] != level || !level || level > 2 ||
+        count * d->nodes->layout->id > n - 8)
+        return haul_fail(e, HAUL_SKIP, "block 0x%llx: no list of blocks", (unsigned long long)id);
+    l->n = count;
+    return HAUL_OK;
+}
+
+haul_rc haul_data_open(haul_data *d, haul_nodes *n, uint64_t id, haul_err *e)
+{
+    *d = (haul_data){.nodes = n, .top = id, .block = n->layout->most};
+    if (!id)
+        return HAUL_OK;
+    if (!(id & INTERNAL)) {
+        extent b = {0};
+        haul_rc rc = find_block(n, id, &b, e);
+        d->size = b.size;
+        return rc;
+    }
+    haul_rc rc = read_list(d, 0, id, e);
+    if (rc != HAUL_OK)
+        return rc;
+    d->levels = d->list[0].octets[1];
+    d->size = haul_nodes32(d->list[0].octets + 4);
+    return HAUL_OK;
+}
+
+static uint64_t take(haul_data *d, unsigned i)
+{
+    haul_data_list *l = &d->list[i];
+    size_t id = d->nodes->layout->id;
+    return id_at(d->nodes, l->octets + 8 + l->i++ * id);
+}
+
+/* Blocks that a full XBLOCK names. */
+static uint64_t per_list(const haul_data *d)
+{
+    return (d->block - 8) / d->nodes->layout->id;
+}
+
+haul_rc haul_data_next(haul_data *d, uint64_t *ret_id, uint64_t *ret_lost, haul_err *e)
+{
+    if (d->leaves >= HAUL_NODES_LEAVES || !d->top)
+        return HAUL_END;
+    d->leaves++;
+    if (!d->levels) {
+        *ret_id = d->top;
+        d->top = 0;
+        return HAUL_OK;
+    }
+    unsigned last = d->levels - 1;
+    while (d->list[last].i == d->list[last].n) {
+        if (last == 0 || d->list[0].i == d->list[0].n)
+            return HAUL_END;
+        haul_rc rc = read_list(d, 1, take(d, 0), e);
+        if (rc != HAUL_OK) {
+            *ret_lost = per_list(d) * d->block;
+            return rc;
+        }
+    }
+    *ret_id = take(d, last);
+    return HAUL_OK;
+}
+
+void haul_data_done(haul_data *d)
+{
+    free(d->list[0].octets);
+    free(d->list[1].octets);
+    *d = (haul_data){0};
+}
+
+/* ── pouring ── */
+
+typedef struct pour {
+    haul_data d;
+    haul_out *to;
+    uint64_t done;
+    uint8_t *block;
+    haul_data_loss *loss;
+} pour;
+
+static haul_rc push(pour *p, size_t n, haul_err *e)
+{
+    uint64_t left = p->d.size - p->done;
+    if (n > left) /* more than the top says: it is what the reader was told */
+        n = (size_t)left;
+    p->done += n;
+    return haul_out_write(p->to, p->block, n, e);
+}
+
+static haul_rc push_lost(pour *p, uint64_t n, haul_err *e)
+{
+    uint64_t left = p->d.size - p->done;
+    n = n < left ? n : left;
+    if (!p->loss->places++)
+        p->loss->first = p->done;
+    p->loss->octets += n;
+    memset(p->block, 0, HAUL_NODES_BLOCK);
+    while (n) {
+        size_t part = n < HAUL_NODES_BLOCK ? (size_t)n : HAUL_NODES_BLOCK;
+        haul_rc rc = push(p, part, e);
+        if (rc != HAUL_OK)
+            return rc;
+        n -= part;
+    }
+    return HAUL_OK;
+}
+
+/* Blocks in front of the last are full; the last one has the rest. */
+static haul_rc pour_block(pour *p, uint64_t id, haul_err *e)
+{
+    size_t n = 0;
+    haul_rc rc = haul_nodes_block(p->d.nodes, id, p->block, &n, e);
+    if (rc == HAUL_OK)
+        return push(p, n, e);
+    return p->d.levels ? push_lost(p, p->d.block, e) : rc;
+}
+
+static haul_rc pour_all(pour *p, haul_err *e)
+{
+    while (p->done < p->d.size) {
+        uint64_t id = 0, lost = 0;
+        haul_rc rc = haul_data_next(&p->d, &id, &lost, e);
+        if (rc == HAUL_END)
+            return haul_fail(e, HAUL_SKIP, "the data end %llu octets early",
+                             (unsigned long long)(p->d.size - p->done));
+        rc = rc == HAUL_OK ? pour_block(p, id, e) : push_lost(p, lost, e);
+        if (rc != HAUL_OK)
+            return rc;
+    }
+    return HAUL_OK;
+}
+
+haul_rc haul_nodes_pour(haul_nodes *n, uint64_t id, haul_out *to, haul_data_loss *ret, haul_err *e)
+{
+    *ret = (haul_data_loss){0};
+    pour p = {.to = to, .loss = ret};
+    haul_rc rc = haul_data_open(&p.d, n, id, e);
+    if (rc == HAUL_OK) {
+        p.block = haul_alloc(HAUL_NODES_BLOCK);
+        rc = pour_all(&p, e);
+        free(p.block);
+    }
+    haul_data_done(&p.d);
+    return rc;
+}

@@ -1,0 +1,119 @@
+/* The node database of a store, read at random: nodes and blocks by id, data trees block by block, subnodes. All three
+ * formats: ANSI, Unicode, and the Unicode of 4k pages that newer OSTs have, with its compressed blocks.
+ *
+ * Nothing is believed: offsets, counts, levels and sizes are bounded; checksums, ids and signatures are compared. What
+ * differs and can still be used is told to `fault`, and used; what cannot be used is HAUL_SKIP with a text.
+ * Memory: pages and three blocks, whatever the size of the store.
+ *
+ * Source: MS-PST 2.2. It knows nothing of 4k pages; of those, what stores of Outlook 2013 and later were seen to hold:
+ * docs/formats/pst.md. */
+#ifndef HAUL_FORMATS_PST_NDB_H
+#define HAUL_FORMATS_PST_NDB_H
+
+#include "view.h"
+
+#include "io/out.h"
+
+#define HAUL_NODES_PAGES  64u             /* pages that are kept */
+#define HAUL_NODES_LEVELS 16u             /* of a B-tree of pages or of subnodes */
+#define HAUL_NODES_BLOCK  65536u          /* octets of one block, as stored with its trailer, and as read */
+#define HAUL_NODES_LEAVES (1024u * 1024u) /* blocks of one data tree: 4 GiB are 525 314 of 8176 octets */
+
+typedef struct haul_nodes haul_nodes;
+typedef struct haul_nodes_layout haul_nodes_layout; /* sizes and offsets of one of the three formats */
+
+typedef struct haul_nodes_fault {
+    bool page;   /* else a block */
+    uint64_t at; /* octet in the file */
+    uint64_t id; /* of the page or block */
+    const char *what;
+} haul_nodes_fault;
+
+typedef struct haul_nodes_page {
+    uint64_t at; /* 0 = none */
+    uint8_t *octets;
+} haul_nodes_page;
+
+struct haul_nodes {  /* zero-initialised = none */
+    haul_view *view; /* borrowed */
+    const haul_nodes_layout *layout;
+    unsigned version; /* 32 = ANSI, 64 = Unicode, 65 = Unicode with 4k pages */
+    uint8_t crypt;    /* bCryptMethod */
+    uint64_t node_root, block_root, node_id, block_id;   /* offsets and ids of the roots of the B-trees */
+    void (*fault)(void *ctx, const haul_nodes_fault *f); /* set by the caller; may be NULL */
+    void *ctx;
+    haul_nodes_page pages[HAUL_NODES_PAGES];
+    uint8_t *stored; /* a block as it is in the file */
+    uint8_t *list;   /* the list of subnodes read last */
+    uint64_t list_id;
+    size_t list_n;
+};
+
+typedef struct haul_node {
+    uint32_t nid;       /* 0 = none */
+    uint32_t parent;    /* of a node of the store */
+    uint64_t data, sub; /* ids of the blocks on top of its data and its subnodes; 0 = none */
+} haul_node;
+
+/* v is borrowed until haul_nodes_done. HAUL_E_FORMAT: no store, or of an unknown version. */
+HAUL_MUST_USE haul_rc haul_nodes_open(haul_nodes *n, haul_view *v, haul_err *e);
+void haul_nodes_done(haul_nodes *n);
+
+/* A node of the store, or one of the subnodes below block `sub`. HAUL_SKIP: it is not there, or what leads there cannot
+ * be read. */
+HAUL_MUST_USE haul_rc haul_nodes_find(haul_nodes *n, uint32_t nid, haul_node *ret, haul_err *e);
+HAUL_MUST_USE haul_rc haul_nodes_sub(haul_nodes *n, uint64_t sub, uint32_t nid, haul_node *ret, haul_err *e);
+
+/* A block, decoded and inflated, into `to` (HAUL_NODES_BLOCK octets). HAUL_SKIP: it is not there, it cannot be read, or
+ * there is something else in its place. */
+HAUL_MUST_USE haul_rc haul_nodes_block(haul_nodes *n, uint64_t id, uint8_t *to, size_t *ret_n, haul_err *e);
+
+/* ── data trees (2.2.2.8.3.1 and .2) ── */
+
+typedef struct haul_data_list { /* an XXBLOCK or XBLOCK */
+    uint8_t *octets;
+    size_t i, n;
+} haul_data_list;
+
+typedef struct haul_data {
+    haul_nodes *nodes;
+    uint64_t size;   /* octets of the whole, as its top says */
+    uint64_t block;  /* octets that one block of such a tree holds */
+    unsigned levels; /* lists: 0 = one block, 1 = XBLOCK, 2 = XXBLOCK */
+    uint64_t top;
+    size_t leaves;          /* given so far */
+    haul_data_list list[2]; /* from the top */
+} haul_data;
+
+/* id 0 = no data: size 0. HAUL_SKIP: what is on top cannot be read. haul_data_done after every outcome. */
+HAUL_MUST_USE haul_rc haul_data_open(haul_data *d, haul_nodes *n, uint64_t id, haul_err *e);
+/* The id of the next block with data. HAUL_END: no more. HAUL_SKIP: an XBLOCK cannot be read; *ret_lost octets at most
+ * are lost with it, the next call goes on behind them. */
+HAUL_MUST_USE haul_rc haul_data_next(haul_data *d, uint64_t *ret_id, uint64_t *ret_lost, haul_err *e);
+void haul_data_done(haul_data *d);
+
+typedef struct haul_data_loss {
+    uint64_t octets; /* that could not be read; NULs stand for them */
+    uint64_t places;
+    uint64_t first; /* offset of the first of them in the data */
+} haul_data_loss;
+
+/* Push the data: haul_data.size octets. What cannot be read is made up for by NULs, so that what follows stays in its
+ * place, and counted. HAUL_SKIP: the data end early, or none of it can be read; other failures are those of `to`. */
+HAUL_MUST_USE haul_rc haul_nodes_pour(haul_nodes *n, uint64_t id, haul_out *to, haul_data_loss *ret,
+                                      haul_err *e);
+
+static inline uint32_t haul_nodes16(const uint8_t *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8;
+}
+static inline uint32_t haul_nodes32(const uint8_t *p)
+{
+    return haul_nodes16(p) | haul_nodes16(p + 2) << 16;
+}
+static inline uint64_t haul_nodes64(const uint8_t *p)
+{
+    return haul_nodes32(p) | (uint64_t)haul_nodes32(p + 4) << 32;
+}
+
+#endif
