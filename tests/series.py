@@ -64,14 +64,16 @@ class Series:
             weeks = (day - start).days // 7
             return bool(self.days >> weekday & 1) and weeks % (1 if self.frequency == 0x200a else self.period) == 0
         months = (day.year - self.first.year) * 12 + day.month - self.first.month
-        following = [day + datetime.timedelta(n) for n in range(1, 32)]
         if months % self.period:
             return False
-        if self.kind == 3:
-            return bool(self.days >> weekday & 1) and (not any(d.month == day.month and self.days >> (d.weekday() + 1) % 7 & 1
-                                                               for d in following) if self.nth == 5
-                                                       else (day.day - 1) // 7 + 1 == self.nth)
-        return day.day == self.day or (day.day < self.day and following[0].month != day.month)
+        following = day + datetime.timedelta(1)
+        if self.kind == 3 and not self.days >> weekday & 1:
+            return False
+        if self.kind == 3:  # the nth, or last, of the days of the month that are in the set
+            of_month = [day.replace(day=1) + datetime.timedelta(n) for n in range(31)]
+            fit = [d for d in of_month if d.month == day.month and self.days >> (d.weekday() + 1) % 7 & 1]
+            return day == (fit[-1] if self.nth == 5 else fit[self.nth - 1])
+        return day.day == self.day or (day.day < self.day and following.month != day.month)
 
     def occurrences(self, until):
         """Local starts, as people see them."""
