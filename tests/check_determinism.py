@@ -1,8 +1,11 @@
 """The same input gives the same output: two runs in other time zones, locales, umasks and working directories write the
-same names, octets and mtimes, items.jsonl included; report.json differs in the times of the run only."""
+same names, octets and mtimes, items.jsonl included; report.json differs in the times of the run only. Outlook stores, too: and
+a copy of a store in another directory, read without a confined parser, is the same source."""
 import json
 import os
 import re
+import shutil
+import subprocess
 
 import judge
 from judge import equal, run, same, say
@@ -21,9 +24,9 @@ def source(work):
     return path
 
 
-def once(src, target, fmt, env, umask, cwd):
+def once(src, target, fmt, env, umask, cwd, options=()):
     os.makedirs(cwd, exist_ok=True)
-    run("convert", "--to", fmt, src, target, exits=(0, 1), env=judge.environment(**env), cwd=cwd, umask=umask)
+    run("convert", "--to", fmt, *options, src, target, exits=(0, 1), env=judge.environment(**env), cwd=cwd, umask=umask)
     report = judge.report_of(target)
     for key in ("started", "finished"):
         report.pop(key, None)
@@ -33,20 +36,50 @@ def once(src, target, fmt, env, umask, cwd):
     return files, judge.read(os.path.join(judge.state_of(target), "items.jsonl")), report
 
 
-def check(work, src, fmt):
+def check(work, src, fmt, options=()):
     # The same path both times: the target's own path may be part of report.json.
     target = os.path.join(work, "out", fmt)
-    first = once(src, target, fmt, HERE, 0o022, os.path.join(work, "cwd1"))
+    first = once(src, target, fmt, HERE, 0o022, os.path.join(work, "cwd1"), options)
     state = judge.state_of(target)
     os.rename(target, target + ".first")
     if os.path.exists(state):
         os.rename(state, target + ".first-state")
-    second = once(src, target, fmt, THERE, 0o077, os.path.join(work, "cwd2", "deeper"))
+    second = once(src, target, fmt, THERE, 0o077, os.path.join(work, "cwd2", "deeper"), options)
     same(first[0] == second[0], f"{fmt}: {judge.differences(second[0], first[0])}")
     same(first[1] == second[1], f"{fmt}: items.jsonl differs: " + first_difference(first[1], second[1]))
     same(first[2] == second[2], f"{fmt}: report.json differs: "
          + judge.short([k for k in first[2] if first[2][k] != second[2].get(k)]))
     say(f"{fmt}: {len(first[0])} files, {len(first[1].splitlines())} items")
+
+
+# What depends on time zones, character sets, order and made-up names.
+RULES = ("class-appointment", "class-contact", "class-distlist", "class-task", "recurrence-weekly", "recurrence-kinds", "time-zones",
+         "report-ndr", "smime-clear", "attachment-inline", "embedded-kinds", "rtf-codepages", "text-codepages", "headers-made",
+         "orphans", "tnef-class", "folders-same-name")
+MAKE = os.environ.get("MAKE_PST") or os.path.join(os.path.dirname(judge.PROGRAM), "tests/make_pst")
+
+
+def stores(path):
+    """Outlook stores of the rules, as one tree."""
+    os.makedirs(path)
+    for name in RULES:
+        rule = os.path.join(judge.TESTDATA, "pst/rules", name + ".json")
+        subprocess.run([MAKE, rule, os.path.join(path, name + ".pst")], check=True, timeout=60)
+    return path
+
+
+def check_copy(work, path):
+    """items.jsonl of a store and of a copy elsewhere, each in its own target."""
+    said = []
+    for name, options in (("one", ()), ("two", ("--confine", "no"))):
+        store = os.path.join(work, name, "store.pst")
+        os.makedirs(os.path.dirname(store))
+        shutil.copy(path, store)
+        target = os.path.join(work, name, "out")
+        run("convert", "--to", "eml", *options, store, target, exits=(0, 1))
+        said.append(judge.read(os.path.join(judge.state_of(target), "items.jsonl")))
+        run("verify", target, store, exits=(0,))
+    same(said[0] == said[1], "items.jsonl of a copy of a store: " + first_difference(*said))
 
 
 def snapshot(target):
@@ -65,6 +98,11 @@ def main():
     for name, src in (("own", source(work)), ("demo", os.path.join(judge.TESTDATA, "demo/mail"))):
         for fmt in ("maildir", "mbox", "eml", "dump"):
             check(os.path.join(work, name), src, fmt)
+    if os.access(MAKE, os.X_OK):
+        src = stores(os.path.join(work, "stores"))
+        for fmt in ("maildir", "mbox", "eml"):
+            check(os.path.join(work, "outlook"), src, fmt, ("--from", "pst", "--recover", "--unpack-tnef"))
+        check_copy(os.path.join(work, "copies"), os.path.join(src, "embedded-kinds.pst"))
     a = json.loads(run("inspect", "--json", source(work), env=judge.environment(**HERE)).stdout)
     b = json.loads(run("inspect", "--json", source(work), env=judge.environment(**THERE)).stdout)
     equal(a, b, "inspect --json in another zone and locale")
