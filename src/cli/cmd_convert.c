@@ -126,9 +126,7 @@ static void report_line(const haul_job *job, haul_str *to)
 static void damage_line(const haul_job *job, const haul_totals *t, haul_str *to)
 {
     if (t->damaged && !job->dry_run)
-        haul_str_addz(
-            to,
-            "damage: items are named in items.jsonl beside the report, folders and sources in its notices\n");
+        haul_str_addz(to, "damage: items are named in items.jsonl beside it, the rest in its notices\n");
 }
 
 static void pim_line(const haul_job *job, haul_str *to)
