@@ -41,7 +41,7 @@ static uint64_t le64(const uint8_t *p)
     return (uint64_t)le32(p) | (uint64_t)le32(p + 4) << 32;
 }
 
-/* A copy that was broken off: the node tree is often among what is missing, and libpff then finds nothing at all. */
+/* A copy that was broken off [pst-22]: the node tree is often among what is missing, and libpff then finds nothing at all. */
 static void check_length(haul_pff *s, const uint8_t *header)
 {
     uint64_t end = s->pst.version == 32 ? le32(header + FILE_END_ANSI) : le64(header + FILE_END);
