@@ -4,6 +4,7 @@
 
 #include "base/charset.h"
 #include "base/utf.h"
+#include "mime/html.h"
 #include "mime/ical.h"
 #include "model/confined.h"
 
@@ -89,6 +90,7 @@ static void prepare(void)
 {
     haul_charset_preload();
     haul_ical_preload();
+    haul_html_preload();
 }
 
 static const char *text_of(haul_arena *a, const char *raw, size_t n)

@@ -3,6 +3,7 @@
 
 #include "base/charset.h"
 #include "base/utf.h"
+#include "mime/html.h"
 #include "mime/lzfu.h"
 
 #include <string.h>
@@ -158,6 +159,20 @@ void haul_builder_body(haul_builder *b)
                  (native == NATIVE_PLAIN || (haul_bag_get(bag, HAUL_TAG_RTF_IN_SYNC) && !in_sync));
     if (rtf && rtf->n && rtf->type == HAUL_PT_BINARY && !stale && (!y->has_html || native == NATIVE_RTF))
         take_rtf(b, rtf, native);
+}
+
+const char *haul_builder_plain(haul_builder *b)
+{
+    const haul_body *y = &b->body;
+    haul_auto_str text = {0};
+    if (y->has_text)
+        return haul_arena_strn(&b->arena, y->text.p, y->text.len);
+    if (!y->has_html)
+        return NULL;
+    unsigned cp = haul_codepage_find(y->html_charset, strlen(y->html_charset));
+    if (!haul_html_text(cp, y->html.p, y->html.len, &text))
+        haul_builder_issue(b, HAUL_ISSUE_MAPI_HTML_TEXT_CUT, "after %zu octets of text", text.len);
+    return text.len ? haul_arena_strn(&b->arena, text.p, text.len) : NULL;
 }
 
 haul_part *haul_text_part(haul_builder *b, const char *type, const char *p, size_t n)

@@ -44,19 +44,14 @@ void haul_builder_issue(haul_builder *b, haul_issue_id id, const char *fmt, ...)
     haul_msg_issue(b->m, id, "%s%s", b->where, text);
 }
 
-static const char *plain_text(const haul_builder *b)
-{
-    return b->body.has_text ? b->body.text.p : NULL;
-}
-
 /* text/calendar, the last of the alternatives; from a. [mapi-48] */
 static haul_part *calendar_part(haul_builder *b, haul_arena *a)
 {
     haul_auto_str ics = {0};
     const char *method = NULL;
     haul_err e;
-    if (!haul_ical_is(b->o) || haul_ical_build(b->o, b->m, plain_text(b), &ics, &method, &e) != HAUL_OK ||
-        !ics.len)
+    if (!haul_ical_is(b->o) ||
+        haul_ical_build(b->o, b->m, haul_builder_plain(b), &ics, &method, &e) != HAUL_OK || !ics.len)
         return NULL;
     for (size_t i = 0; i < b->o->n_attachments; i++)
         b->used[i] = b->used[i] || haul_ical_is_exception(b->o, i);
@@ -87,7 +82,7 @@ static haul_part *card_part(haul_builder *b, haul_arena *a)
     haul_err e;
     if (!haul_vcard_is(b->o))
         return NULL;
-    if (haul_vcard_build(b->o, b->m, plain_text(b), &vcf, &e) != HAUL_OK) {
+    if (haul_vcard_build(b->o, b->m, haul_builder_plain(b), &vcf, &e) != HAUL_OK) {
         haul_builder_issue(b, HAUL_ISSUE_MAPI_CLASS_UNEXPECTED, "%s: %s", haul_mapi_class(b->o, &b->arena),
                            e.text);
         return NULL;

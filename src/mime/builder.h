@@ -90,6 +90,9 @@ void haul_builder_marks(haul_builder *b, haul_span have);
 
 /* body.c: b->body. [mapi-20]… */
 void haul_builder_body(haul_builder *b);
+/* Its text, drawn out of the HTML when there is no other: for what has room for plain text alone; NULL = none. From the
+ * arena. [mapi-26] */
+const char *haul_builder_plain(haul_builder *b);
 /* The body as parts: NULL when there is none; else text/…, or multipart/alternative with `last` behind the text. */
 haul_part *haul_builder_body_part(haul_builder *b, haul_part *last);
 /* charset.c of HTML: the MIME name of the character set that the octets are in; an issue when it is a guess. [mapi-22] */

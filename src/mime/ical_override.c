@@ -172,7 +172,8 @@ static const char *add_body(const overrides *o, icalcomponent *to, haul_mapi *ow
     haul_auto_str html = {0};
     haul_builder_init(&b, own, o->c->m, &none);
     haul_builder_body(&b);
-    const char *text = b.body.has_text ? haul_arena_str(o->c->a, haul_strz(&b.body.text)) : NULL;
+    const char *text = haul_builder_plain(&b);
+    text = text ? haul_arena_str(o->c->a, text) : NULL;
     if (b.body.has_html) {
         const char *charset = b.body.html_charset ? b.body.html_charset : "utf-8";
         haul_charset_decode(haul_codepage_find(charset, strlen(charset)), haul_strz(&b.body.html),
