@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define CARD_NAME_MAX 100u /* octets of the name of a card */
+
 static const haul_build_options no_options = {0};
 
 void haul_builder_init(haul_builder *b, haul_mapi *o, haul_msg *m, const haul_build_options *opt)
@@ -68,10 +70,10 @@ static const char *card_name(haul_builder *b)
 {
     const char *z = haul_mapi_subject(b->o, &b->arena);
     haul_auto_str name = {0};
-    for (const char *c = z ? z : "contact"; *c && name.len < 100; c++)
-        haul_str_addc(&name, (unsigned char)*c < 32 || strchr("/\\:*?\"<>|", *c) ? '_' : *c);
-    while (name.len && ((unsigned char)name.p[name.len - 1] & 0xc0) == 0x80)
-        name.p[--name.len] = 0; /* a character that was cut */
+    if (!z || !*z)
+        z = "contact";
+    for (size_t i = 0, n = haul_utf8_cut(z, strlen(z), CARD_NAME_MAX); i < n; i++)
+        haul_str_addc(&name, (unsigned char)z[i] < 32 || strchr("/\\:*?\"<>|", z[i]) ? '_' : z[i]);
     return haul_arena_printf(&b->arena, "%s.vcf", haul_strz(&name));
 }
 
@@ -263,8 +265,8 @@ haul_rc haul_builder_write(haul_builder *b, haul_out *to, haul_err *e)
 {
     haul_builder_head(b);
     haul_part *root = shape(b);
-    if (!b->seed)
-        b->seed = haul_hash64(haul_strz(&b->head), b->head.len) ^ b->o->node;
+    if (!b->seed) /* not from the node: a copy of the message in another place or store has the same octets */
+        b->seed = haul_hash64(haul_strz(&b->head), b->head.len);
     if (!b->entity_has_version)
         haul_str_addz(&b->head, "MIME-Version: 1.0\r\n");
     haul_rc rc = haul_out_write(to, b->head.p, b->head.len, e);
