@@ -4,12 +4,13 @@
 
 #include "engine.h"
 #include "mend.h"
-#include "ndb.h"
+#include "names.h"
 
 #include <libbfio.h>
 #include <libpff.h>
 
-#define HAUL_PFF_CHUNK (256u * 1024u) /* octets of an attachment handed on at a time */
+#define HAUL_PFF_CHUNK (256u * 1024u)  /* octets of an attachment handed on at a time */
+#define HAUL_PFF_LARGE (1024u * 1024u) /* octets of an attachment from which on libpff is not asked for it */
 #define HAUL_PFF_KEPT                                                                                        \
     (8u * 1024u * 1024u) /* attachment data of one message that stays loaded until it is asked for */
 
@@ -77,6 +78,8 @@ typedef struct haul_pff {
     haul_view plain;    /* the file without repairs */
     haul_nodes nodes;
     bool streams; /* nodes can be read */
+    bool named;   /* names was tried */
+    haul_names past_names;
     haul_raw raw;
     bool readable;           /* by raw */
     uint32_t top;            /* the item being read, also while one embedded in it is; 0 = a recovered one */
@@ -114,6 +117,8 @@ bool haul_pff_knows(const haul_pff *s, uint32_t nid); /* an item or folder of th
  * skip: a property whose value stays where it is (PidTagAttachDataBinary), 0 = none. */
 HAUL_MUST_USE haul_rc haul_pff_bag(haul_pff *s, libpff_item_t *item, int i, uint16_t skip, haul_arena *a,
                                    haul_bag *ret, haul_err *e);
+/* Octets of a value without the NUL that strings may be stored with. */
+size_t haul_pff_bare(uint16_t type, const uint8_t *p, size_t n);
 /* A message object over item, which it owns from here on, also on failure. */
 HAUL_MUST_USE haul_rc haul_pff_object(haul_pff *s, libpff_item_t *item, uint32_t nid, unsigned depth,
                                       haul_mapi **ret, haul_err *e);
@@ -127,6 +132,9 @@ haul_node haul_pff_node(haul_pff *s, uint32_t nid); /* of the store; nid 0 when 
  * be found so. */
 bool haul_pff_locate(haul_pff *s, const haul_node *item, uint32_t nid, uint64_t *kept, haul_arena *a,
                      haul_pff_data *ret);
+/* All properties of attachment `nid` but `skip`. libpff loads all values of an object when it is asked for one. */
+HAUL_MUST_USE haul_rc haul_pff_bag_past(haul_pff *s, const haul_node *item, uint32_t nid, uint16_t skip,
+                                        haul_arena *a, haul_bag *ret);
 /* Push them, block by block. What cannot be read is an issue, and NULs. */
 HAUL_MUST_USE haul_rc haul_pff_pour(haul_pff *s, const haul_pff_data *d, haul_out *to, haul_err *e);
 

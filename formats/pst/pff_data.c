@@ -2,8 +2,6 @@
  * data tree. The view that libpff reads through may show repairs; here the file is read as it is, which needs none. */
 #include "pff.h"
 
-#include "ltp.h"
-
 #include <string.h>
 
 #define ATTACH_DATA 0x3701u /* PidTagAttachDataBinary, PidTagAttachDataObject */
@@ -38,6 +36,7 @@ void haul_pff_data_open(haul_pff *s)
 
 void haul_pff_data_done(haul_pff *s)
 {
+    haul_names_done(&s->past_names);
     haul_nodes_done(&s->nodes);
     haul_view_done(&s->plain);
 }
@@ -101,6 +100,67 @@ bool haul_pff_locate(haul_pff *s, const haul_node *item, uint32_t nid, uint64_t 
     haul_props_done(&p);
     ret->known = rc == HAUL_OK || rc == HAUL_END;
     return ret->known;
+}
+
+/* ── all properties ── */
+
+static void lost(haul_pff *s, const haul_props_entry *entry, const char *why)
+{
+    if (s->pst.msg)
+        haul_msg_issue(s->pst.msg, HAUL_ISSUE_PST_PROPERTY_LOST, "property 0x%04x of type 0x%04x: %s",
+                       entry->id, entry->type, why);
+}
+
+static void name(haul_pff *s, haul_prop *p, haul_arena *a)
+{
+    if (!s->named && haul_names_open(&s->past_names, &s->nodes, NULL) != HAUL_OK)
+        haul_names_done(&s->past_names);
+    s->named = true;
+    if (p->id >= 0x8000)
+        haul_names_find(&s->past_names, p, a);
+}
+
+static void take(haul_pff *s, haul_props *props, const haul_props_entry *entry, haul_arena *a, haul_bag *ret)
+{
+    haul_prop p = {.id = entry->id, .type = entry->type};
+    haul_span value = {0};
+    haul_err why = {0};
+    if (haul_props_take(props, entry, HAUL_PROP_MAX, a, &value, &why) != HAUL_OK) {
+        lost(s, entry, why.text);
+        return;
+    }
+    name(s, &p, a);
+    p.p = (const uint8_t *)value.p;
+    p.n = haul_pff_bare(p.type, p.p, value.len);
+    if (!haul_bag_add(ret, a, &p))
+        lost(s, entry, "the object has too many properties");
+}
+
+static void take_all(haul_pff *s, haul_props *props, uint16_t skip, haul_arena *a, haul_bag *ret)
+{
+    haul_bth_walk w = {.tree = &props->tree};
+    haul_props_entry entry = {0};
+    haul_err why = {0};
+    for (haul_rc rc; (rc = haul_props_next(&w, &entry, &why)) != HAUL_END;) {
+        if (rc == HAUL_OK && entry.id != skip)
+            take(s, props, &entry, a, ret);
+        else if (rc != HAUL_OK && s->pst.msg)
+            haul_msg_issue(s->pst.msg, HAUL_ISSUE_PST_PROPERTY_LOST, "some properties: %s", why.text);
+    }
+}
+
+haul_rc haul_pff_bag_past(haul_pff *s, const haul_node *item, uint32_t nid, uint16_t skip, haul_arena *a,
+                          haul_bag *ret)
+{
+    haul_node node = {0};
+    haul_props p = {0};
+    haul_rc rc = haul_nodes_sub(&s->nodes, item->sub, nid, &node, NULL);
+    if (rc == HAUL_OK)
+        rc = haul_props_open(&p, &s->nodes, &node, NULL);
+    if (rc == HAUL_OK)
+        take_all(s, &p, skip, a, ret);
+    haul_props_done(&p);
+    return rc;
 }
 
 haul_rc haul_pff_pour(haul_pff *s, const haul_pff_data *d, haul_out *to, haul_err *e)

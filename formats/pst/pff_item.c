@@ -147,13 +147,10 @@ static void doubt_empty(pff_object *o, haul_mapi_attach *at)
 }
 
 /* Without libpff, which would load the data to tell their size. */
-static bool measure_past(pff_object *o, libpff_item_t *item, haul_mapi_attach *at, int64_t method,
-                         uint64_t *kept)
+static bool measure_past(pff_object *o, haul_mapi_attach *at, int64_t method)
 {
-    haul_pff_data *d = &o->data[o->m.n_attachments];
-    uint32_t nid = 0;
-    if (libpff_item_get_identifier(item, &nid, NULL) != 1 ||
-        !haul_pff_locate(o->s, &o->node, nid, kept, &o->m.arena, d))
+    const haul_pff_data *d = &o->data[o->m.n_attachments];
+    if (!d->known)
         return false;
     at->embedded = d->type == HAUL_PT_OBJECT && method == METHOD_EMBEDDED;
     at->size = at->embedded ? UINT64_MAX : d->size;
@@ -162,7 +159,7 @@ static bool measure_past(pff_object *o, libpff_item_t *item, haul_mapi_attach *a
     return true;
 }
 
-static void measure(pff_object *o, libpff_item_t *item, haul_mapi_attach *at, uint64_t *kept)
+static void measure(pff_object *o, libpff_item_t *item, haul_mapi_attach *at)
 {
     uint32_t type = 0;
     size_t size = 0;
@@ -170,7 +167,7 @@ static void measure(pff_object *o, libpff_item_t *item, haul_mapi_attach *at, ui
     libpff_error_t *error = NULL;
     int64_t method = haul_prop_int_or(haul_bag_get(&at->props, ATTACH_METHOD), METHOD_VALUE);
     at->size = 0;
-    if (measure_past(o, item, at, method, kept) || !data_entry(item, &type, &size))
+    if (measure_past(o, at, method) || !data_entry(item, &type, &size))
         return;
     if (type != HAUL_PT_OBJECT) {
         at->size = size;
@@ -193,6 +190,20 @@ static void measure(pff_object *o, libpff_item_t *item, haul_mapi_attach *at, ui
     at->why = haul_arena_str(&o->m.arena, why.text);
 }
 
+static haul_rc read_props(pff_object *o, libpff_item_t *item, haul_mapi_attach *at, uint64_t *kept,
+                          haul_err *e)
+{
+    haul_mapi *m = &o->m;
+    haul_pff_data *d = &o->data[m->n_attachments];
+    uint32_t nid = 0;
+    if (libpff_item_get_identifier(item, &nid, NULL) == 1 &&
+        haul_pff_locate(o->s, &o->node, nid, kept, &m->arena, d) && d->type != HAUL_PT_OBJECT &&
+        d->size > HAUL_PFF_LARGE &&
+        haul_pff_bag_past(o->s, &o->node, nid, ATTACH_DATA, &m->arena, &at->props) == HAUL_OK)
+        return HAUL_OK;
+    return haul_pff_bag(o->s, item, 0, ATTACH_DATA, &m->arena, &at->props, e);
+}
+
 static void load_attachment(pff_object *o, int place, uint64_t *kept)
 {
     haul_mapi *m = &o->m;
@@ -205,10 +216,10 @@ static void load_attachment(pff_object *o, int place, uint64_t *kept)
     if (libpff_message_get_attachment(o->item, place, &item, &error) != 1) {
         haul_pff_fail(&why, HAUL_SKIP, &error, "an attachment cannot be opened", m->node);
         at->lost = true;
-    } else if (haul_pff_bag(o->s, item, 0, ATTACH_DATA, &m->arena, &at->props, &why) != HAUL_OK) {
+    } else if (read_props(o, item, at, kept, &why) != HAUL_OK) {
         at->lost = true;
     } else {
-        measure(o, item, at, kept);
+        measure(o, item, at);
     }
     o->trouble = o->trouble || at->lost;
     if (at->lost && !at->why)
