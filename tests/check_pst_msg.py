@@ -204,6 +204,8 @@ def check_attachments(m, e, what):
     files = [p for p in messages if p.get_filename() in dict(wanted)]  # a message attached as a file
     found += [(p.get_filename(), hashlib.sha256(judge.canonical(p.get_payload(0).as_bytes())).hexdigest()) for p in files]
     equal(sorted(found), sorted(wanted), f"{what}: attachments")
+    if not files and "multipart/related" not in {p.get_content_type() for p in walk(e)}:
+        equal(found, wanted, f"{what}: order of attachments")
     inner = [p.get_payload(0) for p in messages if p not in files]
     mine = [a.embedded for a in m.attachments if a.embedded and not a.embedded.message_class.startswith(EXCEPTION)]
     if equal(len(inner), len(mine), f"{what}: embedded messages"):
