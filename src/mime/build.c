@@ -2,6 +2,7 @@
 #include "mime/build.h"
 
 #include "base/hash.h"
+#include "base/utf.h"
 #include "mime/builder.h"
 #include "mime/ical.h"
 #include "mime/tnef.h"
