@@ -129,6 +129,37 @@ Test(fill, received_time_in_order)
     }
 }
 
+/* MS-OXOCAL 2.2.1.39: W. Europe, UTC+1, one hour more from the last Sunday of March to that of October. */
+static void set_zone(haul_mapi *o)
+{
+    static const unsigned char zone[48] = {
+        [0] = 0xc4, 0xff,      0xff,     0xff,     [8] = 0xc4, 0xff,     0xff,
+        0xff,       [16] = 10, [20] = 5, [22] = 3, [34] = 3,   [38] = 5, [40] = 2};
+    set_bin(o, &o->props, LID(HAUL_PSET_APPOINTMENT, 0x8233), zone, sizeof zone);
+}
+
+Test(fill, zones_of_meeting_messages)
+{
+    static const struct {
+        const char *when, *date;
+        int tz;
+    } rows[] = {{"2024-02-03T04:05:06Z", "Date: Sat, 03 Feb 2024 05:05:06 +0100\r\n", 60},
+                {"2024-07-03T23:05:06Z", "Date: Thu, 04 Jul 2024 01:05:06 +0200\r\n", 120}};
+    for (size_t i = 0; i < HAUL_COUNT(rows); i++) {
+        haul_auto(haul_mapi) *o = testing_mapi("IPM.Schedule.Meeting.Request");
+        haul_msg *m = haul_msg_new();
+        set_time(o, &o->props, TAG(0x0e06), rows[i].when);
+        set_time(o, &o->props, TAG(0x0039), rows[i].when);
+        set_zone(o);
+        char *message = testing_build(o, m, NULL);
+        cr_expect(strstr(message, rows[i].date) != NULL, "%s", message);
+        cr_expect_eq(m->received_tz, rows[i].tz);
+        cr_expect_eq(m->sent_tz, rows[i].tz);
+        free(message);
+        haul_msg_unref(m);
+    }
+}
+
 Test(fill, zones_from_the_transport_header)
 {
     haul_auto(haul_mapi) *o = testing_mapi("IPM.Note");

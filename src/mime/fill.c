@@ -8,6 +8,7 @@
 #include "mime/class.h"
 #include "mime/date.h"
 #include "mime/header.h"
+#include "mime/ical.h"
 
 #include <string.h>
 
@@ -173,12 +174,15 @@ static void fill_keywords(haul_msg *m, const haul_mapi *o)
         haul_msg_keyword(m, single, strlen(single));
 }
 
-/* The zone of the topmost Received field, which the server wrote that took the message in. */
-static int received_zone(haul_span header)
+/* The zone of the topmost Received field, which the server wrote that took the message in; without transport headers
+ * that of the meeting. */
+static int received_zone(const haul_mapi *o, haul_span header, int64_t received)
 {
     haul_span v;
     int64_t us;
     int16_t tz;
+    if (!header.len)
+        return haul_ical_offset(&o->props, received);
     if (!haul_header_find(header.p, header.len, "Received", &v))
         return 0;
     for (size_t i = v.len; i > 0; i--)
@@ -199,6 +203,8 @@ static void fill_sent(haul_msg *m, const haul_mapi *o, haul_span header)
         m->sent_us = us;
         m->set |= HAUL_SET_SENT;
     }
+    if (!dated && m->set & HAUL_SET_SENT)
+        tz = (int16_t)haul_ical_offset(&o->props, m->sent_us);
     m->sent_tz = m->set & HAUL_SET_SENT ? tz : 0;
 }
 
@@ -217,7 +223,7 @@ static void fill_received(haul_msg *m, const haul_mapi *o, haul_span header)
     for (size_t i = 0; i < HAUL_COUNT(order); i++) {
         if (!haul_prop_time(haul_bag_get(&o->props, order[i].tag), &us))
             continue;
-        haul_msg_received(m, us, received_zone(header));
+        haul_msg_received(m, us, received_zone(o, header, us));
         if (order[i].name && !ours && m->kind == HAUL_KIND_MAIL)
             haul_msg_issue(m, HAUL_ISSUE_TIME_GUESSED, "from the %s", order[i].name);
         return;

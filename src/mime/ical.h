@@ -15,6 +15,9 @@ void haul_ical_preload(void);
 /* True for the classes that become iCalendar: IPM.Appointment, IPM.Schedule.Meeting.*, IPM.Task, IPM.TaskRequest.*,
  * IPM.Activity, IPM.StickyNote (a VJOURNAL), and what lies below them. */
 bool haul_ical_is(const haul_mapi *o);
+/* Minutes east of UTC at an instant, by the zone that a calendar object or meeting message is shown in; 0 when it names
+ * none, or one that is not whole minutes. */
+int haul_ical_offset(const haul_bag *b, int64_t utc_us);
 /* Append one VCALENDAR, CRLF, UTF-8, folded at 75 octets; no clock, no host zone: DTSTAMP is the item's own time.
  * *ret_method: "REQUEST", "REPLY", "CANCEL", "COUNTER", "PUBLISH" (static), or NULL when the object has no METHOD: a snapshot
  * (RFC 5545 3.7.2) of what iTIP cannot publish, such as a meeting with its attendees (RFC 5546 3.2.1), a task or a note. Then

@@ -39,6 +39,18 @@ bool haul_ical_zone(haul_ical *c, const haul_bag *b, bool recurring, bool end, h
            structure(c, b, ret);
 }
 
+int haul_ical_offset(const haul_bag *b, int64_t utc_us)
+{
+    haul_arena a = {0};
+    haul_ical c = {.a = &a};
+    haul_tz z;
+    int seconds = 0;
+    if (haul_ical_zone(&c, b, false, false, &z))
+        seconds = haul_tz_offset(&z, haul_ical_local(utc_us, NULL).local);
+    haul_arena_done(&a);
+    return seconds % 60 ? 0 : seconds / 60;
+}
+
 const haul_tz *haul_ical_use(haul_ical *c, const haul_tz *z)
 {
     haul_tz copy = *z;

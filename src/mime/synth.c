@@ -6,6 +6,7 @@
 #include "mime/date.h"
 #include "mime/encode.h"
 #include "mime/header.h"
+#include "mime/ical.h"
 
 #include <glib.h>
 #include <string.h>
@@ -64,13 +65,6 @@ static void put_time(synth *s, const char *name, int64_t us, int tz)
     haul_auto_str date = {0};
     haul_date_format(&date, us, tz);
     put_raw(s, name, haul_strz(&date));
-}
-
-static void put_time_of(synth *s, const char *name, uint16_t tag)
-{
-    int64_t us;
-    if (haul_prop_time(haul_bag_get(props(s), tag), &us))
-        put_time(s, name, us, 0);
 }
 
 /* What the field cannot say: the X.500 name of somebody without an Internet address. [mapi-13] */
@@ -224,8 +218,10 @@ static void put_date(synth *s)
 {
     static const uint16_t order[] = {HAUL_TAG_CLIENT_SUBMIT_TIME, HAUL_TAG_MESSAGE_DELIVERY_TIME,
                                      HAUL_TAG_CREATION_TIME, HAUL_TAG_LAST_MODIFICATION_TIME};
+    int64_t us;
     for (size_t i = 0; i < HAUL_COUNT(order) && !has_field(s, "Date"); i++)
-        put_time_of(s, "Date", order[i]);
+        if (haul_prop_time(haul_bag_get(props(s), order[i]), &us))
+            put_time(s, "Date", us, haul_ical_offset(props(s), us));
 }
 
 static void put_id(synth *s, const char *name, uint16_t tag)
