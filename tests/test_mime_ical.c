@@ -540,6 +540,46 @@ Test(ical, other_calendar)
     done(&b);
 }
 
+/* What people set or answered and MS-OXCICAL has no place for. */
+Test(ical, answers_and_links)
+{
+    static const struct {
+        int response, state;
+        const char *want;
+    } rows[] = {{0, 1, NULL},
+                {1, 1, "X-MAILHAUL-RESPONSE:ORGANIZER"},
+                {1, 0, NULL},
+                {2, 3, "X-MAILHAUL-RESPONSE:TENTATIVE"},
+                {3, 3, "X-MAILHAUL-RESPONSE:ACCEPTED"},
+                {4, 3, "X-MAILHAUL-RESPONSE:DECLINED"},
+                {9, 1, NULL}};
+    for (size_t i = 0; i < HAUL_COUNT(rows); i++) {
+        haul_auto(haul_mapi) *o = appointment("IPM.Appointment");
+        haul_bag *r = testing_recipient(o, 1, "Bob", "bob@example.org");
+        set_int(o, &o->props, APPT(0x8218), rows[i].response);
+        set_int(o, &o->props, APPT(0x8217), rows[i].state);
+        set_bool(o, &o->props, COMM(0x8506), true);
+        set_text(o, &o->props, COMM(0x8534), "12 km");
+        set_text(o, &o->props, COMM(0x8535), "R-7");
+        set_bool(o, &o->props, NAMED(HAUL_PSET_PUBLIC_STRINGS, "DoNotForward"), true);
+        set_time(o, r, TAG(0x5ffb), "2024-03-01T09:00:00Z");
+        set_bool(o, r, TAG(0x5fe1), true);
+        set_time(o, r, TAG(0x5fe3), "2024-03-27T09:00:00Z");
+        built b = build(o, NULL);
+        if (rows[i].want)
+            has(&b, rows[i].want);
+        else
+            lacks(&b, "X-MAILHAUL-RESPONSE");
+        has(&b, "CLASS:PRIVATE");
+        has(&b, "X-MAILHAUL-MILEAGE:12 km");
+        has(&b, "X-MAILHAUL-BILLING:R-7");
+        has(&b, "X-MICROSOFT-DONOTFORWARDMEETING:TRUE");
+        has(&b, "ATTENDEE;CN=Bob;ROLE=REQ-PARTICIPANT;X-MAILHAUL-REPLIED=\"2024-03-01T09:00:00Z\";"
+                "X-MAILHAUL-PROPOSED-START=\"2024-03-27T09:00:00Z\":mailto:bob@example.org");
+        done(&b);
+    }
+}
+
 /* ---- tasks, journal, notes ---- */
 
 Test(ical, task)
@@ -558,8 +598,14 @@ Test(ical, task)
     set_bool(o, &o->props, COMM(0x8503), true);
     set_time(o, &o->props, COMM(0x8502), "2024-03-11T07:00:00Z");
     set_text(o, &o->props, TASK(0x811f), "Ann");
+    set_text(o, &o->props, TASK(0x8121), "Zoe");
+    set_text(o, &o->props, TASK(0x8127), "Gardener");
+    set_int(o, &o->props, TASK(0x812a), 2);
     built b = build(o, "twice");
     cr_expect(!b.method);
+    has(&b, "X-MAILHAUL-TASK-ASSIGNER:Zoe");
+    has(&b, "X-MAILHAUL-TASK-ROLE:Gardener");
+    has(&b, "X-MAILHAUL-TASK-ACCEPTANCE:ACCEPTED");
     has(&b, "BEGIN:VTODO");
     has(&b, "DTSTART;VALUE=DATE:20240304");
     has(&b, "DUE;VALUE=DATE:20240305");
@@ -613,13 +659,17 @@ Test(ical, journal_and_note)
     set_int(o, &o->props, LID(HAUL_PSET_LOG, 0x8707), 25);
     set_text(o, &o->props, LID(HAUL_PSET_LOG, 0x8700), "Phone call");
     set_texts(o, &o->props, COMM(0x8539), (const char *const[]){"Initech"}, 1);
+    set_bool(o, &o->props, LID(HAUL_PSET_LOG, 0x870f), true);
+    set_bool(o, &o->props, LID(HAUL_PSET_LOG, 0x870e), false);
     built b = build(o, "noted");
     has(&b, "BEGIN:VJOURNAL");
     has(&b, "DTSTART:20240311T070000Z");
     has(&b, "X-MAILHAUL-JOURNAL-END:20240311T072500Z");
     has(&b, "X-MAILHAUL-JOURNAL-DURATION:PT25M");
     has(&b, "X-MAILHAUL-JOURNAL-TYPE:Phone call");
-    has(&b, "X-MAILHAUL-JOURNAL-COMPANY:Initech");
+    has(&b, "X-MAILHAUL-COMPANY:Initech");
+    has(&b, "X-MAILHAUL-JOURNAL-DOCUMENT:SAVED");
+    lacks(&b, "PRINTED");
     lacks(&b, "METHOD");
     done(&b);
     haul_auto(haul_mapi) *note = testing_mapi("IPM.StickyNote");

@@ -203,3 +203,33 @@ Test(marks, html_in_utf16)
         same(b.issues, rows[i].issues);
     }
 }
+
+/* RFC 2183 2.4, 2.5 */
+Test(marks, times_of_attachments)
+{
+    haul_auto(haul_mapi) *o = mail(false);
+    haul_bag *a = testing_attachment(o, "plan.txt", "data", 4);
+    set_time(o, a, TAG(0x3007), "2024-01-01T10:00:00Z");
+    set_time(o, a, TAG(0x3008), "2024-01-02T11:00:00Z");
+    built_auto b = build(o);
+    has(b.text, "creation-date=\"Mon, 01 Jan 2024 10:00:00 +0000\"");
+    has(b.text, "modification-date=\"Tue, 02 Jan 2024 11:00:00 +0000\"");
+    part_is(b.text, "2", "data");
+}
+
+/* MS-OXOMSG 2.2.2: what Outlook shows of a read report that has no text. */
+Test(marks, what_a_report_is_about)
+{
+    haul_auto(haul_mapi) *o = testing_mapi("REPORT.IPM.Note.IPNRN");
+    set_time(o, &o->props, TAG(0x0e06), "2024-02-03T04:05:06Z");
+    set_text(o, &o->props, TAG(0x0c1a), "Bob");
+    set_text(o, &o->props, TAG(0x0049), "The plan");
+    set_text(o, &o->props, TAG(0x0074), "Bob; Carol");
+    set_time(o, &o->props, TAG(0x004e), "2024-02-01T08:00:00Z");
+    set_time(o, &o->props, TAG(0x002a), "2024-02-02T09:00:00Z");
+    built_auto b = build(o);
+    has(b.text, "\nX-Original-Subject: The plan\r\n");
+    has(b.text, "\nX-Original-To: Bob; Carol\r\n");
+    has(b.text, "\nX-Original-Submit-Time: Thu, 01 Feb 2024 08:00:00 +0000\r\n");
+    has(b.text, "\nX-Receipt-Time: Fri, 02 Feb 2024 09:00:00 +0000\r\n");
+}

@@ -2,6 +2,7 @@
 #include "mime/builder.h"
 
 #include "base/utf.h"
+#include "mime/date.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -220,10 +221,23 @@ static void add_reference(haul_builder *b, haul_mapi *o, size_t i, haul_part *to
     note(b, to, haul_arena_printf(&b->arena, "[%s is stored elsewhere: %s]\r\n", name, path));
 }
 
+/* When the file was made and last changed (RFC 2183 2.4, 2.5). */
+static void date_param(haul_builder *b, const haul_bag *bag, uint16_t tag, const char *name, haul_part *p)
+{
+    haul_auto_str date = {0};
+    int64_t us;
+    if (!haul_prop_time(haul_bag_get(bag, tag), &us))
+        return;
+    haul_date_format(&date, us, 0);
+    haul_part_disposition_param(p, &b->arena, name, date.p);
+}
+
 static void dress(haul_builder *b, haul_mapi *o, size_t i, const char *name, bool inlined, haul_part *p)
 {
     const haul_mapi_attach *at = &o->attachments[i];
     haul_part_disposition(p, &b->arena, inlined ? "inline" : "attachment", name);
+    date_param(b, &at->props, HAUL_TAG_CREATION_TIME, "creation-date", p);
+    date_param(b, &at->props, HAUL_TAG_LAST_MODIFICATION_TIME, "modification-date", p);
     if (name)
         haul_part_param(p, &b->arena, "name", name);
     p->id = haul_attach_id(b, at);

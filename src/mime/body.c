@@ -113,6 +113,8 @@ static void take_rtf(haul_builder *b, const haul_prop *p, int64_t native)
     haul_rtf_info info = {0};
     if (!unpack_rtf(b, p, &rtf))
         return;
+    while (rtf.len && !rtf.p[rtf.len - 1]) /* the NUL that ends a C string */
+        rtf.len--;
     int64_t cp = haul_prop_int_or(haul_bag_get(&b->o->props, HAUL_TAG_INTERNET_CODEPAGE), b->opt->codepage);
     haul_rtf_kind kind =
         haul_rtf_extract(rtf.p, rtf.len, cp > 0 && cp < 65536 ? (unsigned)cp : 0, &content, &info);

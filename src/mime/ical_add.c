@@ -13,6 +13,10 @@ enum {
     TAG_LAST_MODIFICATION_TIME = 0x3008,
     LID_ATTENDEE_CRITICAL_CHANGE = 0x0001, /* MEETING */
     LID_OWNER_CRITICAL_CHANGE = 0x001a,    /* MEETING */
+    LID_PRIVATE = 0x8506,                  /* COMMON */
+    LID_MILEAGE = 0x8534,                  /* COMMON */
+    LID_BILLING = 0x8535,                  /* COMMON */
+    LID_COMPANIES = 0x8539,                /* COMMON */
     LID_CONTACTS = 0x853a,                 /* COMMON */
 };
 
@@ -211,12 +215,19 @@ static void add_contact(haul_ical *c, icalcomponent *to, const char *name)
     haul_ical_text(c, to, ICAL_CONTACT_PROPERTY, name);
 }
 
+static void add_company(haul_ical *c, icalcomponent *to, const char *name)
+{
+    haul_ical_x(c, to, "X-MAILHAUL-COMPANY", name);
+}
+
 /* MS-OXCICAL 2.1.3.1.1.20, CLASS and PRIORITY. */
 static void add_rank(haul_ical *c, icalcomponent *to, const haul_bag *b)
 {
     static const char *const classes[] = {"PUBLIC", "X-PERSONAL", "PRIVATE", "CONFIDENTIAL"};
     static const int priorities[] = {9, 5, 1};
     int64_t v = haul_prop_int_or(haul_bag_get(b, TAG_SENSITIVITY), 0);
+    if (v == 0 && haul_prop_bool(haul_bag_lid(b, HAUL_PSET_COMMON, LID_PRIVATE)))
+        v = 2; /* MS-OXCMSG 2.2.1.15: the two go together */
     icalproperty *p = icalproperty_new(ICAL_CLASS_PROPERTY);
     icalproperty_set_value_from_string(p, classes[v >= 0 && v < 4 ? v : 0], "NO");
     icalcomponent_add_property(to, p);
@@ -232,6 +243,9 @@ void haul_ical_common(haul_ical *c, icalcomponent *to, const haul_bag *b)
     add_rank(c, to, b);
     each_text(c, to, b, haul_bag_name(b, HAUL_PSET_PUBLIC_STRINGS, "Keywords"), add_category);
     each_text(c, to, b, haul_bag_lid(b, HAUL_PSET_COMMON, LID_CONTACTS), add_contact);
+    each_text(c, to, b, haul_bag_lid(b, HAUL_PSET_COMMON, LID_COMPANIES), add_company);
+    haul_ical_x(c, to, "X-MAILHAUL-BILLING", haul_ical_lid(c, b, HAUL_PSET_COMMON, LID_BILLING));
+    haul_ical_x(c, to, "X-MAILHAUL-MILEAGE", haul_ical_lid(c, b, HAUL_PSET_COMMON, LID_MILEAGE));
 }
 
 static icalcomponent *new_alarm(icalcomponent *to)

@@ -5,9 +5,12 @@ enum {
     LID_LOG_START = 0x8706,
     LID_LOG_DURATION = 0x8707,
     LID_LOG_END = 0x8708,
+    LID_LOG_PRINTED = 0x870e,
+    LID_LOG_SAVED = 0x870f,
+    LID_LOG_ROUTED = 0x8710,
+    LID_LOG_POSTED = 0x8711,
     LID_LOG_TYPE_DESC = 0x8712,
     LID_COMMON_START = 0x8516, /* COMMON */
-    LID_COMPANIES = 0x8539,    /* COMMON */
     LID_NOTE_COLOR = 0x8b00,   /* NOTE: MS-OXONOTE 2.2.1 */
     LID_NOTE_WIDTH = 0x8b02,
     LID_NOTE_HEIGHT = 0x8b03,
@@ -32,15 +35,19 @@ static icalcomponent *new_journal(haul_ical *c)
     return to;
 }
 
-static void add_companies(haul_ical *c, icalcomponent *to, const haul_bag *b)
+/* What was done with the document that the entry is about (MS-OXOJRNL 2.2.1.8 to .11). */
+static void add_document(haul_ical *c, icalcomponent *to, const haul_bag *b)
 {
-    const haul_prop *list = haul_bag_lid(b, HAUL_PSET_COMMON, LID_COMPANIES);
-    size_t n = haul_multi_count(list);
-    for (size_t i = 0; i < n && i < HAUL_KEYWORDS_MAX; i++) {
-        haul_prop one;
-        if (haul_multi_at(list, i, &one))
-            haul_ical_x(c, to, "X-MAILHAUL-JOURNAL-COMPANY", haul_prop_str(b, &one, c->a));
-    }
+    static const struct {
+        uint32_t lid;
+        const char *name;
+    } done[] = {{LID_LOG_PRINTED, "PRINTED"},
+                {LID_LOG_SAVED, "SAVED"},
+                {LID_LOG_ROUTED, "ROUTED"},
+                {LID_LOG_POSTED, "POSTED"}};
+    for (size_t i = 0; i < HAUL_COUNT(done); i++)
+        if (haul_prop_bool(haul_bag_lid(b, HAUL_PSET_LOG, done[i].lid)))
+            haul_ical_x(c, to, "X-MAILHAUL-JOURNAL-DOCUMENT", done[i].name);
 }
 
 void haul_ical_journal(haul_ical *c)
@@ -58,7 +65,7 @@ void haul_ical_journal(haul_ical *c)
                     haul_arena_printf(c->a, "PT%lldM", (long long)minutes));
     haul_ical_x(c, to, "X-MAILHAUL-JOURNAL-TYPE", haul_ical_lid(c, b, HAUL_PSET_LOG, LID_LOG_TYPE));
     haul_ical_x(c, to, "X-MAILHAUL-JOURNAL-TYPE-NAME", haul_ical_lid(c, b, HAUL_PSET_LOG, LID_LOG_TYPE_DESC));
-    add_companies(c, to, b);
+    add_document(c, to, b);
 }
 
 void haul_ical_note(haul_ical *c)

@@ -50,7 +50,7 @@ int64_t haul_ical_instant(const haul_when *w);                /* seconds since 1
 /* The arena's copy of a text without what iCalendar cannot hold: one kind of line end, no other controls. */
 const char *haul_ical_clean(haul_ical *c, const char *text);
 const char *haul_ical_lid(haul_ical *c, const haul_bag *b, haul_pset set, uint32_t lid);
-/* UID, DTSTAMP, CREATED, LAST-MODIFIED, CLASS, PRIORITY, CATEGORIES, CONTACT: what all kinds have. */
+/* UID, DTSTAMP, CREATED, LAST-MODIFIED, CLASS, PRIORITY, CATEGORIES, CONTACT, companies, billing, mileage: what all kinds have. */
 void haul_ical_common(haul_ical *c, icalcomponent *to, const haul_bag *b);
 /* VALARM so many minutes before the start; at an instant. */
 void haul_ical_alarm(icalcomponent *to, int64_t minutes);

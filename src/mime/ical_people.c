@@ -9,6 +9,10 @@ enum { /* MS-OXPROPS */
        TAG_DISPLAY_TYPE_EX = 0x3905,
        TAG_RECIPIENT_FLAGS = 0x5ffd,
        TAG_RECIPIENT_TRACK_STATUS = 0x5fff,
+       TAG_RECIPIENT_TRACK_TIME = 0x5ffb,
+       TAG_RECIPIENT_PROPOSED = 0x5fe1,
+       TAG_RECIPIENT_PROPOSED_START = 0x5fe3,
+       TAG_RECIPIENT_PROPOSED_END = 0x5fe4,
        LID_NON_SENDABLE_TO = 0x8536, /* COMMON: names without addresses, "a; b" */
        LID_NON_SENDABLE_CC = 0x8537,
        LID_NON_SENDABLE_BCC = 0x8538,
@@ -117,6 +121,28 @@ static void set_role(icalproperty *p, int64_t type)
         icalproperty_add_parameter(p, icalparameter_new_role(ICAL_ROLE_REQPARTICIPANT));
 }
 
+static void set_x_time(icalproperty *p, const char *name, const haul_bag *recipient, uint16_t tag)
+{
+    int64_t us;
+    char iso[HAUL_ISO_LEN];
+    if (!haul_ical_stored(haul_bag_get(recipient, tag), &us))
+        return;
+    haul_iso_format(iso, us);
+    icalparameter *x = icalparameter_new_x(iso);
+    icalparameter_set_xname(x, name);
+    icalproperty_add_parameter(p, x);
+}
+
+/* When somebody answered, and what time was proposed instead (MS-OXOCAL 2.2.4.10.3 to .6). */
+static void set_answer(icalproperty *p, const haul_bag *recipient)
+{
+    set_x_time(p, "X-MAILHAUL-REPLIED", recipient, TAG_RECIPIENT_TRACK_TIME);
+    if (!haul_prop_bool(haul_bag_get(recipient, TAG_RECIPIENT_PROPOSED)))
+        return;
+    set_x_time(p, "X-MAILHAUL-PROPOSED-START", recipient, TAG_RECIPIENT_PROPOSED_START);
+    set_x_time(p, "X-MAILHAUL-PROPOSED-END", recipient, TAG_RECIPIENT_PROPOSED_END);
+}
+
 static bool add_attendee(haul_ical *c, icalcomponent *to, const haul_bag *recipient, bool rsvp)
 {
     haul_addr who = {0};
@@ -131,6 +157,7 @@ static bool add_attendee(haul_ical *c, icalcomponent *to, const haul_bag *recipi
         set_partstat(p, partstat);
     if (rsvp)
         icalproperty_add_parameter(p, icalparameter_new_rsvp(ICAL_RSVP_TRUE));
+    set_answer(p, recipient);
     icalcomponent_add_property(to, p);
     return true;
 }

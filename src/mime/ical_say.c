@@ -11,12 +11,15 @@ enum { /* MS-OXPROPS */
        LID_BUSY_STATUS = 0x8205,
        LID_LOCATION = 0x8208,
        LID_STATE_FLAGS = 0x8217,
+       LID_RESPONSE_STATUS = 0x8218,
+       LID_REPLY_NAME = 0x8230,
        LID_INTENDED_BUSY_STATUS = 0x8224,
        LID_SEQUENCE = 0x8201,
        LID_REMINDER_DELTA = 0x8501, /* COMMON */
        LID_REMINDER_SET = 0x8503,   /* COMMON */
 };
-#define STATE_CANCELLED   0x04       /* MS-OXOCAL 2.2.1.10 */
+#define STATE_MEETING     0x01 /* MS-OXOCAL 2.2.1.10 */
+#define STATE_CANCELLED   0x04
 #define REMINDER_STANDARD 0x5AE980E1 /* MS-OXORMDR 2.2.1.3: take the default, 15 minutes */
 #define BUSY_COUNT        5
 
@@ -173,6 +176,20 @@ static void add_x(haul_ical *c, icalcomponent *to, const haul_said *s, size_t ro
     }
 }
 
+/* PidLidResponseStatus (MS-OXOCAL 2.2.1.11): what the owner of the calendar answered. */
+static void add_response(haul_ical *c, icalcomponent *to, const haul_said *s)
+{
+    static const char *const names[] = {NULL,       "ORGANIZER", "TENTATIVE",
+                                        "ACCEPTED", "DECLINED",  "NEEDS-ACTION"};
+    int64_t v = haul_prop_int_or(lid_of(s, HAUL_PSET_APPOINTMENT, LID_RESPONSE_STATUS, NULL), 0);
+    int64_t state = haul_prop_int_or(lid_of(s, HAUL_PSET_APPOINTMENT, LID_STATE_FLAGS, NULL), 0);
+    if (v > 0 && v < (int64_t)HAUL_COUNT(names) && (v > 1 || state & STATE_MEETING))
+        haul_ical_x(c, to, "X-MAILHAUL-RESPONSE", names[v]);
+    haul_ical_x(c, to, "X-MAILHAUL-REPLY-NAME", text_lid(c, s, HAUL_PSET_APPOINTMENT, LID_REPLY_NAME));
+    if (haul_prop_bool(haul_bag_name(s->own, HAUL_PSET_PUBLIC_STRINGS, "DoNotForward")))
+        haul_ical_x(c, to, "X-MICROSOFT-DONOTFORWARDMEETING", "TRUE");
+}
+
 /* VALARM; replies and cancellations have none (RFC 5546 3.2.3, 3.2.5). */
 static void add_alarm(haul_ical *c, icalcomponent *to, const haul_said *s)
 {
@@ -205,5 +222,6 @@ void haul_ical_say(haul_ical *c, icalcomponent *to, const haul_said *s, bool all
         haul_ical_x_int(c, to, "X-MICROSOFT-CDO-OWNERAPPTID", v);
     for (size_t i = 0; i < HAUL_COUNT(x_rows); i++)
         add_x(c, to, s, i);
+    add_response(c, to, s);
     add_alarm(c, to, s);
 }

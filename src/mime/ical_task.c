@@ -11,13 +11,17 @@ enum { /* MS-OXOTASK 2.2.2.2; TASK where nothing else is said */
        LID_ACTUAL_EFFORT = 0x8110,
        LID_ESTIMATED_EFFORT = 0x8111,
        LID_VERSION = 0x8112,
+       LID_TEAM_TASK = 0x8103,
        LID_RECURRENCE = 0x8116,
        LID_COMPLETE = 0x811c,
        LID_OWNER = 0x811f,
        LID_ASSIGNER = 0x8121,
        LID_LAST_USER = 0x8122,
+       LID_LAST_DELEGATE = 0x8125,
        LID_RECURRING = 0x8126,
+       LID_ROLE = 0x8127,
        LID_OWNERSHIP = 0x8129,
+       LID_ACCEPTANCE = 0x812a,
        LID_REMINDER_TIME = 0x8502,        /* COMMON */
        LID_REMINDER_SET = 0x8503,         /* COMMON */
        LID_REMINDER_SIGNAL_TIME = 0x8560, /* COMMON */
@@ -131,7 +135,11 @@ static void add_x(haul_ical *c, icalcomponent *to, const haul_bag *b)
     static const struct {
         const char *name;
         uint32_t lid;
-    } texts[] = {{"X-MAILHAUL-TASK-OWNER", LID_OWNER}, {"X-MAILHAUL-TASK-LAST-USER", LID_LAST_USER}},
+    } texts[] = {{"X-MAILHAUL-TASK-OWNER", LID_OWNER},
+                 {"X-MAILHAUL-TASK-ASSIGNER", LID_ASSIGNER},
+                 {"X-MAILHAUL-TASK-LAST-USER", LID_LAST_USER},
+                 {"X-MAILHAUL-TASK-LAST-DELEGATE", LID_LAST_DELEGATE},
+                 {"X-MAILHAUL-TASK-ROLE", LID_ROLE}},
       numbers[] = {{"X-MAILHAUL-TASK-ACTUAL-MINUTES", LID_ACTUAL_EFFORT},
                    {"X-MAILHAUL-TASK-ESTIMATED-MINUTES", LID_ESTIMATED_EFFORT},
                    {"X-MAILHAUL-TASK-OWNERSHIP", LID_OWNERSHIP}};
@@ -141,6 +149,11 @@ static void add_x(haul_ical *c, icalcomponent *to, const haul_bag *b)
     for (size_t i = 0; i < HAUL_COUNT(numbers); i++)
         if (haul_prop_int(task(b, numbers[i].lid), &v) && v > 0)
             haul_ical_x_int(c, to, numbers[i].name, v);
+    static const char *const answers[] = {NULL, "NEEDS-ACTION", "ACCEPTED", "DECLINED"};
+    if (haul_prop_int(task(b, LID_ACCEPTANCE), &v) && v > 0 && v < (int64_t)HAUL_COUNT(answers))
+        haul_ical_x(c, to, "X-MAILHAUL-TASK-ACCEPTANCE", answers[v]); /* MS-OXOTASK 2.2.2.2.30 */
+    if (haul_prop_bool(task(b, LID_TEAM_TASK)))
+        haul_ical_x(c, to, "X-MAILHAUL-TASK-TEAM", "TRUE");
     v = haul_prop_int_or(task(b, LID_VERSION), 0);
     if (v > 0 && v <= INT32_MAX)
         icalcomponent_add_property(to, icalproperty_new_sequence((int)v));

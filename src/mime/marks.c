@@ -250,7 +250,7 @@ static void add_value(marks *k, const haul_prop *p, haul_str *to)
 static bool is_user_field(const haul_prop *p)
 {
     return p->set == HAUL_PSET_PUBLIC_STRINGS && p->name && !strchr(p->name, ':') &&
-           haul_icmp(p->name, "Keywords") != 0;
+           haul_icmp(p->name, "Keywords") != 0 && haul_icmp(p->name, "DoNotForward") != 0;
 }
 
 static void put_user_fields(marks *k)

@@ -52,6 +52,11 @@ void haul_part_disposition(haul_part *p, haul_arena *a, const char *disposition,
         add_param(&p->disposition_params, a, "filename", filename);
 }
 
+void haul_part_disposition_param(haul_part *p, haul_arena *a, const char *name, const char *value)
+{
+    add_param(&p->disposition_params, a, name, value);
+}
+
 static bool type_is(const haul_part *p, const char *prefix)
 {
     return p->type && haul_istarts(p->type, strlen(p->type), prefix);

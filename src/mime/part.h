@@ -53,6 +53,8 @@ haul_part *haul_part_new(haul_arena *a, const char *type);
 void haul_part_add(haul_part *parent, haul_part *child);
 void haul_part_param(haul_part *p, haul_arena *a, const char *name, const char *value);
 void haul_part_disposition(haul_part *p, haul_arena *a, const char *disposition, const char *filename);
+/* A further parameter of Content-Disposition. */
+void haul_part_disposition_param(haul_part *p, haul_arena *a, const char *name, const char *value);
 
 /* Write the part's header (MIME-Version is the caller's), the empty line, and its content. seed: what boundaries are
  * derived from, unique to the message (RFC 2046 5.1.1: they cannot occur in QP or base64; parts written as they are

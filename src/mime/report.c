@@ -98,6 +98,7 @@ static void recipient_fields(haul_builder *b, const haul_bag *r, const char *act
     if (mta)
         line(to, "Remote-MTA", haul_arena_printf(a, "dns;%s", mta));
     line(to, "X-Supplementary-Info", info);
+    line(to, "X-Report-Text", haul_bag_str(r, HAUL_TAG_REPORT_TEXT, a));
     if (haul_prop_time(haul_bag_get(r, HAUL_TAG_REPORT_TIME), &us)) {
         haul_auto_str date = {0};
         haul_date_format(&date, us, 0);
@@ -114,6 +115,30 @@ static haul_part *status_part(haul_builder *b, const char *type, haul_str *text)
     return p;
 }
 
+/* MS-OXOMSG 2.2.2: what the report says of the message that it is about, and has no field. */
+static void original_fields(haul_builder *b, haul_str *to)
+{
+    static const struct {
+        const char *field;
+        uint16_t tag;
+    } rows[] = {{"X-Original-Subject", 0x0049},     {"X-Original-To", 0x0074},
+                {"X-Original-Cc", 0x0073},          {"X-Original-Bcc", 0x0072},
+                {"X-Original-Submit-Time", 0x004e}, {"X-Original-Delivery-Time", 0x0055},
+                {"X-Receipt-Time", 0x002a},         {"X-Report-Time", HAUL_TAG_REPORT_TIME},
+                {"X-Original-Sender-Name", 0x005a}};
+    for (size_t i = 0; i < HAUL_COUNT(rows); i++) {
+        const haul_prop *p = haul_bag_get(&b->o->props, rows[i].tag);
+        haul_auto_str date = {0};
+        int64_t us;
+        if (haul_prop_time(p, &us)) {
+            haul_date_format(&date, us, 0);
+            line(to, rows[i].field, date.p);
+        } else {
+            line(to, rows[i].field, haul_prop_str(&b->o->props, p, &b->arena));
+        }
+    }
+}
+
 static haul_part *delivery_status(haul_builder *b, const char *action)
 {
     haul_auto_str text = {0};
@@ -127,6 +152,7 @@ static haul_part *delivery_status(haul_builder *b, const char *action)
         haul_date_format(&date, us, 0);
         line(&text, "Arrival-Date", haul_strz(&date));
     }
+    original_fields(b, &text);
     for (size_t i = 0; i < b->o->n_recipients; i++)
         recipient_fields(b, &b->o->recipients[i], action, &text);
     if (!b->o->n_recipients) { /* one group is required, RFC 3464 2.1 */
@@ -157,6 +183,7 @@ static haul_part *disposition(haul_builder *b, const char *disposition)
         g_free(base64);
     }
     line(&text, "X-Display-Name", who.name);
+    original_fields(b, &text);
     return status_part(b, "message/disposition-notification", &text);
 }
 
