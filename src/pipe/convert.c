@@ -77,7 +77,9 @@ void haul_run_notice(haul_run *r, const char *source, haul_issue_id id, const ch
         haul_report_notice(r->report, source, id, detail);
     if (!r->job->message)
         return;
-    haul_fail(&text, HAUL_SKIP, "%s: %s (%s)", haul_issue_text(id), detail, haul_issue_name(id));
+    bool several = source && r->job->sources[0] && r->job->sources[1];
+    haul_fail(&text, HAUL_SKIP, "%s%s%s: %s (%s)", several ? source : "", several ? ": " : "",
+              haul_issue_text(id), detail, haul_issue_name(id));
     r->job->message(r->job->ctx, haul_issue_severity(id), text.text);
 }
 

@@ -90,7 +90,9 @@ static void source_issue(void *ctx, haul_issue_id id, const char *detail)
     v->all.damaged += haul_issue_severity(id) == HAUL_DAMAGE;
     if (!v->job->message)
         return;
-    haul_fail(&e, HAUL_SKIP, "%s: %s (%s)", haul_issue_text(id), detail, haul_issue_name(id));
+    bool several = v->job->sources[0] && v->job->sources[1];
+    haul_fail(&e, HAUL_SKIP, "%s%s%s: %s (%s)", several ? haul_tree_path(v->reader.tree) : "",
+              several ? ": " : "", haul_issue_text(id), detail, haul_issue_name(id));
     v->job->message(v->job->ctx, haul_issue_severity(id), e.text);
 }
 
