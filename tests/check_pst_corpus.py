@@ -35,6 +35,11 @@ KINDS = {  # kind of ours: columns of PST_COUNTS.tsv by reader, summed
 }
 ALL = [["pff_" + k for k in ("messages", "meetings", "appointments", "contacts", "tasks", "notes", "journal", "distlists")],
        ["jlp_" + k for k in ("messages", "contacts", "appointments", "tasks", "notes", "journal", "distlists", "other")]]
+CLASSES = [  # message class, its kind of ours: the first that fits, of a class or of one below it
+    ("IPM.Appointment", "calendar"), ("IPM.Schedule", "calendar"), ("IPM.OLE.CLASS.{00061055-0000-0000-C000-000000000046}", "calendar"),
+    ("IPM.Contact", "contact"), ("IPM.DistList", "contact"), ("IPM.Task", "task"), ("IPM.StickyNote", "note"),
+    ("IPM.Activity", "note"), ("IPM.Note", "mail"), ("IPM", "mail"),
+]
 # Texts of ours that neither pffexport nor readpst has: (end of the store's name, part of the file name, type) → why it is right.
 REASONS = {
     ("Java__outlook__sample.pst", "New-message-created", "text/html"): "HTML taken out of the RTF that encapsulates it; the others "
@@ -140,14 +145,22 @@ def check_counts(name, row, ours):
          f"others see {best}")
 
 
+def kind_of(of):
+    return next((kind for name, kind in CLASSES if (of.upper() + ".").startswith(name.upper() + ".")), "mail")
+
+
 def check_oracle(name, ours):
-    """Every item that java-libpst lists, by subject."""
+    """Every item that java-libpst lists, by subject; as many of each class as it lists."""
     path = os.path.join(judge.CORPUS, "oracle", name + ".items.tsv")
-    wanted = collections.Counter()
+    wanted, classes = collections.Counter(), collections.Counter()
     for line in judge.read(path).decode("utf-8", "replace").splitlines():
-        _, depth, _, _, text = (line.split("\t") + [""] * 5)[:5]
+        _, depth, of, _, text = (line.split("\t") + [""] * 5)[:5]
         if depth == "0":
             wanted[outlook.subject(text)] += 1
+            classes[kind_of(of)] += 1
+    kinds = collections.Counter(i["kind"] for i in ours.items)
+    for kind, n in classes.items():
+        same(kinds[kind] >= n, f"{name}: {kinds[kind]} items of kind {kind}, java-libpst lists {n} of its classes")
     check_subjects(name, wanted, ours, "java-libpst")
 
 
