@@ -250,7 +250,7 @@ static haul_rc find_block(haul_nodes *n, uint64_t id, extent *ret, haul_err *e)
         return rc;
     if ((id_at(n, p) & ~RESERVED) != (id & ~RESERVED) || size < 2 * w + 4)
         return haul_fail(e, HAUL_SKIP, "block 0x%llx: not in the store", (unsigned long long)id);
-    *ret = (extent){.id = id, .at = id_at(n, p + w), .stored = haul_nodes16(p + 2 * w)};
+    *ret = (extent){.id = id_at(n, p), .at = id_at(n, p + w), .stored = haul_nodes16(p + 2 * w)};
     ret->size = n->version == 65 ? haul_nodes16(p + 2 * w + 2) : ret->stored;
     if (!ret->stored || !ret->size || ret->stored > HAUL_NODES_BLOCK - n->layout->block_trailer)
         return haul_fail(e, HAUL_SKIP, "block 0x%llx: no block has %zu octets", (unsigned long long)id,
@@ -324,7 +324,7 @@ haul_rc haul_nodes_block(haul_nodes *n, uint64_t id, uint8_t *to, size_t *ret_n,
     } else {
         memcpy(to, n->stored, b.stored);
         if (!(id & INTERNAL))
-            haul_crypt_decode(n->crypt, id, 0, to, b.size);
+            haul_crypt_decode(n->crypt, b.id, 0, to, b.size);
     }
     *ret_n = b.size;
     return HAUL_OK;
