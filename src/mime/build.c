@@ -253,6 +253,9 @@ static haul_part *shape(haul_builder *b)
     if (p)
         return p;
     haul_builder_body(b);
+    p = haul_pgp_part(b);
+    if (p)
+        return p;
     p = haul_report_part(b);
     if (p)
         return with_attachments(b, p);

@@ -132,6 +132,9 @@ void haul_related_find(haul_builder *b, bool *inlined, size_t *ret_n);
 haul_part *haul_smime_part(haul_builder *b);
 bool haul_smime_is(const haul_mapi *o, bool *ret_clear);
 
+/* pgp.c: multipart/encrypted of PGP/MIME put together again; NULL when that is not certain. After haul_builder_body. [mapi-43] */
+haul_part *haul_pgp_part(haul_builder *b);
+
 /* report.c: multipart/report; NULL when the class is no report. [mapi-45] */
 haul_part *haul_report_part(haul_builder *b);
 bool haul_report_is(const haul_mapi *o);
