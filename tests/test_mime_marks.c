@@ -233,3 +233,26 @@ Test(marks, what_a_report_is_about)
     has(b.text, "\nX-Original-Submit-Time: Thu, 01 Feb 2024 08:00:00 +0000\r\n");
     has(b.text, "\nX-Receipt-Time: Fri, 02 Feb 2024 09:00:00 +0000\r\n");
 }
+
+/* MS-OXCMSG 2.2.2.25 */
+Test(marks, charset_of_text_attachments)
+{
+    static const struct {
+        const char *tag, *property, *want;
+    } rows[] = {
+        {"text/plain", "iso-8859-2", "Content-Type: text/plain; charset=iso-8859-2"},
+        {"text/plain; charset=\"koi8-r\"", NULL, "Content-Type: text/plain; charset=koi8-r"},
+        {"text/csv;header=present; Charset=utf-8", NULL, "Content-Type: text/csv; charset=utf-8"},
+        {"text/plain", "no\r\nX-Evil: 1", "Content-Type: text/plain; name="},
+        {"image/png", "utf-8", "Content-Type: image/png; name="},
+    };
+    for (size_t i = 0; i < HAUL_COUNT(rows); i++) {
+        haul_auto(haul_mapi) *o = mail(false);
+        haul_bag *a = testing_attachment(o, "a.x", "data", 4);
+        set_text(o, a, TAG(0x370e), rows[i].tag);
+        if (rows[i].property)
+            set_text(o, a, TAG(0x371b), rows[i].property);
+        built_auto b = build(o);
+        has(b.text, rows[i].want);
+    }
+}

@@ -22,8 +22,9 @@ typedef enum haul_addr_who {
 } haul_addr_who;
 
 /* False when nothing is there. Order: the SMTP property, the e-mail address when its type is SMTP (or has the shape of
- * one), a one-off entry id (MS-OXCDATA 2.2.5.1), a contact address entry id, "IMCEA…-encoded" X.500, and for `other`
- * the Exchange legacy name. */
+ * one), a one-off entry id (MS-OXCDATA 2.2.5.1), "IMCEA…-encoded" X.500, and for `other` the Exchange legacy name. A contact
+ * address entry id (2.2.5.3) holds no address: it names a contact of the store, which is not looked up, because whoever
+ * writes one writes the address beside it. */
 bool haul_addr_get(const haul_bag *b, haul_addr_who who, haul_arena *a, haul_addr *ret);
 /* A one-off entry id, or a wrapped one (distribution list members); false when it is none. */
 bool haul_addr_entry_id(const void *p, size_t n, unsigned codepage, haul_arena *a, haul_addr *ret);

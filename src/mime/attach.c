@@ -1,6 +1,7 @@
 /* Attachments as parts. MS-OXCMAIL 2.1.3.4, docs/mapi.md [mapi-30]… */
 #include "mime/builder.h"
 
+#include "base/charset.h"
 #include "base/utf.h"
 #include "mime/date.h"
 
@@ -292,6 +293,24 @@ static bool is_macbinary(const haul_bag *bag)
            memcmp(v.p, oid, sizeof oid) == 0;
 }
 
+/* The character set of a text, which nothing in its octets tells: PidTagTextAttachmentCharset (MS-OXCMSG 2.2.2.25), else
+ * what PidTagAttachMimeTag says behind its type. */
+static void charset_param(haul_builder *b, const haul_bag *bag, haul_part *p)
+{
+    static const char key[] = "charset=";
+    const char *z = haul_bag_str(bag, HAUL_TAG_TEXT_ATTACHMENT_CHARSET, &b->arena);
+    const char *tag = haul_bag_str(bag, HAUL_TAG_ATTACH_MIME_TAG, &b->arena);
+    for (const char *at = tag; !z && at && (at = strchr(at, ';'));) {
+        at += 1 + strspn(at + 1, " \t");
+        if (haul_istarts(at, strlen(at), key))
+            z = at + sizeof key - 1;
+    }
+    z = z ? z + strspn(z, "\" ") : NULL;
+    size_t n = z ? strcspn(z, "\" ;") : 0;
+    if (haul_istarts(p->type, strlen(p->type), "text/") && n && haul_codepage_find(z, n))
+        haul_part_param(p, &b->arena, "charset", haul_arena_strn(&b->arena, z, n));
+}
+
 static void add_value(haul_builder *b, haul_mapi *o, size_t i, bool inlined, haul_part *to)
 {
     const char *name = haul_attach_name(b, o, i);
@@ -305,6 +324,7 @@ static void add_value(haul_builder *b, haul_mapi *o, size_t i, bool inlined, hau
         haul_builder_issue(b, HAUL_ISSUE_MAPI_ATTACHMENT_ENCODED, "%s", label(b, o, i));
     haul_part *p = haul_attach_data(b, o, i, type);
     p->encoding = how;
+    charset_param(b, &o->attachments[i].props, p);
     dress(b, o, i, name, inlined, p);
     haul_part_add(to, p);
 }
