@@ -1,6 +1,9 @@
-#define _GNU_SOURCE /* syscall, RLIMIT_NPROC */
+#define _GNU_SOURCE /* syscall, RLIMIT_NPROC, pipe2 */
 #include "io/confine.h"
 
+#include "base/str.h"
+
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <seccomp.h>
@@ -32,6 +35,23 @@ bool haul_confine_sanitized(void)
 
 /* ── descriptors ── */
 
+/* What is open now, for kernels without close_range: the limit on descriptors may be a billion, and those above it stay
+ * open when it is lowered. */
+static bool close_listed(unsigned from, unsigned to)
+{
+    (void)close((int)from); /* room for one */
+    DIR *d = opendir("/proc/self/fd");
+    if (!d)
+        return false;
+    for (const struct dirent *f; (f = readdir(d)) != NULL;) {
+        uint64_t fd = 0;
+        if (haul_parse_u64(f->d_name, strlen(f->d_name), &fd) && fd >= from && fd <= to &&
+            fd != (unsigned)dirfd(d))
+            (void)close((int)fd);
+    }
+    return closedir(d) == 0;
+}
+
 static bool close_between(unsigned from, unsigned to)
 {
     if (from > to)
@@ -40,12 +60,7 @@ static bool close_between(unsigned from, unsigned to)
     if (syscall(SYS_close_range, from, to, 0u) == 0)
         return true;
 #endif
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
-        return false;
-    for (rlim_t fd = from; fd <= to && fd < files.rlim_cur; fd++)
-        (void)close((int)fd);
-    return true;
+    return close_listed(from, to);
 }
 
 static bool close_others(const int *keep, unsigned n_keep)
@@ -64,10 +79,20 @@ static bool close_others(const int *keep, unsigned n_keep)
     }
 }
 
+/* Where there is no /dev/null: a pipe without its other end gives nothing and takes nothing. */
+static int open_nothing(void)
+{
+    int ends[2], null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null >= 0 || pipe2(ends, O_CLOEXEC) != 0)
+        return null;
+    (void)close(ends[1]);
+    return ends[0];
+}
+
 /* A parser has nothing to say to a terminal, and must not be able to write into our own output. */
 static bool mute(void)
 {
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int null = open_nothing();
     bool done = null >= 0;
     for (int fd = 0; done && fd <= (SANITIZED ? 1 : 2); fd++)
         done = dup2(null, fd) == fd;
@@ -78,8 +103,12 @@ static bool mute(void)
 
 /* ── limits ── */
 
+/* n, or the lower limit that holds already. */
 static bool limit(int resource, rlim_t n)
 {
+    struct rlimit had;
+    if (getrlimit(resource, &had) == 0 && had.rlim_max < n)
+        n = had.rlim_max;
     return setrlimit(resource, &(struct rlimit){.rlim_cur = n, .rlim_max = n}) == 0;
 }
 
@@ -207,8 +236,10 @@ unsigned haul_confine(unsigned want, const int *keep, unsigned n_keep, uint64_t 
     unsigned held = 0;
     if (want & HAUL_CONFINE_DEATH && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0)
         held |= HAUL_CONFINE_DEATH;
-    if (want & HAUL_CONFINE_OPEN && mute() && close_others(keep, n_keep))
-        held |= HAUL_CONFINE_OPEN;
+    if (want & HAUL_CONFINE_OPEN) { /* the others are closed first: then there is room for one more */
+        bool closed = close_others(keep, n_keep), muted = mute();
+        held |= closed && muted ? HAUL_CONFINE_OPEN : 0u;
+    }
     if (want & HAUL_CONFINE_CORE && no_core())
         held |= HAUL_CONFINE_CORE;
     if (want & HAUL_CONFINE_MEMORY && limit_memory(memory))
