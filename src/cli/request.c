@@ -2,6 +2,7 @@
 #include "cli/request.h"
 
 #include "base/time.h"
+#include "model/confined.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -279,6 +280,7 @@ static void run_options(haul_request *r, const haul_args *a)
     job->message = haul_bar_message;
     job->ctx = &r->bar;
     job->stop = &haul_stop;
+    haul_confined_stop(&haul_stop);
 }
 
 haul_rc haul_request_init(haul_request *r, const haul_args *a, haul_err *e)

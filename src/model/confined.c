@@ -29,8 +29,11 @@
 #define SEARCHES_MAX UINT64_C(200000000) /* comparisons of folders with those of earlier children */
 #define BODY_MAX     (UINT64_C(1) << 42) /* octets of one body */
 #define WHY_MAX      160
+#define STOP_MS      2000 /* of silence in which an interrupted run waits for its item */
 
-typedef enum death { DIED, TOO_LONG, NONSENSE } death;
+typedef enum death { DIED, TOO_LONG, NONSENSE, STOPPED } death;
+
+static const volatile sig_atomic_t *stop_asked;
 
 struct haul_confined {
     const haul_reader_ops *ops;
@@ -293,6 +296,8 @@ static bool receive(haul_confined *c)
         waited += slice < SLICE_MS ? slice : SLICE_MS;
         if (moved(c, &step))
             waited = 0;
+        if (stop_asked && *stop_asked && waited >= STOP_MS)
+            return give_up(c, STOPPED);
         if (c->limits.item_seconds && waited >= (int64_t)c->limits.item_seconds * 1000)
             return give_up(c, TOO_LONG);
     }
@@ -635,11 +640,23 @@ static haul_rc lose_source(haul_confined *c, haul_err *e)
     return end_source(c, HAUL_E_SOURCE, &why);
 }
 
+static haul_rc stopped(haul_confined *c, haul_err *e)
+{
+    haul_err why = {0};
+    (void)haul_fail(&why, HAUL_E_INTERRUPTED, "interrupted at node 0x%" PRIx64 "; the same command goes on",
+                    c->page->node);
+    if (e)
+        *e = why;
+    return end_source(c, HAUL_E_INTERRUPTED, &why);
+}
+
 /* The child died while it owed the next item. SKIP: that item is lost; OK: go on with another child. */
 static haul_rc mourn(haul_confined *c, haul_item *it, haul_err *e)
 {
-    bury(c);
     haul_msg_reset(it->msg);
+    if (c->how == STOPPED)
+        return stopped(c, e);
+    bury(c);
     uint64_t step = atomic_load(&c->page->step);
     uint64_t newest_lost = c->n_lost ? c->lost[c->n_lost - 1] : 0;
     c->stuck = c->brought ? 0 : c->stuck;
@@ -748,7 +765,14 @@ haul_rc haul_confined_body(haul_confined *c, haul_msg *m, haul_out *to, haul_err
         if (hear_body(c, m, to, &rc, e))
             return rc;
     }
+    if (c->how == STOPPED)
+        return stopped(c, e);
     bury(c);
     c->stuck = 0;
     return haul_fail(e, HAUL_SKIP, "%s", c->why);
+}
+
+void haul_confined_stop(const volatile sig_atomic_t *stop)
+{
+    stop_asked = stop;
 }

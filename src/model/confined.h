@@ -7,6 +7,8 @@
 #include "model/format.h"
 #include "model/guard.h"
 
+#include <signal.h>
+
 typedef struct haul_confined_limits {
     unsigned item_seconds; /* without an octet from the child while it owes us one; 0 = no limit */
     uint64_t memory;       /* octets of address space of the child; 0 = no limit */
@@ -30,5 +32,9 @@ HAUL_DEFINE_AUTO(haul_confined, haul_confined_free)
  * of the source. */
 HAUL_MUST_USE haul_rc haul_confined_next(haul_confined *c, haul_item *it, haul_err *e);
 HAUL_MUST_USE haul_rc haul_confined_body(haul_confined *c, haul_msg *m, haul_out *to, haul_err *e);
+
+/* For all readers of this process: once *stop is set, a parser that says nothing for two seconds is not waited for any
+ * longer, and next() and body() fail with HAUL_E_INTERRUPTED. NULL: wait in any case. */
+void haul_confined_stop(const volatile sig_atomic_t *stop);
 
 #endif
