@@ -101,7 +101,8 @@ class Made:
         self.moved = {}
         for d in sorted(touched):
             if r.random() < 0.5:
-                to = d + DAY * r.choice((0, 0, 1, -1)) + datetime.timedelta(minutes=self.offset + (0 if self.all_day else r.choice((30, -45, 0))))
+                later = 0 if self.all_day else r.choice((30, -45, 0))
+                to = d + DAY * r.choice((0, 0, 1, -1)) + datetime.timedelta(minutes=self.offset + later)
                 taken = {x + datetime.timedelta(minutes=self.offset) for x in self.days} | set(self.moved.values())
                 self.moved[d] = to if to not in taken else d + datetime.timedelta(minutes=self.offset)
         self.touched = sorted(touched)
@@ -130,7 +131,8 @@ class Made:
                   struct.pack("<III", end, count, self.week_starts)]
         for dates in (touched, sorted(to.replace(hour=0, minute=0) for _, to in moved)):
             pieces.append(struct.pack(f"<I{len(dates)}I", len(dates), *map(minutes, dates)))
-        pieces.append(struct.pack("<IIIIIIH", minutes(start), last, 0x3006, 0x3009, self.offset, self.offset + self.length, len(moved)))
+        pieces.append(struct.pack("<IIIIIIH", minutes(start), last, 0x3006, 0x3009, self.offset, self.offset + self.length,
+                                  len(moved)))
         for day, to in moved:
             at = minutes(to)
             pieces.append(struct.pack("<IIIH", at, at + self.length, minutes(day) + self.offset, 0))
@@ -142,8 +144,8 @@ class Made:
     def message(self, name):
         start = utc(self.day + datetime.timedelta(minutes=self.offset), self.zone)
         end = utc(self.day + datetime.timedelta(minutes=self.offset + self.length), self.zone)
-        named = [(0x820d, "0x0040", start.isoformat() + "Z"), (0x820e, "0x0040", end.isoformat() + "Z"), (0x8215, "0x000B", self.all_day),
-                 (0x8223, "0x000B", True), (0x8216, "0x0102", {"hex": self.octets.hex()}),
+        named = [(0x820d, "0x0040", start.isoformat() + "Z"), (0x820e, "0x0040", end.isoformat() + "Z"),
+                 (0x8215, "0x000B", self.all_day), (0x8223, "0x000B", True), (0x8216, "0x0102", {"hex": self.octets.hex()}),
                  (0x8233, "0x0102", {"hex": zone_struct(self.zone).hex()}), (0x8234, "0x001F", self.zone_name)]
         return {"class": "IPM.Appointment", "subject": name, "sent": "2024-03-04T09:00:00Z", "received": "2024-03-04T09:00:00Z",
                 "named": [{"set": "APPOINTMENT", "lid": lid, "type": kind, "value": value} for lid, kind, value in named]}
@@ -167,11 +169,12 @@ def check(made, octets, what):
         for t in want[:60]:
             zone = main["DTSTART"].dt.tzinfo
             instant = zone.localize(t) if hasattr(zone, "localize") else t.replace(tzinfo=zone)
-            if not equal(instant.astimezone(datetime.timezone.utc).replace(tzinfo=None), utc(t, made.zone), f"{what}: {t} in UTC"):
+            instant = instant.astimezone(datetime.timezone.utc).replace(tzinfo=None)
+            if not equal(instant, utc(t, made.zone), f"{what}: {t} in UTC"):
                 break
     for x in events:
-        same(local(x["DTEND"]) - local(x["DTSTART"]) == datetime.timedelta(minutes=made.length) if "DTEND" in x else not made.length,
-             f"{what}: length")
+        length = local(x["DTEND"]) - local(x["DTSTART"]) if "DTEND" in x else datetime.timedelta(0)
+        equal(length, datetime.timedelta(minutes=made.length), f"{what}: length")
 
 
 def main():
