@@ -502,6 +502,26 @@ Test(attach, winmail_on_request)
         free(data[i]);
 }
 
+/* What is unpacked inside an embedded message may be 8bit: RFC 2045 6.4 wants that said outside. */
+Test(attach, winmail_inside_is_said_outside)
+{
+    size_t n;
+    char *data = testing_read(HAUL_TESTDATA "/tnef/fuzz/attachments", &n);
+    cr_assert_not_null(data);
+    for (int unpack = 0; unpack < 2; unpack++) {
+        const haul_build_options options = {.unpack_tnef = unpack};
+        haul_auto(haul_mapi) *o = note();
+        haul_msg *m = haul_msg_new();
+        haul_mapi *in = testing_embedded(o, "IPM.Note");
+        testing_attachment(in, "winmail.dat", data, n);
+        char *message = testing_build(o, m, &options);
+        cr_expect_eq(strstr(message, "Content-Transfer-Encoding: 8bit") != NULL, unpack);
+        free(message);
+        haul_msg_unref(m);
+    }
+    free(data);
+}
+
 /* Two doors into itself, 32 levels: 2^32 messages if nobody counted. */
 Test(attach, a_message_that_holds_itself, .timeout = 60)
 {

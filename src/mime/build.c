@@ -99,18 +99,23 @@ static haul_part *card_part(haul_builder *b, haul_arena *a)
     return p;
 }
 
+bool haul_unpack_wanted(haul_builder *b, const haul_mapi_attach *at)
+{
+    const char *name = haul_bag_str(&at->props, HAUL_TAG_ATTACH_LONG_FILENAME, &b->arena);
+    const char *tag = haul_bag_str(&at->props, HAUL_TAG_ATTACH_MIME_TAG, &b->arena);
+    bool like = (name && haul_icmp(name, "winmail.dat") == 0) ||
+                (tag && (haul_icmp(tag, "application/ms-tnef") == 0 ||
+                         haul_icmp(tag, "application/vnd.ms-tnef") == 0));
+    return b->opt->unpack_tnef && like && !at->embedded && !at->lost;
+}
+
 /* winmail.dat, on request: what it holds takes its place. [mapi-50] */
 static haul_mapi *unpack(haul_builder *b, size_t i)
 {
     const haul_mapi_attach *at = &b->o->attachments[i];
     bool damaged = false;
     haul_mapi *inner = NULL;
-    const char *name = haul_bag_str(&at->props, HAUL_TAG_ATTACH_LONG_FILENAME, &b->arena);
-    const char *tag = haul_bag_str(&at->props, HAUL_TAG_ATTACH_MIME_TAG, &b->arena);
-    bool like = (name && haul_icmp(name, "winmail.dat") == 0) ||
-                (tag && (haul_icmp(tag, "application/ms-tnef") == 0 ||
-                         haul_icmp(tag, "application/vnd.ms-tnef") == 0));
-    if (!b->opt->unpack_tnef || !like || at->embedded || at->lost)
+    if (!haul_unpack_wanted(b, at))
         return NULL;
     haul_str *data = &b->unpacked_data[b->n_unpacked];
     if (b->n_unpacked < HAUL_UNPACKED_MAX && haul_mapi_slurp(b->o, i, HAUL_TNEF_MAX, data, NULL) == HAUL_OK &&

@@ -64,6 +64,8 @@ void haul_builder_init(haul_builder *b, haul_mapi *o, haul_msg *m, const haul_bu
 void haul_builder_done(haul_builder *b);
 /* haul_msg_issue with the place in front of the detail. */
 void haul_builder_issue(haul_builder *b, haul_issue_id id, const char *fmt, ...) HAUL_PRINTF(3, 4);
+/* build.c: a winmail.dat that is to be replaced by what it holds. */
+bool haul_unpack_wanted(haul_builder *b, const haul_mapi_attach *at);
 /* Header and tree of b->o, then all of it to `to`. */
 HAUL_MUST_USE haul_rc haul_builder_write(haul_builder *b, haul_out *to, haul_err *e);
 

@@ -93,6 +93,7 @@ static bool scan_message(haul_builder *b, haul_mapi *o, haul_nested *to)
         const haul_mapi_attach *at = &o->attachments[i];
         if (!at->lost && !at->embedded && (whole || may_be_message(b, at)))
             to->eight = scan_data(o, i, &s) && s.eight;
+        to->eight = to->eight || haul_unpack_wanted(b, at); /* what it holds is not known yet */
     }
     return to->eight;
 }
