@@ -171,7 +171,7 @@ static bool one_off(const uint8_t *p, size_t n, unsigned codepage, haul_arena *a
 bool haul_addr_entry_id(const void *p, size_t n, unsigned codepage, haul_arena *a, haul_addr *ret)
 {
     const uint8_t *at = p;
-    /* MS-OXOCNTC 2.2.2.4.1: flags, provider, a type octet, then the entry id itself. */
+    /* MS-OXOCNTC 2.2.2.2.4.1.1: flags, provider, a type octet, then the entry id itself. */
     for (unsigned i = 0; i < WRAPS_MAX && n > 21 && memcmp(at + 4, WRAPPED, 16) == 0; i++) {
         at += 21;
         n -= 21;
