@@ -38,6 +38,19 @@ Test(smime, clear_signed_restored_octet_for_octet)
     }
 }
 
+/* What is no MIME in its header, fields or not, would be header of the message. */
+Test(smime, entity_adds_no_fields)
+{
+    static const char dirty[] = "From: evil@wharf.example\r\nno field\r\n" SIGNED;
+    haul_auto(haul_mapi) *o = item("IPM.Note.SMIME.MultipartSigned");
+    set_text(o, testing_attachment(o, "smime.p7m", dirty, sizeof dirty - 1), TAG(0x370e), "multipart/signed");
+    built_auto b = build(o);
+    has(b.text, "\r\nMIME-Version: 1.0\r\n" SIGNED);
+    cr_expect_null(strstr(b.text, "evil"), "%s", b.text);
+    cr_expect_null(strstr(b.text, "no field"), "%s", b.text);
+    same(b.issues, "mapi.header-line-dropped");
+}
+
 static const char enveloped[] = "\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03\xa0\x80"
                                 "0123456789";
 

@@ -23,7 +23,8 @@ bool haul_smime_is(const haul_mapi *o, bool *ret_clear)
     return clear || opaque;
 }
 
-#define HEAD_MAX 65536u /* octets of the stored entity in which its header must end */
+#define HEAD_MAX  65536u /* octets of the stored entity in which its header must end */
+#define LABEL_MAX 100u   /* octets of a field name in messages */
 
 typedef struct head {
     haul_out out;
@@ -58,9 +59,65 @@ static bool is_signed_entity(const head *h, bool *ret_version)
     return haul_istarts(type.p, type.len, "multipart/signed");
 }
 
-static haul_part *restore_entity(haul_builder *b, size_t i)
+typedef struct entity { /* with another header than the stored one */
+    haul_part *stored;
+    const char *header;
+    size_t skip; /* octets of the stored header */
+} entity;
+
+typedef struct behind {
+    haul_out out;
+    haul_out *to;
+    size_t skip;
+} behind;
+
+static haul_rc behind_write(haul_out *out, const void *p, size_t n, haul_err *e)
 {
+    behind *s = (behind *)out;
+    size_t over = n < s->skip ? n : s->skip;
+    s->skip -= over;
+    return n > over ? haul_out_write(s->to, (const char *)p + over, n - over, e) : HAUL_OK;
+}
+
+static haul_rc push_entity(void *ctx, haul_out *to, haul_err *e)
+{
+    const entity *s = ctx;
+    behind rest = {.out = {behind_write}, .to = to, .skip = s->skip};
+    haul_rc rc = haul_out_write(to, s->header, strlen(s->header), e);
+    return rc == HAUL_OK ? s->stored->push(s->stored->ctx, &rest.out, e) : rc;
+}
+
+/* The header of the entity goes on with that of the message: only what describes MIME may come from it. Nothing of it
+ * is signed (RFC 1847 2.1). */
+static void keep_mime(haul_builder *b, const char *p, size_t n, haul_str *to)
+{
+    haul_field f;
+    size_t end = 0;
+    for (size_t pos = 0; haul_header_next(p, n, &pos, &f); end = f.end) {
+        if (f.start > end)
+            haul_builder_issue(b, HAUL_ISSUE_MAPI_HEADER_LINE_DROPPED, "of the signed part: no field");
+        if (haul_istarts(f.name.p, f.name.len, "content-") || haul_span_is(f.name, "mime-version"))
+            haul_str_add(to, p + f.start, f.end - f.start);
+        else
+            haul_builder_issue(b, HAUL_ISSUE_MAPI_HEADER_LINE_DROPPED, "of the signed part: %.*s",
+                               (int)(f.name.len < LABEL_MAX ? f.name.len : LABEL_MAX), f.name.p);
+    }
+    haul_str_addz(to, n > 1 && p[n - 2] == '\r' ? "\r\n" : "\n");
+}
+
+static haul_part *restore_entity(haul_builder *b, size_t i, const head *h)
+{
+    haul_auto_str header = {0};
     haul_part *p = haul_attach_data(b, b->o, i, "multipart/signed");
+    size_t n = haul_header_length(h->text.p, h->text.len);
+    keep_mime(b, h->text.p, n, &header);
+    if (header.len != n) {
+        entity *s = haul_arena_alloc(&b->arena, sizeof *s);
+        *s = (entity){p, haul_arena_strn(&b->arena, header.p, header.len), n};
+        p = haul_part_new(&b->arena, "multipart/signed");
+        p->push = push_entity;
+        p->ctx = s;
+    }
     p->entity = true;
     b->used[i] = true;
     return p;
@@ -153,7 +210,7 @@ haul_part *haul_smime_part(haul_builder *b)
         head h;
         if (peek(b->o, 0, &h)) {
             if (is_signed_entity(&h, &version)) { /* also below "IPM.Note.SMIME", MS-OXOSMIME 2.1.1 */
-                p = restore_entity(b, 0);
+                p = restore_entity(b, 0, &h);
                 b->entity_has_version = version;
             } else if (is_pkcs7(b, 0, &h.text)) {
                 p = opaque_part(b, 0, &h.text);
