@@ -27,6 +27,9 @@ static const row rows[] = {
     {"<html><head><title>T</title><style>p{color:red}</style></head><body>x</body></html>", "x"},
     {"x<style>p{}</style><script>if (a<b) c()</script>y", "xy"},
     {"<!-- no -->a<!--[if gte mso 9]><xml>n</xml><![endif]-->b", "ab"},
+    {"a<![if !vml]>b<![endif]>c<!--[if gte vml 1]><v:x>no</v:x><![endif]-->d<![if !supportLists]>- "
+     "<![endif]>e",
+     "abcd- e"},
     {"&lt;a&gt; &amp; &quot;&eacute;&#x416;&#8364;", "<a> & \"\xc3\xa9\xd0\x96\xe2\x82\xac"},
     {"1&nbsp;&nbsp;2", "1 2"},
     {"<ul><li>a</li><li><p>b</p></li></ul>c", "- a\n- b\n\nc"},

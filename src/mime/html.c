@@ -11,9 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define WORD_MAX  4096u /* ASCII octets without blank, quote or bracket: a picture in a data: URI, no text */
-#define LISTS_MAX 8u    /* lists and tables in one another that are told apart */
-#define URL_MAX   2048u
+#define WORD_MAX      4096u /* ASCII octets without blank, quote or bracket: a picture in a data: URI, no text */
+#define LISTS_MAX     8u    /* lists and tables in one another that are told apart */
+#define CONDITION_MAX 256u
+#define URL_MAX       2048u
 
 typedef enum kind {
     INLINE,
@@ -432,6 +433,17 @@ static void on_end(void *ctx, const xmlChar *name)
         end_shown(t, k);
 }
 
+/* "<![if !vml]>" and "<![endif]>", which show to everybody what lies between them: marks to Word, text to libxml2. */
+static size_t condition(const char *p, size_t n)
+{
+    static const char end[] = "<![endif]>";
+    if (haul_istarts(p, n, end))
+        return sizeof end - 1;
+    const char *close =
+        haul_istarts(p, n, "<![if ") ? memchr(p, '>', n < CONDITION_MAX ? n : CONDITION_MAX) : NULL;
+    return close ? (size_t)(close - p) + 1 : 0;
+}
+
 /* libxml2 compares each attribute of a tag with all before it, so that time grows with the square of what it is
  * given: embedded pictures are left out before the size is bounded. False: it was cut. */
 static bool prepare(unsigned cp, const char *p, size_t n, haul_str *to)
@@ -444,6 +456,11 @@ static bool prepare(unsigned cp, const char *p, size_t n, haul_str *to)
         for (word = i; word < whole.len && (unsigned char)whole.p[word] < 128 &&
                        !strchr(" \t\r\n\"'<>()", whole.p[word]);)
             word++;
+        size_t mark = condition(whole.p + i, whole.len - i);
+        if (mark) {
+            word = i + mark;
+            continue;
+        }
         word += word == i;
         if (word - i > WORD_MAX)
             continue;
