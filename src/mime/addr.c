@@ -265,7 +265,8 @@ static size_t element_end(haul_span s, size_t i)
     return i < s.len ? i : s.len;
 }
 
-static bool match_element(haul_span one, haul_addr *io, haul_arena *a)
+/* scratch: for what is of no use when it does not match. */
+static bool match_element(haul_span one, haul_addr *io, haul_arena *a, haul_arena *scratch)
 {
     const char *open = one.len ? memchr(one.p, '<', one.len) : NULL;
     if (!open)
@@ -273,7 +274,8 @@ static bool match_element(haul_span one, haul_addr *io, haul_arena *a)
     haul_auto_str text = {0};
     haul_header_decode((haul_span){one.p, (size_t)(open - one.p)}, &text);
     haul_span bare = within(haul_span_trim((haul_span){haul_strz(&text), text.len}), '"', '"');
-    const char *name = clean_name(haul_arena_strn(a, bare.p, bare.len), a);
+    haul_arena_reset(scratch);
+    const char *name = clean_name(haul_arena_strn(scratch, bare.p, bare.len), scratch);
     const char *smtp = name && haul_icmp(name, io->name) == 0 ? one_address(haul_span_trim(one), a) : NULL;
     io->smtp = smtp ? smtp : io->smtp;
     return smtp != NULL;
@@ -283,16 +285,18 @@ bool haul_addr_from_header(const char *header, size_t n, haul_addr *io, haul_are
 {
     static const char *const names[] = {"from", "sender", "to", "cc", "reply-to"};
     haul_field f;
-    for (size_t pos = 0; io->name && !io->smtp && haul_header_next(header, n, &pos, &f);) {
+    haul_arena scratch = {0};
+    bool found = false;
+    for (size_t pos = 0; io->name && !io->smtp && !found && haul_header_next(header, n, &pos, &f);) {
         bool wanted = false;
         for (size_t i = 0; i < HAUL_COUNT(names); i++)
             wanted = wanted || haul_span_is(f.name, names[i]);
-        for (size_t i = 0; wanted && i < f.value.len;) {
+        for (size_t i = 0; wanted && !found && i < f.value.len;) {
             size_t end = element_end(f.value, i);
-            if (match_element(haul_span_trim((haul_span){f.value.p + i, end - i}), io, a))
-                return true;
+            found = match_element(haul_span_trim((haul_span){f.value.p + i, end - i}), io, a, &scratch);
             i = end + 1;
         }
     }
-    return false;
+    haul_arena_done(&scratch);
+    return found;
 }

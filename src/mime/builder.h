@@ -16,9 +16,11 @@
 
 #define HAUL_EMBEDDED_MAX    16384u /* messages inside one item, at all depths: an object may hold itself */
 #define HAUL_SCANNED_MAX     65536u /* of them opened to see whether something is 8bit */
+#define HAUL_SEARCHED_MAX    (UINT64_C(1) << 29) /* octets of headers gone over for addresses of recipients */
 
 typedef struct haul_budget { /* of one item, shared by the builders of what is embedded in it */
     unsigned embedded, scanned;
+    uint64_t searched; /* octets of headers gone over for addresses */
     haul_arena *arena; /* of the outermost message */
 } haul_budget;
 

@@ -82,10 +82,14 @@ static void put_other(synth *s, const char *field, const haul_addr *a)
     haul_builder_issue(s->b, HAUL_ISSUE_MAPI_ADDRESS_UNRESOLVED, "%s: %s", field, a->other);
 }
 
+/* Beyond the budget addresses stay as they are, which is told of each. */
 static void resolve(const synth *s, haul_addr *a)
 {
-    if (!a->smtp && s->have.len)
-        haul_addr_from_header(s->have.p, s->have.len, a, &s->b->arena);
+    haul_budget *budget = s->b->budget;
+    if (a->smtp || !s->have.len || budget->searched > HAUL_SEARCHED_MAX)
+        return;
+    budget->searched += s->have.len;
+    haul_addr_from_header(s->have.p, s->have.len, a, &s->b->arena);
 }
 
 /* Who sent it may be among the recipients (the organizer of a meeting is), with an Internet address there. */
