@@ -16,9 +16,8 @@
 #define SUFFIX_LENGTH 4u
 
 const haul_format_option haul_pst_options[] = {
-    [HAUL_PST_RECOVER] =
-        {"recover", HAUL_OPTION_FLAG, "no",
-         "look for deleted and orphaned items of Outlook stores, too; they go to \"Recovered items\""},
+    [HAUL_PST_RECOVER] = {"recover", HAUL_OPTION_FLAG, "no",
+                          "look for deleted items of Outlook stores, too; they go to \"Recovered items\""},
     [HAUL_PST_ASSOCIATED] = {"associated", HAUL_OPTION_FLAG, "no",
                              "read associated items (views, rules, settings) of Outlook folders, too"},
     [HAUL_PST_TNEF] = {"unpack-tnef", HAUL_OPTION_FLAG, "no",
