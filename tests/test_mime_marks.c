@@ -256,3 +256,20 @@ Test(marks, charset_of_text_attachments)
         has(b.text, rows[i].want);
     }
 }
+
+/* MS-OXOFLAG 2.2.1.1, 2.2.1.3; PidLidCategories of old stores */
+Test(marks, follow_up_that_is_done)
+{
+    static const char *const words[] = {"Old"};
+    haul_auto(haul_mapi) *o = mail(true);
+    set_int(o, &o->props, TAG(0x1090), 1);
+    set_time(o, &o->props, TAG(0x1091), "2024-02-09T10:00:00Z");
+    set_texts(o, &o->props, LID(HAUL_PSET_PUBLIC_STRINGS, 0x2328), words, 1);
+    built_auto b = build(o);
+    has(b.text, "\r\nX-Mailhaul-Flag-Status: complete\r\n");
+    has(b.text, "\r\nX-Mailhaul-Flag-Completed: Fri, 09 Feb 2024 10:00:00 +0000\r\n");
+    has(b.text, "\r\nKeywords: Old\r\n");
+    cr_assert_eq(b.m->n_keywords, 1);
+    same(b.m->keywords[0], "Old");
+    same(b.issues, "mapi.flag-complete");
+}

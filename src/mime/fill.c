@@ -160,10 +160,8 @@ static void fill_flags(haul_msg *m, const haul_mapi *o)
 
 static void fill_keywords(haul_msg *m, const haul_mapi *o)
 {
-    const haul_prop *p = haul_bag_name(&o->props, HAUL_PSET_PUBLIC_STRINGS, "Keywords");
+    const haul_prop *p = haul_mapi_categories(&o->props);
     haul_prop one;
-    if (!p)
-        p = haul_bag_lid(&o->props, HAUL_PSET_PUBLIC_STRINGS, HAUL_LID_CATEGORIES);
     for (size_t i = 0, n = haul_multi_count(p); i < n && haul_multi_at(p, i, &one); i++) {
         const char *z = haul_prop_str(&o->props, &one, &m->arena);
         if (z && !haul_msg_keyword(m, z, strlen(z)))

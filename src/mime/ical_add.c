@@ -241,7 +241,7 @@ void haul_ical_common(haul_ical *c, icalcomponent *to, const haul_bag *b)
     icalcomponent_add_property(to, icalproperty_new_uid(c->uid));
     add_stamp(c, to, b);
     add_rank(c, to, b);
-    each_text(c, to, b, haul_bag_name(b, HAUL_PSET_PUBLIC_STRINGS, "Keywords"), add_category);
+    each_text(c, to, b, haul_mapi_categories(b), add_category);
     each_text(c, to, b, haul_bag_lid(b, HAUL_PSET_COMMON, LID_CONTACTS), add_contact);
     each_text(c, to, b, haul_bag_lid(b, HAUL_PSET_COMMON, LID_COMPANIES), add_company);
     haul_ical_x(c, to, "X-MAILHAUL-BILLING", haul_ical_lid(c, b, HAUL_PSET_COMMON, LID_BILLING));

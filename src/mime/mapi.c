@@ -1,6 +1,7 @@
 #include "mime/mapi.h"
 
 #include "mime/class.h"
+#include "mime/tags.h"
 
 #include <string.h>
 
@@ -59,4 +60,10 @@ bool haul_mapi_is(const haul_mapi *m, const char *class)
     haul_auto_str have = {0};
     (void)haul_prop_text(&m->props, haul_bag_get(&m->props, TAG_MESSAGE_CLASS), &have, NULL);
     return haul_class_is((haul_span){haul_strz(&have), have.len}, class);
+}
+
+const haul_prop *haul_mapi_categories(const haul_bag *b)
+{
+    const haul_prop *p = haul_bag_name(b, HAUL_PSET_PUBLIC_STRINGS, "Keywords");
+    return p ? p : haul_bag_lid(b, HAUL_PSET_PUBLIC_STRINGS, HAUL_LID_CATEGORIES);
 }

@@ -56,6 +56,9 @@ HAUL_MUST_USE haul_rc haul_mapi_load(haul_mapi *m, haul_err *e);
 /* Attachment i whole in memory, at most max octets (HAUL_SKIP beyond), appended to `to`. */
 HAUL_MUST_USE haul_rc haul_mapi_slurp(haul_mapi *m, size_t i, size_t max, haul_str *to, haul_err *e);
 
+/* The categories: the multi-value PidNameKeywords, else PidLidCategories of old stores; NULL = none. */
+const haul_prop *haul_mapi_categories(const haul_bag *b);
+
 /* PidTagMessageClass "IPM.Note.SMIME" is `class` or lies below it: "IPM.Note" and "IPM.Note.x", ASCII case
  * ignored, but not "IPM.Notes". */
 bool haul_mapi_is(const haul_mapi *m, const char *class);

@@ -290,6 +290,8 @@ void haul_builder_marks(haul_builder *b, haul_span have)
     for (size_t i = 0; i < HAUL_COUNT(rows); i++)
         if ((rows[i].needs & k.met) == rows[i].needs)
             put_row(&k, &rows[i]);
+    if (haul_prop_int_or(haul_bag_get(k.bag, HAUL_TAG_FLAG_STATUS), 0) == 1) /* MS-OXOFLAG 2.2.1.1 */
+        put(&k, "X-Mailhaul-Flag-Status", "complete");
     put_votes(&k);
     put_user_fields(&k);
 }

@@ -379,7 +379,7 @@ static void put_class(synth *s)
 static void put_keywords(synth *s)
 {
     const haul_bag *b = props(s);
-    const haul_prop *p = haul_bag_name(b, HAUL_PSET_PUBLIC_STRINGS, "Keywords");
+    const haul_prop *p = haul_mapi_categories(b);
     haul_auto_str list = {0};
     haul_prop one;
     for (size_t i = 0, n = haul_multi_count(p); i < n && i < HAUL_KEYWORDS_MAX; i++) {

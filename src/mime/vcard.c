@@ -104,7 +104,7 @@ static const char *full_name(haul_card *c, bool group)
 
 static void categories(haul_card *c)
 {
-    const haul_prop *p = haul_bag_name(&c->o->props, HAUL_PSET_PUBLIC_STRINGS, "Keywords");
+    const haul_prop *p = haul_mapi_categories(&c->o->props);
     size_t n = 0;
     haul_prop one;
     haul_vcard_start(&c->w, "CATEGORIES");
