@@ -52,7 +52,9 @@ static struct {
     uint64_t node; /* 0 = every one */
     uint64_t body; /* octets of every body instead of what is usual */
     bool sick;     /* items 3 and 4 of each folder are SKIP, a row of each folder cannot be read */
-    bool tells;    /* issues of the source in every kind of step */
+    bool
+        wordy; /* the first item of each folder has a subject, each late folder a name, that fits in no frame */
+    bool tells; /* issues of the source in every kind of step */
     void (*evil)(haul_reader *r);
 } toy;
 
@@ -127,6 +129,14 @@ static haul_rc toy_declare(toy_state *s, haul_item *it, uint32_t parent, const c
     return HAUL_OK;
 }
 
+static const char *wordy(haul_arena *a)
+{
+    haul_auto_str text = {0};
+    while (text.len < 3u << 20)
+        haul_str_addz(&text, "Hafenmeisterei Großbüttel ");
+    return haul_arena_strn(a, text.p, text.len);
+}
+
 static haul_rc toy_item(haul_reader *r, haul_item *it, haul_err *e, bool *ret_again)
 {
     toy_state *s = r->state;
@@ -154,6 +164,8 @@ static haul_rc toy_item(haul_reader *r, haul_item *it, haul_err *e, bool *ret_ag
     if (s->item & 1)
         haul_msg_received(m, (int64_t)node * 1000000, 60);
     m->subject = s->item == 2 ? NULL : haul_arena_printf(&m->arena, "Grüße %" PRIu64, node);
+    if (toy.wordy && s->item == 1)
+        m->subject = wordy(&m->arena);
     m->sender = "ada@harbour.example";
     m->message_id = "";
     for (unsigned i = 0; i < s->item % 4; i++)
@@ -191,7 +203,10 @@ static haul_rc toy_next(haul_reader *r, haul_item *it, haul_err *e)
             }
             break;
         case 2:
-            return toy_declare(s, it, s->here, "Late");
+            (void)toy_declare(s, it, s->here, "Late");
+            if (toy.wordy)
+                it->folder.name = wordy(&it->msg->arena);
+            return HAUL_OK;
         default:
             if (s->item == 0)
                 misbehave(r, AT_FOLDER_LATE, node);
@@ -776,8 +791,8 @@ static int count_open(bool without_close_range)
     if (pid == 0) {
         const int keep[] = {60};
         int open_now = 0;
-        for (int fd = source + 1; fd <= keep[0]; fd++)
-            (void)dup2(source, fd);
+        while (dup(source) < keep[0])
+            ;
         if (without_close_range) {
             scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW);
             if (seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(close_range), 0) != 0 ||
@@ -892,6 +907,25 @@ Test(confine, is_not_interrupted)
     for (int i = 0; i < 5; i++)
         cr_expect_eq(run_next(&r, m), HAUL_OK);
     cr_expect_null(strstr(r.text.p, "the parser"), "%s", r.text.p);
+    free(run_end(&r));
+    haul_msg_unref(m);
+}
+
+/* No item and no store is lost because a text is long. */
+Test(confined, long_texts)
+{
+    haul_msg *m = haul_msg_new();
+    unsigned messages = 0;
+    run r;
+    toy.wordy = true;
+    run_begin(&r, LIMITS);
+    r.without_bodies = true;
+    while (run_next(&r, m) == HAUL_OK)
+        messages += m->key && (!m->subject || haul_utf8_valid(m->subject, strlen(m->subject)));
+    cr_expect_eq(messages, ITEMS);
+    cr_expect_eq(r.folders.n, 2 * FOLDERS);
+    cr_expect_null(strstr(r.text.p, "S 0x"));
+    cr_expect_not_null(strstr(r.text.p, "folder.name-shortened"));
     free(run_end(&r));
     haul_msg_unref(m);
 }

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "model/confined_child.h"
 
+#include "base/utf.h"
 #include "io/confine.h"
 #include "model/wire.h"
 
@@ -14,6 +15,7 @@
 #define NO_CHUNK   SIZE_MAX
 #define STRAIGHT   (64u * 1024u) /* octets from which a piece of a body is not copied */
 #define BAD_ANSWER 3
+#define TEXT_MAX   65536u /* octets that stay of a text which makes a frame too large */
 
 typedef struct serving {
     haul_child *child;
@@ -125,10 +127,26 @@ static void answer_lost(serving *s, const char *why)
     (void)haul_wire_put_lost(&s->out, at, s->msg, "what is known of it is larger than can be passed on");
 }
 
+static const char *shortened(haul_arena *a, const char *z)
+{
+    size_t n = z ? strlen(z) : 0;
+    return n > TEXT_MAX ? haul_arena_strn(a, z, haul_utf8_cut(z, n, TEXT_MAX)) : z;
+}
+
+/* What is told beside the message, which has all of it. */
+static bool put_shortened(serving *s, haul_wire_at at)
+{
+    haul_msg *m = s->msg;
+    m->subject = shortened(&m->arena, m->subject);
+    m->sender = shortened(&m->arena, m->sender);
+    m->message_id = shortened(&m->arena, m->message_id);
+    return haul_wire_put_message(&s->out, at, m);
+}
+
 static void answer_message(serving *s)
 {
     haul_wire_at at = next_result(s);
-    s->has_message = haul_wire_put_message(&s->out, at, s->msg);
+    s->has_message = haul_wire_put_message(&s->out, at, s->msg) || put_shortened(s, at);
     s->seen = s->msg->issues_tail;
     if (s->has_message)
         return;
@@ -143,6 +161,16 @@ static void answer_end(serving *s, haul_rc rc, const haul_err *e)
         haul_wire_put_end(&s->out);
     else
         haul_wire_put_fail(&s->out, rc < 0 ? rc : HAUL_E_SOURCE, e->text);
+}
+
+static void answer_long_folder(serving *s, haul_folder *f)
+{
+    haul_err text;
+    f->name = shortened(&s->msg->arena, f->name);
+    f->raw_name = NULL;
+    (void)haul_fail(&text, HAUL_OK, "more than %u octets: %.64s", HAUL_WIRE_FRAME_MAX, f->name);
+    source_issue(s, HAUL_ISSUE_FOLDER_NAME_SHORTENED, text.text);
+    (void)haul_wire_put_folder(&s->out, f);
 }
 
 static haul_rc open_reader(serving *s, haul_err *e)
@@ -179,10 +207,8 @@ static void answer_next(serving *s)
         answer_end(s, rc, &e);
     else if (it.type == HAUL_ITEM_MESSAGE)
         answer_message(s);
-    else if (!haul_wire_put_folder(&s->out, &it.folder)) {
-        (void)haul_fail(&e, HAUL_E_LIMIT, "a folder name of more than %u octets", HAUL_WIRE_FRAME_MAX);
-        answer_end(s, e.rc, &e);
-    }
+    else if (!haul_wire_put_folder(&s->out, &it.folder))
+        answer_long_folder(s, &it.folder);
 }
 
 static void answer_body(serving *s)
