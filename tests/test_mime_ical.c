@@ -580,6 +580,24 @@ Test(ical, answers_and_links)
     }
 }
 
+/* A copy of a meeting without its recipient table: the names that Outlook shows are left. */
+Test(ical, attendees_by_name)
+{
+    haul_auto(haul_mapi) *o = appointment("IPM.Appointment");
+    set_text(o, &o->props, APPT(0x823b), "Bob; carol@example.org");
+    set_text(o, &o->props, APPT(0x823c), "Dan");
+    built b = build(o, NULL);
+    has(&b, "ATTENDEE;CN=Bob;ROLE=REQ-PARTICIPANT:invalid:nomail");
+    has(&b, "ATTENDEE;ROLE=REQ-PARTICIPANT:mailto:carol@example.org");
+    has(&b, "ATTENDEE;CN=Dan;ROLE=OPT-PARTICIPANT:invalid:nomail");
+    done(&b);
+    (void)testing_recipient(o, 1, "Bob", "bob@example.org");
+    b = build(o, NULL);
+    has(&b, "ATTENDEE;CN=Bob;ROLE=REQ-PARTICIPANT:mailto:bob@example.org");
+    lacks(&b, "ATTENDEE;CN=Dan");
+    done(&b);
+}
+
 /* ---- tasks, journal, notes ---- */
 
 Test(ical, task)

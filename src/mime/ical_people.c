@@ -16,6 +16,8 @@ enum { /* MS-OXPROPS */
        LID_NON_SENDABLE_TO = 0x8536, /* COMMON: names without addresses, "a; b" */
        LID_NON_SENDABLE_CC = 0x8537,
        LID_NON_SENDABLE_BCC = 0x8538,
+       LID_TO_ATTENDEES = 0x823b, /* APPOINTMENT: the same of those with addresses */
+       LID_CC_ATTENDEES = 0x823c,
 };
 enum { /* MS-OXOCAL 2.2.4.10.1 PidTagRecipientFlags */
        RECIPIENT_ORGANIZER = 0x02,
@@ -162,13 +164,15 @@ static bool add_attendee(haul_ical *c, icalcomponent *to, const haul_bag *recipi
     return true;
 }
 
-static size_t add_names(haul_ical *c, icalcomponent *to, const haul_bag *b, uint32_t lid, int64_t role)
+static size_t add_names(haul_ical *c, icalcomponent *to, const haul_bag *b, haul_pset set, uint32_t lid,
+                        int64_t role)
 {
-    const char *list = haul_ical_lid(c, b, HAUL_PSET_COMMON, lid);
+    const char *list = haul_ical_lid(c, b, set, lid);
     size_t n = 0;
     for (const char *p = list ? list : ""; *p;) {
         haul_span one = haul_span_trim((haul_span){p, strcspn(p, ";")});
-        haul_addr who = {.name = haul_arena_strn(c->a, one.p, one.len)};
+        const char *z = haul_arena_strn(c->a, one.p, one.len);
+        haul_addr who = haul_addr_ok(z) ? (haul_addr){.smtp = z} : (haul_addr){.name = z};
         p += strcspn(p, ";");
         p += *p == ';';
         if (!one.len)
@@ -235,8 +239,12 @@ size_t haul_ical_people(haul_ical *c, icalcomponent *to, const haul_mapi *from, 
     for (size_t i = 0; i < from->n_recipients; i++)
         if (!(flags_of(&from->recipients[i]) & (RECIPIENT_ORGANIZER | RECIPIENT_DELETED)))
             n += add_attendee(c, to, &from->recipients[i], rsvp);
-    n += add_names(c, to, &from->props, LID_NON_SENDABLE_TO, 1);
-    n += add_names(c, to, &from->props, LID_NON_SENDABLE_CC, 2);
+    n += add_names(c, to, &from->props, HAUL_PSET_COMMON, LID_NON_SENDABLE_TO, 1);
+    n += add_names(c, to, &from->props, HAUL_PSET_COMMON, LID_NON_SENDABLE_CC, 2);
+    if (!from->n_recipients) { /* their names are all there is, MS-OXOCAL 2.2.1.17, .18 */
+        n += add_names(c, to, &from->props, HAUL_PSET_APPOINTMENT, LID_TO_ATTENDEES, 1);
+        n += add_names(c, to, &from->props, HAUL_PSET_APPOINTMENT, LID_CC_ATTENDEES, 2);
+    }
     haul_ical_text(c, to, ICAL_RESOURCES_PROPERTY,
                    haul_ical_lid(c, &from->props, HAUL_PSET_COMMON, LID_NON_SENDABLE_BCC));
     /* Without attendees it is nobody's meeting: who keeps it is only worth an address. */
