@@ -271,7 +271,7 @@ static void add_multi(haul_mapi *m, haul_bag *b, haul_prop which, uint16_t type,
 
 void set_texts(haul_mapi *m, haul_bag *b, haul_prop which, const char *const *utf8, size_t n)
 {
-    haul_span v[TESTING_MAPI_MAX];
+    haul_span v[TESTING_MAPI_MAX] = {0};
     haul_str s[TESTING_MAPI_MAX] = {0};
     if (n > TESTING_MAPI_MAX)
         abort();
