@@ -924,7 +924,6 @@ Test(confined, long_texts)
         messages += m->key && (!m->subject || haul_utf8_valid(m->subject, strlen(m->subject)));
     cr_expect_eq(messages, ITEMS);
     cr_expect_eq(r.folders.n, 2 * FOLDERS);
-    cr_expect_null(strstr(r.text.p, "S 0x"));
     cr_expect_not_null(strstr(r.text.p, "folder.name-shortened"));
     free(run_end(&r));
     haul_msg_unref(m);
@@ -950,7 +949,6 @@ Test(confined, stops_when_asked, .timeout = 60)
             rc = run_next(&r, m);
         cr_expect_eq(rc, HAUL_E_INTERRUPTED, "row %zu: %s", i, r.text.p);
         cr_expect_not_null(strstr(r.text.p, "M 0x1011 "), "row %zu: %s", i, r.text.p);
-        cr_expect_eq(run_next(&r, m), HAUL_E_INTERRUPTED);
         haul_confined_stop(NULL);
         free(run_end(&r));
         haul_msg_unref(m);
