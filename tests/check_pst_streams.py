@@ -7,6 +7,7 @@ import os
 import struct
 import subprocess
 import sys
+import zlib
 
 import judge
 from judge import equal, issues_of, items_of, run, same, say
@@ -133,10 +134,17 @@ def damage(top):
     def flip(s, lists):
         s.d[s.blocks[s.names(lists[1])[5]][0] + 100] ^= 1
 
+    def shorten(s, _):
+        top, length = s.blocks[s.trees(2)[0]]
+        struct.pack_into("<I", s.d, top + 4, size - 1)
+        end = (top + length + 16 + 63) // 64 * 64
+        struct.pack_into("<I", s.d, end - 12, zlib.crc32(s.d[top:top + length], 0xffffffff) ^ 0xffffffff)
+
     at = LIST + 5 * BLOCK
     check("a block is gone", lambda s, lists: s.zero(s.names(lists[1])[5]), nulls(at, BLOCK))
     check("the last block is gone", lambda s, lists: s.zero(s.names(lists[2])[-1]), nulls(2 * LIST, 1000))
     check("a list is gone", lambda s, lists: s.zero(lists[1]), nulls(LIST, LIST))
+    check("less is said than there is", shorten, want[:-1])
     check("an octet is flipped", flip, want[:at + 100] + bytes([want[at + 100] ^ 1]) + want[at + 101:])
 
 

@@ -487,8 +487,10 @@ typedef struct pour {
 static haul_rc push(pour *p, size_t n, haul_err *e)
 {
     uint64_t left = p->d.size - p->done;
-    if (n > left) /* more than the top says: it is what the reader was told */
+    if (n > left) { /* what the top says is what the reader was told */
+        p->loss->more = true;
         n = (size_t)left;
+    }
     p->done += n;
     return haul_out_write(p->to, p->block, n, e);
 }
@@ -533,6 +535,9 @@ static haul_rc pour_all(pour *p, haul_err *e)
         if (rc != HAUL_OK)
             return rc;
     }
+    uint64_t id, lost;
+    if (p->d.levels && haul_data_next(&p->d, &id, &lost, NULL) == HAUL_OK)
+        p->loss->more = true;
     return HAUL_OK;
 }
 

@@ -96,6 +96,7 @@ typedef struct haul_data_loss {
     uint64_t octets; /* that could not be read; NULs stand for them */
     uint64_t places;
     uint64_t first; /* offset of the first of them in the data */
+    bool more;      /* the blocks have more than the size that was said; it was left out */
 } haul_data_loss;
 
 /* Push the data: haul_data.size octets. What cannot be read is made up for by NULs, so that what follows stays in its

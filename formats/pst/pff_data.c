@@ -174,5 +174,9 @@ haul_rc haul_pff_pour(haul_pff *s, const haul_pff_data *d, haul_out *to, haul_er
             s->pst.msg, HAUL_ISSUE_PST_BLOCK_DAMAGED,
             "%llu of %llu octets of an attachment cannot be read, from octet %llu on: NULs in their place",
             (unsigned long long)loss.octets, (unsigned long long)d->size, (unsigned long long)loss.first);
+    if (loss.more && s->pst.msg)
+        haul_msg_issue(s->pst.msg, HAUL_ISSUE_PST_BLOCK_DAMAGED,
+                       "an attachment is said to have %llu octets, its blocks have more",
+                       (unsigned long long)d->size);
     return rc;
 }
