@@ -329,6 +329,19 @@ Test(attach, lost_short_and_broken)
     part_is(b.text, "5", "all of");
 }
 
+/* PidTagAttachSize counts every property of the attachment, a picture of its icon for one. */
+Test(attach, other_properties_are_no_data)
+{
+    static char icon[90000];
+    haul_auto(haul_mapi) *o = note();
+    set_body(o, "t");
+    haul_bag *a = testing_attachment(o, "small.txt", "small", 5);
+    a->v[1].p = (const uint8_t *)"\x00\x70\x01\x00"; /* 94208, in place of 5 */
+    set_bin(o, a, TAG(0x3709), icon, sizeof icon);
+    built_auto b = build(o);
+    same(b.issues, "");
+}
+
 Test(attach, by_reference)
 {
     for (int method = 2; method <= 7; method++) {

@@ -698,6 +698,25 @@ Test(ical, journal_and_note)
     done(&b);
 }
 
+/* Without any id of its own, the item's content tells it from an item of another store at the same node. */
+Test(ical, own_uid)
+{
+    char uid[2][128];
+    for (size_t i = 0; i < 2; i++) {
+        haul_auto(haul_mapi) *o = testing_mapi("IPM.Appointment");
+        o->node = 0x200024;
+        set_text(o, &o->props, TAG(0x0037), i ? "Tea" : "Coffee");
+        set_time(o, &o->props, APPT(0x820d), "2024-02-03T04:05:06Z");
+        built b = build(o, NULL);
+        const char *at = strstr(haul_strz(&b.unfolded), "\nUID:");
+        cr_assert(at);
+        snprintf(uid[i], sizeof uid[i], "%.*s", (int)strcspn(at + 1, "\n"), at + 1);
+        cr_expect(strstr(uid[i], "-200024@mailhaul"), "%s", uid[i]);
+        done(&b);
+    }
+    cr_expect_str_neq(uid[0], uid[1]);
+}
+
 Test(ical, classes)
 {
     static const struct {

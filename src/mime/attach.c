@@ -58,6 +58,8 @@ static void compare_size(const source *s, uint64_t n)
     const haul_mapi_attach *at = &s->o->attachments[s->i];
     int64_t stated = haul_prop_int_or(haul_bag_get(&at->props, HAUL_TAG_ATTACH_SIZE), 0);
     uint64_t want = at->claimed;
+    for (size_t i = 0; i < at->props.n; i++) /* a long name, a picture of an icon */
+        stated -= (int64_t)at->props.v[i].n;
     if (!want && stated > (int64_t)OVERHEAD && n < (uint64_t)stated / 2 && (uint64_t)stated - n > OVERHEAD)
         want = (uint64_t)stated - OVERHEAD;
     if (n < want)

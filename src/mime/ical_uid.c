@@ -1,3 +1,4 @@
+#include "base/hash.h"
 #include "base/time.h"
 #include "base/utf.h"
 #include "mime/ical_parts.h"
@@ -8,6 +9,10 @@
 #define GOID_HEAD 40u
 
 enum {
+    TAG_SUBJECT = 0x0037,
+    TAG_START = 0x0060,
+    TAG_END = 0x0061,
+    TAG_CREATION_TIME = 0x3007,
     TAG_SEARCH_KEY = 0x300b,
     TAG_MESSAGE_ID = 0x1035,
     LID_GLOBAL_OBJECT_ID = 0x0003,       /* MEETING */
@@ -49,6 +54,18 @@ static const char *from_goid(haul_ical *c, haul_span g)
     return hex(c, copy, g.len);
 }
 
+/* An item without any id: what it was made with. The node alone is another item's in another store. */
+static uint64_t own_digest(const haul_bag *b)
+{
+    static const uint16_t tags[] = {TAG_CREATION_TIME, TAG_SUBJECT, TAG_START, TAG_END};
+    uint64_t digest = 0;
+    for (size_t i = 0; i < HAUL_COUNT(tags); i++) {
+        const haul_prop *p = haul_bag_get(b, tags[i]);
+        digest = haul_fnv64(p ? p->p : NULL, p ? p->n : 0, digest + i + 1);
+    }
+    return digest;
+}
+
 const char *haul_ical_uid(haul_ical *c, const haul_bag *b)
 {
     haul_span id;
@@ -62,7 +79,8 @@ const char *haul_ical_uid(haul_ical *c, const haul_bag *b)
     const char *message = haul_ical_clean(c, haul_bag_str(b, TAG_MESSAGE_ID, c->a));
     if (message && *message)
         return message;
-    return haul_arena_printf(c->a, "node-%llx@mailhaul", (unsigned long long)c->o->node);
+    return haul_arena_printf(c->a, "%016llx-%llx@mailhaul", (unsigned long long)own_digest(b),
+                             (unsigned long long)c->o->node);
 }
 
 bool haul_ical_instance_day(const haul_bag *b, haul_civil *ret)
