@@ -12,58 +12,16 @@
 
 /* ── heap on node ── */
 
-static haul_rc block_ids(haul_hn *h, haul_err *e)
+haul_rc haul_hn_open(haul_hn *h, haul_nodes *n, const haul_node *node, size_t most, haul_err *e)
 {
-    haul_data d = {0};
-    size_t cap = 0;
-    uint64_t id = 0, lost;
-    haul_rc rc = haul_data_open(&d, h->nodes, h->node.data, e);
-    while (rc == HAUL_OK && (rc = haul_data_next(&d, &id, &lost, e)) == HAUL_OK) {
-        if (h->n >= HAUL_HN_BLOCKS) {
-            rc = haul_fail(e, HAUL_SKIP, "node 0x%x: a heap of more than %u blocks", h->node.nid,
-                           HAUL_HN_BLOCKS);
-            break;
-        }
-        if (h->n == cap) {
-            cap = cap ? cap * 2 : 4;
-            h->ids = haul_realloc(h->ids, cap * sizeof(*h->ids));
-        }
-        h->ids[h->n++] = id;
-    }
-    haul_data_done(&d);
-    return rc == HAUL_END ? HAUL_OK : rc;
-}
-
-static haul_rc load(haul_hn *h, size_t index, const haul_hn_block **ret, haul_err *e)
-{
-    for (size_t i = 0; i < HAUL_HN_KEPT; i++)
-        if (h->kept[i].n && h->kept[i].index == index) {
-            *ret = &h->kept[i];
-            return HAUL_OK;
-        }
-    if (index >= h->n)
-        return haul_fail(e, HAUL_SKIP, "node 0x%x: no block %zu in its heap", h->node.nid, index);
-    haul_hn_block *b = &h->kept[h->turn++ % HAUL_HN_KEPT];
-    if (!b->octets)
-        b->octets = haul_alloc(HAUL_NODES_BLOCK);
-    b->n = 0;
-    haul_rc rc = haul_nodes_block(h->nodes, h->ids[index], b->octets, &b->n, e);
-    if (rc != HAUL_OK)
-        return rc;
-    b->index = index;
-    *ret = b;
-    return HAUL_OK;
-}
-
-haul_rc haul_hn_open(haul_hn *h, haul_nodes *n, const haul_node *node, haul_err *e)
-{
-    const haul_hn_block *b = NULL;
-    *h = (haul_hn){.nodes = n, .node = *node};
-    haul_rc rc = block_ids(h, e);
+    haul_block *b = NULL;
+    h->nodes = n;
+    h->node = *node;
+    haul_rc rc = haul_blocks_open(&h->blocks, n, node->data, most, e);
     if (rc == HAUL_OK)
-        rc = load(h, 0, &b, e);
+        rc = haul_blocks_get(&h->blocks, 0, &b, e);
     if (rc != HAUL_OK)
-        return rc;
+        return haul_wrap(e, rc, "node 0x%x", node->nid);
     if (b->n < HEAP_HEADER || b->octets[2] != SIG_HEAP)
         return haul_fail(e, HAUL_SKIP, "node 0x%x: its data are no heap", node->nid);
     h->client = b->octets[3];
@@ -72,37 +30,44 @@ haul_rc haul_hn_open(haul_hn *h, haul_nodes *n, const haul_node *node, haul_err 
 }
 
 /* HNPAGEMAP (2.3.1.5): a count, and one offset more than there are allocations. */
-static bool allocation(const haul_hn_block *b, size_t index, haul_span *ret)
+static bool allocation(haul_block *b, size_t index, haul_place *ret)
 {
     size_t map = b->n < 2 ? b->n : haul_nodes16(b->octets);
     if (!index || map + 4 > b->n || index > haul_nodes16(b->octets + map) || map + 4 + 2 * (index + 1) > b->n)
         return false;
     const uint8_t *p = b->octets + map + 4 + 2 * (index - 1);
     size_t from = haul_nodes16(p), end = haul_nodes16(p + 2);
-    *ret = (haul_span){(const char *)b->octets + from, end - from};
+    *ret = (haul_place){.block = b, .from = from, .n = end - from};
     return from <= end && end <= b->n;
 }
 
-haul_rc haul_hn_get(haul_hn *h, uint32_t hid, haul_span *ret, haul_err *e)
+haul_rc haul_hn_place(haul_hn *h, uint32_t hid, haul_place *ret, haul_err *e)
 {
     unsigned bits = h->nodes->version == 65 ? 14 : 11; /* of the index, 2.3.1.1; 4k: seen */
     size_t index = hid >> 5 & ((1u << bits) - 1);
-    const haul_hn_block *b = NULL;
+    haul_block *b = NULL;
     if (hid & 0x1f)
         return haul_fail(e, HAUL_SKIP, "node 0x%x: 0x%x is in no heap", h->node.nid, hid);
-    haul_rc rc = load(h, hid >> (5 + bits), &b, e);
+    haul_rc rc = haul_blocks_get(&h->blocks, hid >> (5 + bits), &b, e);
     if (rc != HAUL_OK)
-        return rc;
+        return haul_wrap(e, rc, "node 0x%x", h->node.nid);
     return allocation(b, index, ret)
                ? HAUL_OK
                : haul_fail(e, HAUL_SKIP, "node 0x%x: nothing at 0x%x in its heap", h->node.nid, hid);
 }
 
+haul_rc haul_hn_get(haul_hn *h, uint32_t hid, haul_span *ret, haul_err *e)
+{
+    haul_place at = {0};
+    haul_rc rc = haul_hn_place(h, hid, &at, e);
+    if (rc == HAUL_OK)
+        *ret = (haul_span){(const char *)haul_place_octets(&at), at.n};
+    return rc;
+}
+
 void haul_hn_done(haul_hn *h)
 {
-    for (size_t i = 0; i < HAUL_HN_KEPT; i++)
-        free(h->kept[i].octets);
-    free(h->ids);
+    haul_blocks_done(&h->blocks);
     *h = (haul_hn){0};
 }
 
@@ -181,7 +146,7 @@ haul_rc haul_bth_next(haul_bth_walk *w, uint8_t *ret, haul_err *e)
         rc = descend(w, 0, w->tree->root, e);
     }
     while (rc == HAUL_OK && w->steps++ < HAUL_BTH_STEPS) {
-        haul_span s = {0};
+        haul_place s = {0};
         size_t size = width(w->tree, w->depth), i = w->level[w->depth].i;
         if (i == w->level[w->depth].n) {
             if (!w->depth)
@@ -189,15 +154,16 @@ haul_rc haul_bth_next(haul_bth_walk *w, uint8_t *ret, haul_err *e)
             w->depth--;
             continue;
         }
-        rc = haul_hn_get(w->tree->heap, w->level[w->depth].hid, &s, e);
-        if (rc == HAUL_OK && (i + 1) * size > s.len) /* the file changes as it is read */
+        rc = haul_hn_place(w->tree->heap, w->level[w->depth].hid, &s, e);
+        if (rc == HAUL_OK && (i + 1) * size > s.n) /* the file changes as it is read */
             rc = haul_fail(e, HAUL_SKIP, "node 0x%x: its heap has changed", w->tree->heap->node.nid);
         if (rc != HAUL_OK) {
             w->level[w->depth].i = w->level[w->depth].n;
             break;
         }
         w->level[w->depth].i++;
-        const uint8_t *p = (const uint8_t *)s.p + i * size;
+        w->place = (haul_place){.block = s.block, .from = s.from + i * size, .n = size};
+        const uint8_t *p = haul_place_octets(&w->place);
         if (w->depth == w->tree->levels) {
             memcpy(ret, p, size);
             return HAUL_OK;
@@ -211,7 +177,7 @@ haul_rc haul_bth_next(haul_bth_walk *w, uint8_t *ret, haul_err *e)
 
 haul_rc haul_props_open(haul_props *p, haul_nodes *n, const haul_node *node, haul_err *e)
 {
-    haul_rc rc = haul_hn_open(&p->heap, n, node, e);
+    haul_rc rc = haul_hn_open(&p->heap, n, node, HAUL_HN_BLOCKS, e);
     if (rc == HAUL_OK)
         rc = haul_bth_open(&p->tree, &p->heap, p->heap.root, e);
     if (rc == HAUL_OK && (p->heap.client != CLIENT_PROPS || p->tree.key != 2 || p->tree.data != 6))

@@ -13,33 +13,37 @@
 #include "base/str.h"
 
 #define HAUL_HN_BLOCKS  65536u                /* of one heap: what a HID can name (2.3.1.1) */
-#define HAUL_HN_KEPT    4u                    /* blocks of it in memory */
 #define HAUL_BTH_LEVELS 8u                    /* of indexes above the records */
 #define HAUL_BTH_RECORD 512u                  /* octets of one: key and data */
 #define HAUL_BTH_STEPS  (16u * 1024u * 1024u) /* of one walk: ends what leads to itself */
 
 /* ── heap on node (2.3.1) ── */
 
-typedef struct haul_hn_block {
-    uint8_t *octets;
-    size_t index, n; /* n 0 = none */
-} haul_hn_block;
-
-typedef struct haul_hn {
+typedef struct haul_hn { /* zero-initialised, but for blocks.all, when it is opened */
     haul_nodes *nodes;
     haul_node node;
-    uint64_t *ids; /* of its blocks */
-    size_t n;
+    haul_blocks blocks;
     uint8_t client; /* bClientSig */
     uint32_t root;  /* hidUserRoot */
-    haul_hn_block kept[HAUL_HN_KEPT];
-    size_t turn;
 } haul_hn;
 
-/* HAUL_SKIP: no heap, or it cannot be read. haul_hn_done after every outcome. */
-HAUL_MUST_USE haul_rc haul_hn_open(haul_hn *h, haul_nodes *n, const haul_node *node, haul_err *e);
+typedef struct haul_place { /* octets in a heap, or in a row of a table: borrowed as the block is */
+    haul_block *block;
+    size_t from, n;
+} haul_place;
+
+static inline const uint8_t *haul_place_octets(const haul_place *p)
+{
+    return p->block->octets + p->from;
+}
+
+/* most: HAUL_HN_BLOCKS or fewer. HAUL_SKIP: no heap, or it cannot be read. haul_hn_done after every outcome. */
+HAUL_MUST_USE haul_rc haul_hn_open(haul_hn *h, haul_nodes *n, const haul_node *node, size_t most,
+                                   haul_err *e);
 /* The octets behind a HID, borrowed until the next call on the same heap. */
 HAUL_MUST_USE haul_rc haul_hn_get(haul_hn *h, uint32_t hid, haul_span *ret, haul_err *e);
+/* Where they are. */
+HAUL_MUST_USE haul_rc haul_hn_place(haul_hn *h, uint32_t hid, haul_place *ret, haul_err *e);
 void haul_hn_done(haul_hn *h);
 
 /* ── B-tree on heap (2.3.2) ── */
@@ -60,6 +64,7 @@ typedef struct haul_bth_walk {
     } level[HAUL_BTH_LEVELS + 1];
     bool begun;
     uint32_t steps;
+    haul_place place; /* of the record that was given last */
 } haul_bth_walk;
 
 HAUL_MUST_USE haul_rc haul_bth_open(haul_bth *t, haul_hn *h, uint32_t hid, haul_err *e);

@@ -189,9 +189,14 @@ static const uint8_t *last_up_to(const haul_nodes *n, const entries *s, uint64_t
     return found;
 }
 
-/* The leaf entry with the largest key that is not above `key`, and its size: valid until the next page is read. */
-static haul_rc look_up(haul_nodes *n, unsigned kind, uint64_t key, const uint8_t **ret, size_t *ret_size,
-                       haul_err *e)
+typedef struct leaf {
+    const uint8_t *p; /* valid until the next page is read */
+    size_t size;
+    uint64_t at; /* octet in the file */
+} leaf;
+
+/* The leaf entry with the largest key that is not above `key`. */
+static haul_rc look_up(haul_nodes *n, unsigned kind, uint64_t key, leaf *ret, haul_err *e)
 {
     uint64_t at = kind == KIND_NBT ? n->node_root : n->block_root;
     uint64_t id = kind == KIND_NBT ? n->node_id : n->block_id;
@@ -209,8 +214,7 @@ static haul_rc look_up(haul_nodes *n, unsigned kind, uint64_t key, const uint8_t
         if (!found)
             return haul_fail(e, HAUL_SKIP, "%s 0x%llx: not in the store", what, (unsigned long long)key);
         if (!level) {
-            *ret = found;
-            *ret_size = s.size;
+            *ret = (leaf){.p = found, .size = s.size, .at = at + (size_t)(found - page)};
             return HAUL_OK;
         }
         id = id_at(n, found + n->layout->id); /* BTENTRY: key, id, offset */
@@ -220,17 +224,18 @@ static haul_rc look_up(haul_nodes *n, unsigned kind, uint64_t key, const uint8_t
 
 haul_rc haul_nodes_find(haul_nodes *n, uint32_t nid, haul_node *ret, haul_err *e)
 {
-    const uint8_t *p = NULL;
-    size_t size = 0, id = n->layout->id;
-    haul_rc rc = look_up(n, KIND_NBT, nid, &p, &size, e);
+    leaf l = {0};
+    size_t id = n->layout->id;
+    haul_rc rc = look_up(n, KIND_NBT, nid, &l, e);
     if (rc != HAUL_OK)
         return rc;
-    if (haul_nodes32(p) != nid || size < 3 * id + 4)
+    if (haul_nodes32(l.p) != nid || l.size < 3 * id + 4)
         return haul_fail(e, HAUL_SKIP, "node 0x%x: not in the store", nid);
     *ret = (haul_node){.nid = nid,
-                       .data = id_at(n, p + id),
-                       .sub = id_at(n, p + 2 * id),
-                       .parent = haul_nodes32(p + 3 * id)};
+                       .data = id_at(n, l.p + id),
+                       .sub = id_at(n, l.p + 2 * id),
+                       .parent = haul_nodes32(l.p + 3 * id),
+                       .at = l.at};
     return HAUL_OK;
 }
 
@@ -243,12 +248,13 @@ typedef struct extent {
 
 static haul_rc find_block(haul_nodes *n, uint64_t id, extent *ret, haul_err *e)
 {
-    const uint8_t *p = NULL;
-    size_t size = 0, w = n->layout->id;
-    haul_rc rc = look_up(n, KIND_BBT, id | RESERVED, &p, &size, e);
+    leaf l = {0};
+    size_t w = n->layout->id;
+    haul_rc rc = look_up(n, KIND_BBT, id | RESERVED, &l, e);
+    const uint8_t *p = l.p;
     if (rc != HAUL_OK)
         return rc;
-    if ((id_at(n, p) & ~RESERVED) != (id & ~RESERVED) || size < 2 * w + 4)
+    if ((id_at(n, p) & ~RESERVED) != (id & ~RESERVED) || l.size < 2 * w + 4)
         return haul_fail(e, HAUL_SKIP, "block 0x%llx: not in the store", (unsigned long long)id);
     *ret = (extent){.id = id_at(n, p), .at = id_at(n, p + w), .stored = haul_nodes16(p + 2 * w)};
     ret->size = n->version == 65 ? haul_nodes16(p + 2 * w + 2) : ret->stored;
@@ -310,7 +316,7 @@ static bool unpack(haul_nodes *n, const extent *b, uint8_t *to)
     return crypt != HAUL_CRYPT_NONE && inflate_block(b, n->stored, to);
 }
 
-haul_rc haul_nodes_block(haul_nodes *n, uint64_t id, uint8_t *to, size_t *ret_n, haul_err *e)
+haul_rc haul_nodes_block(haul_nodes *n, uint64_t id, uint8_t *to, haul_block *ret, haul_err *e)
 {
     extent b = {0};
     haul_rc rc = find_block(n, id, &b, e);
@@ -326,8 +332,26 @@ haul_rc haul_nodes_block(haul_nodes *n, uint64_t id, uint8_t *to, size_t *ret_n,
         if (!(id & INTERNAL))
             haul_crypt_decode(n->crypt, b.id, 0, to, b.size);
     }
-    *ret_n = b.size;
+    ret->id = b.id;
+    ret->at = b.at;
+    ret->n = b.size;
+    ret->packed = b.size != b.stored;
     return HAUL_OK;
+}
+
+bool haul_nodes_patch(const haul_nodes *n, haul_view *over, haul_block *b, size_t from, const uint8_t *p,
+                      size_t octets)
+{
+    uint8_t stored[HAUL_VIEW_PATCH];
+    if (b->packed || octets > sizeof(stored) || from > b->n || octets > b->n - from)
+        return false;
+    memcpy(stored, p, octets);
+    if (!(b->id & INTERNAL))
+        haul_crypt_encode(n->crypt, b->id, from, stored, octets);
+    if (!haul_view_patch_add(over, b->at + from, stored, octets))
+        return false;
+    memcpy(b->octets + from, p, octets);
+    return true;
 }
 
 /* ── subnodes (2.2.2.8.3.3) ── */
@@ -339,7 +363,9 @@ static haul_rc read_sublist(haul_nodes *n, uint64_t id, haul_err *e)
     n->list_id = 0;
     if (!(id & INTERNAL))
         return haul_fail(e, HAUL_SKIP, "block 0x%llx: no list of subnodes", (unsigned long long)id);
-    haul_rc rc = haul_nodes_block(n, id, n->list, &n->list_n, e);
+    haul_block b = {0};
+    haul_rc rc = haul_nodes_block(n, id, n->list, &b, e);
+    n->list_n = b.n;
     if (rc == HAUL_OK)
         n->list_id = id;
     return rc;
@@ -388,20 +414,65 @@ haul_rc haul_nodes_sub(haul_nodes *n, uint64_t sub, uint32_t nid, haul_node *ret
     return haul_fail(e, HAUL_SKIP, "subnode 0x%x: not there", nid);
 }
 
+static haul_rc add_subnode(const haul_nodes *n, const uint8_t *p, haul_node_list *ret, haul_err *e)
+{
+    size_t id = n->layout->id;
+    if (ret->n >= HAUL_NODES_SUBS)
+        return haul_fail(e, HAUL_SKIP, "more than %u subnodes", HAUL_NODES_SUBS);
+    if (ret->n == ret->cap) {
+        ret->cap = ret->cap ? ret->cap * 2 : 16;
+        ret->v = haul_realloc(ret->v, ret->cap * sizeof(*ret->v));
+    }
+    ret->v[ret->n++] =
+        (haul_node){.nid = haul_nodes32(p), .data = id_at(n, p + id), .sub = id_at(n, p + 2 * id)};
+    return HAUL_OK;
+}
+
+/* The list of subnodes is read again after each one below it: it may be in the same place in memory. */
+static haul_rc add_subnodes(haul_nodes *n, uint64_t sub, unsigned below, haul_node_list *ret, haul_err *e)
+{
+    entries s = {.n = 1};
+    haul_rc rc = HAUL_OK;
+    for (size_t i = 0; rc == HAUL_OK && i < s.n; i++) {
+        rc = read_sublist(n, sub, e);
+        if (rc == HAUL_OK && (!sublist(n, &s) || s.level >= below))
+            rc = haul_fail(e, HAUL_SKIP, "block 0x%llx: no list of subnodes", (unsigned long long)sub);
+        if (rc != HAUL_OK || i >= s.n)
+            break;
+        const uint8_t *p = s.p + i * s.size;
+        rc = s.level ? add_subnodes(n, id_at(n, p + n->layout->id), s.level, ret, e)
+                     : add_subnode(n, p, ret, e);
+    }
+    return rc;
+}
+
+haul_rc haul_nodes_list(haul_nodes *n, uint64_t sub, haul_node_list *ret, haul_err *e)
+{
+    *ret = (haul_node_list){0};
+    return sub ? add_subnodes(n, sub, HAUL_NODES_INDEXES, ret, e) : HAUL_OK;
+}
+
+void haul_nodes_list_done(haul_node_list *l)
+{
+    free(l->v);
+    *l = (haul_node_list){0};
+}
+
 /* ── data trees ── */
 
 /* An XBLOCK or XXBLOCK: type, level, count, octets of the whole, ids. */
 static haul_rc read_list(haul_data *d, unsigned i, uint64_t id, haul_err *e)
 {
     haul_data_list *l = &d->list[i];
-    size_t n = 0;
+    haul_block b = {0};
     if (!l->octets)
         l->octets = haul_alloc(HAUL_NODES_BLOCK);
     l->i = l->n = 0;
-    haul_rc rc = haul_nodes_block(d->nodes, id, l->octets, &n, e);
+    haul_rc rc = haul_nodes_block(d->nodes, id, l->octets, &b, e);
     if (rc != HAUL_OK)
         return rc;
     const uint8_t *p = l->octets;
+    size_t n = b.n;
     size_t count = n < 8 ? 0 : haul_nodes16(p + 2);
     unsigned level = i ? 1 : n < 8 ? 0 : p[1];
     if (n < 8 || p[0] != LIST_DATA || p[1] != level || !level || level > 2 ||
@@ -474,6 +545,68 @@ void haul_data_done(haul_data *d)
     *d = (haul_data){0};
 }
 
+/* ── blocks by number ── */
+
+haul_rc haul_blocks_open(haul_blocks *b, haul_nodes *n, uint64_t data, size_t most, haul_err *e)
+{
+    haul_data d = {0};
+    size_t cap = 0;
+    uint64_t id = 0, lost;
+    b->nodes = n;
+    haul_rc rc = haul_data_open(&d, n, data, e);
+    while (rc == HAUL_OK && (rc = haul_data_next(&d, &id, &lost, e)) == HAUL_OK) {
+        if (b->n >= most) {
+            rc = haul_fail(e, HAUL_SKIP, "more than %zu blocks", most);
+            break;
+        }
+        if (b->n == cap) {
+            cap = cap ? cap * 2 : 4;
+            b->v = haul_realloc(b->v, cap * sizeof(*b->v));
+        }
+        b->v[b->n++] = (haul_block){.id = id};
+    }
+    haul_data_done(&d);
+    return rc == HAUL_END ? HAUL_OK : rc;
+}
+
+/* Room for block i: its own, or that of the one which was read longest ago. */
+static uint8_t *room_for(haul_blocks *b, size_t i)
+{
+    uint8_t *room = NULL;
+    size_t slot = b->turn++ % HAUL_BLOCKS_KEPT;
+    if (!b->all && b->turn > HAUL_BLOCKS_KEPT) {
+        room = b->v[b->kept[slot]].octets;
+        b->v[b->kept[slot]].octets = NULL;
+    }
+    b->kept[slot] = i;
+    return room ? room : haul_alloc(HAUL_NODES_BLOCK);
+}
+
+haul_rc haul_blocks_get(haul_blocks *b, size_t i, haul_block **ret, haul_err *e)
+{
+    if (i >= b->n)
+        return haul_fail(e, HAUL_SKIP, "no block %zu of %zu", i, b->n);
+    haul_block *at = &b->v[i];
+    *ret = at;
+    if (at->octets)
+        return HAUL_OK;
+    uint8_t *octets = room_for(b, i);
+    haul_rc rc = haul_nodes_block(b->nodes, at->id, octets, at, e);
+    if (rc != HAUL_OK)
+        free(octets);
+    else
+        at->octets = b->all ? haul_realloc(octets, at->n) : octets;
+    return rc;
+}
+
+void haul_blocks_done(haul_blocks *b)
+{
+    for (size_t i = 0; i < b->n; i++)
+        free(b->v[i].octets);
+    free(b->v);
+    *b = (haul_blocks){0};
+}
+
 /* ── pouring ── */
 
 typedef struct pour {
@@ -516,10 +649,10 @@ static haul_rc push_lost(pour *p, uint64_t n, haul_err *e)
 /* Blocks in front of the last are full; the last one has the rest. */
 static haul_rc pour_block(pour *p, uint64_t id, haul_err *e)
 {
-    size_t n = 0;
-    haul_rc rc = haul_nodes_block(p->d.nodes, id, p->block, &n, e);
+    haul_block b = {0};
+    haul_rc rc = haul_nodes_block(p->d.nodes, id, p->block, &b, e);
     if (rc == HAUL_OK)
-        return push(p, n, e);
+        return push(p, b.n, e);
     return p->d.levels ? push_lost(p, p->d.block, e) : rc;
 }
 

@@ -14,10 +14,13 @@
 
 #include "io/out.h"
 
-#define HAUL_NODES_PAGES  64u             /* pages that are kept */
-#define HAUL_NODES_LEVELS 16u             /* of a B-tree of pages or of subnodes */
-#define HAUL_NODES_BLOCK  65536u          /* octets of one block, as stored with its trailer, and as read */
-#define HAUL_NODES_LEAVES (1024u * 1024u) /* blocks of one data tree: 4 GiB are 525 314 of 8176 octets */
+#define HAUL_NODES_PAGES   64u             /* pages that are kept */
+#define HAUL_NODES_LEVELS  16u             /* of a B-tree of pages or of subnodes */
+#define HAUL_NODES_BLOCK   65536u          /* octets of one block, as stored with its trailer, and as read */
+#define HAUL_NODES_LEAVES  (1024u * 1024u) /* blocks of one data tree: 4 GiB are 525 314 of 8176 octets */
+#define HAUL_NODES_INDEXES 2u              /* of lists of subnodes above each other, where all are listed */
+#define HAUL_NODES_SUBS    65536u          /* subnodes of one node that are listed */
+#define HAUL_BLOCKS_KEPT   4u              /* of haul_blocks in memory */
 
 typedef struct haul_nodes haul_nodes;
 typedef struct haul_nodes_layout haul_nodes_layout; /* sizes and offsets of one of the three formats */
@@ -53,7 +56,13 @@ typedef struct haul_node {
     uint32_t nid;       /* 0 = none */
     uint32_t parent;    /* of a node of the store */
     uint64_t data, sub; /* ids of the blocks on top of its data and its subnodes; 0 = none */
+    uint64_t at;        /* of the entry of a node of the store: octet in the file */
 } haul_node;
+
+typedef struct haul_node_list { /* zero-initialised = empty */
+    haul_node *v;               /* in the order of the tree */
+    size_t n, cap;
+} haul_node_list;
 
 /* v is borrowed until haul_nodes_done. HAUL_E_FORMAT: no store, or of an unknown version. */
 HAUL_MUST_USE haul_rc haul_nodes_open(haul_nodes *n, haul_view *v, haul_err *e);
@@ -64,9 +73,26 @@ void haul_nodes_done(haul_nodes *n);
 HAUL_MUST_USE haul_rc haul_nodes_find(haul_nodes *n, uint32_t nid, haul_node *ret, haul_err *e);
 HAUL_MUST_USE haul_rc haul_nodes_sub(haul_nodes *n, uint64_t sub, uint32_t nid, haul_node *ret, haul_err *e);
 
-/* A block, decoded and inflated, into `to` (HAUL_NODES_BLOCK octets). HAUL_SKIP: it is not there, it cannot be read, or
- * there is something else in its place. */
-HAUL_MUST_USE haul_rc haul_nodes_block(haul_nodes *n, uint64_t id, uint8_t *to, size_t *ret_n, haul_err *e);
+/* All subnodes below block `sub`; 0 = none. HAUL_SKIP: a part of the tree cannot be read, or there are more than
+ * HAUL_NODES_SUBS; what was read stays in *ret. haul_nodes_list_done after every outcome. */
+HAUL_MUST_USE haul_rc haul_nodes_list(haul_nodes *n, uint64_t sub, haul_node_list *ret, haul_err *e);
+void haul_nodes_list_done(haul_node_list *l);
+
+typedef struct haul_block {
+    uint64_t id, at; /* as the B-tree has it; octet in the file */
+    size_t n;        /* octets, decoded and inflated */
+    bool packed;     /* compressed in the file */
+    uint8_t *octets; /* of haul_blocks: NULL = not in memory */
+} haul_block;
+
+/* A block, decoded and inflated, into `to` (HAUL_NODES_BLOCK octets); ret->octets stays. HAUL_SKIP: it is not there, it
+ * cannot be read, or there is something else in its place. */
+HAUL_MUST_USE haul_rc haul_nodes_block(haul_nodes *n, uint64_t id, uint8_t *to, haul_block *ret, haul_err *e);
+
+/* Show `over` n (at most HAUL_VIEW_PATCH) other octets at `from` of a block in memory, which is changed, too; encoded as the
+ * block is. False: out of range, compressed, or too many repairs; nothing has changed. */
+bool haul_nodes_patch(const haul_nodes *n, haul_view *over, haul_block *b, size_t from, const uint8_t *p,
+                      size_t octets);
 
 /* ── data trees (2.2.2.8.3.1 and .2) ── */
 
@@ -91,6 +117,22 @@ HAUL_MUST_USE haul_rc haul_data_open(haul_data *d, haul_nodes *n, uint64_t id, h
  * are lost with it, the next call goes on behind them. */
 HAUL_MUST_USE haul_rc haul_data_next(haul_data *d, uint64_t *ret_id, uint64_t *ret_lost, haul_err *e);
 void haul_data_done(haul_data *d);
+
+/* The blocks of a data tree by number, read when they are asked for. */
+typedef struct haul_blocks { /* zero-initialised = none */
+    haul_nodes *nodes;
+    haul_block *v;
+    size_t n;
+    bool all; /* set it to keep all in memory once read; else the last HAUL_BLOCKS_KEPT */
+    size_t kept[HAUL_BLOCKS_KEPT], turn;
+} haul_blocks;
+
+/* HAUL_SKIP: a list of them cannot be read, or they are more than `most`. haul_blocks_done after every outcome. */
+HAUL_MUST_USE haul_rc haul_blocks_open(haul_blocks *b, haul_nodes *n, uint64_t data, size_t most,
+                                       haul_err *e);
+/* Borrowed until HAUL_BLOCKS_KEPT others were asked for, with `all` until haul_blocks_done. */
+HAUL_MUST_USE haul_rc haul_blocks_get(haul_blocks *b, size_t i, haul_block **ret, haul_err *e);
+void haul_blocks_done(haul_blocks *b);
 
 typedef struct haul_data_loss {
     uint64_t octets; /* that could not be read; NULs stand for them */
