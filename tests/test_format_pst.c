@@ -340,18 +340,21 @@ static size_t mend_all(const char *path, size_t *ret_nodes)
     size_t size = 0, notes = 0;
     free(testing_read(path, &size));
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    haul_view v;
-    haul_raw r;
+    haul_view v, over;
+    haul_nodes r;
     haul_view_init(&v, fd, size);
+    haul_view_init(&over, fd, size);
     *ret_nodes = 0;
-    if (haul_raw_open(&r, &v))
+    if (haul_nodes_open(&r, &v, NULL) == HAUL_OK)
         for (uint32_t base = 0x20; base < 0x204000; base += base == 0xa000 ? 0x1f6000 : 0x20)
             for (size_t t = 0; t < HAUL_COUNT(types); t++) {
-                haul_raw_node n;
-                *ret_nodes += haul_raw_find(&r, base | types[t], &n);
-                haul_mend_node(&r, base | types[t], count_note, &notes);
+                haul_node n;
+                *ret_nodes += haul_nodes_find(&r, base | types[t], &n, NULL) == HAUL_OK;
+                haul_mend_node(&r, &over, base | types[t], count_note, &notes);
             }
+    haul_nodes_done(&r);
     haul_view_done(&v);
+    haul_view_done(&over);
     close(fd);
     return notes;
 }

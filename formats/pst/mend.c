@@ -5,25 +5,22 @@
 #include "base/attr.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
-#define SIG_HEAP       0xecu /* MS-PST 2.3.1.2 */
-#define SIG_TABLE      0x7cu
-#define SIG_BTH        0xb5u
+#define SIG_TABLE      0x7cu /* MS-PST 2.3.1.2 */
 #define SIG_PROPS      0xbcu
 #define NID_ATTACHMENT 0x05u
 #define NID_LTP        0x1fu /* values and rows: no heaps */
 #define NID_NAMES      0x61u
 #define TABLE_HEAD     22u
 #define ROW_ID         0x67f20003u /* PidTagLtpRowId */
-#define LEVELS_MAX     8u
 
 #define NID_MESSAGE    0x04u
 #define NID_ASSOCIATED 0x08u
 #define MESSAGE_CLASS  0x001au
 
 typedef struct mender {
-    haul_raw *raw;
+    haul_nodes *nodes;
+    haul_view *over;
     haul_mend_note *note;
     void *ctx;
     size_t patches, notes, objects, records;
@@ -33,20 +30,10 @@ typedef struct heap {
     mender *m;
     uint32_t nid;
     unsigned depth;
-    haul_raw_data data;
-    haul_raw_list subs;
-    const haul_raw_list *around; /* subnodes that a table is one of; NULL = none */
+    haul_hn data;
+    haul_node_list subs;
+    const haul_node_list *around; /* subnodes that a table is one of; NULL = none */
 } heap;
-
-typedef struct spot { /* an allocation, a record, a row */
-    haul_raw_block *block;
-    size_t from, n;
-} spot;
-
-static const uint8_t *octets(const spot *s)
-{
-    return s->block->p + s->from;
-}
 
 static void say(heap *h, haul_issue_id id, const char *text)
 {
@@ -58,11 +45,13 @@ static void say(heap *h, haul_issue_id id, const char *text)
     h->m->note(h->m->ctx, id, h->depth ? line : text);
 }
 
-static void patch(heap *h, const spot *s, size_t from, uint32_t v, size_t n)
+/* False: it cannot be changed, as in compressed blocks. */
+static bool patch(heap *h, const haul_place *s, size_t from, uint32_t v, size_t n)
 {
     uint8_t le[4] = {(uint8_t)v, (uint8_t)(v >> 8), (uint8_t)(v >> 16), (uint8_t)(v >> 24)};
-    if (haul_raw_patch(h->m->raw, s->block, s->from + from, le, n))
-        h->m->patches++;
+    bool done = haul_nodes_patch(h->m->nodes, h->m->over, s->block, s->from + from, le, n);
+    h->m->patches += done;
+    return done;
 }
 
 static bool spent(heap *h)
@@ -70,27 +59,18 @@ static bool spent(heap *h)
     return ++h->m->records > HAUL_MEND_RECORDS;
 }
 
-/* ── heap on node (2.3.1) ── */
-
-static bool allocation(heap *h, uint32_t hid, spot *ret)
+/* Blocks of a heap or of rows: all of them in memory, so that places in them stay. */
+static size_t most_blocks(const heap *h)
 {
-    unsigned bits = h->m->raw->big ? 14 : 11; /* of the index; block and type take the rest */
-    size_t index = hid >> 5 & ((1u << bits) - 1), block = hid >> (5 + bits);
-    if ((hid & 0x1f) || !index || block >= h->data.n)
-        return false;
-    haul_raw_block *b = &h->data.v[block];
-    size_t map = b->n >= 2 ? haul_raw16(b->p) : b->n;
-    if (map + 4 > b->n || index > haul_raw16(b->p + map) || map + 4 + 2 * (index + 1) > b->n)
-        return false;
-    const uint8_t *p = b->p + map + 4 + 2 * (index - 1);
-    size_t from = haul_raw16(p), end = haul_raw16(p + 2);
-    if (from > end || end > b->n)
-        return false;
-    *ret = (spot){.block = b, .from = from, .n = end - from};
-    return true;
+    return HAUL_MEND_OCTETS / (h->m->nodes->version == 65 ? HAUL_NODES_BLOCK : 8192u);
 }
 
-static bool is_subnode(const haul_raw_list *l, uint32_t nid)
+static bool allocation(heap *h, uint32_t hid, haul_place *ret)
+{
+    return haul_hn_place(&h->data, hid, ret, NULL) == HAUL_OK;
+}
+
+static bool is_subnode(const haul_node_list *l, uint32_t nid)
 {
     size_t low = 0, high = l->n; /* in order by 2.2.2.8.3.3.1 */
     while (low < high) {
@@ -106,7 +86,7 @@ static bool is_subnode(const haul_raw_list *l, uint32_t nid)
 /* Does a reference lead anywhere? 0 says that the value is empty. */
 static bool resolves(heap *h, uint32_t hnid)
 {
-    spot s;
+    haul_place s;
     return !hnid || ((hnid & 0x1f) ? is_subnode(&h->subs, hnid) : allocation(h, hnid, &s));
 }
 
@@ -138,69 +118,57 @@ static bool is_reference(unsigned type)
 
 /* ── B-tree on heap (2.3.2) ── */
 
-typedef void per_record(heap *h, const spot *record, void *ctx);
+typedef void per_record(heap *h, const haul_place *record, void *ctx);
 
-static void walk(heap *h, uint32_t hid, unsigned level, size_t key, size_t entry, per_record *each, void *ctx)
+static void each_record(heap *h, uint32_t header, uint8_t key, uint8_t data, per_record *each, void *ctx)
 {
-    spot all;
-    size_t size = level ? key + 4 : key + entry;
-    if (!allocation(h, hid, &all))
+    uint8_t record[HAUL_BTH_RECORD];
+    haul_bth t = {0};
+    haul_bth_walk w = {.tree = &t};
+    haul_rc rc = haul_bth_open(&t, &h->data, header, NULL);
+    if (rc != HAUL_OK || t.key != key || t.data != data)
         return;
-    for (size_t at = 0; at + size <= all.n && !spent(h); at += size) {
-        spot one = {.block = all.block, .from = all.from + at, .n = size};
-        if (level)
-            walk(h, haul_raw32(octets(&one) + key), level - 1, key, entry, each, ctx);
-        else
-            each(h, &one, ctx);
-    }
-}
-
-static void each_record(heap *h, uint32_t header, size_t key, size_t entry, per_record *each, void *ctx)
-{
-    spot s;
-    if (!allocation(h, header, &s) || s.n < 8)
-        return;
-    const uint8_t *p = octets(&s);
-    if (p[0] == SIG_BTH && p[1] == key && p[2] == entry && p[3] <= LEVELS_MAX)
-        walk(h, haul_raw32(p + 4), p[3], key, entry, each, ctx);
+    while ((rc = haul_bth_next(&w, record, NULL)) != HAUL_END && !spent(h))
+        if (rc == HAUL_OK)
+            each(h, &w.place, ctx);
 }
 
 /* ── property contexts (2.3.3) ── */
 
-static void mend_property(heap *h, const spot *record, void *ctx)
+static void mend_property(heap *h, const haul_place *record, void *ctx)
 {
     char text[128];
-    const uint8_t *p = octets(record);
-    unsigned id = haul_raw16(p), type = haul_raw16(p + 2);
-    uint32_t value = haul_raw32(p + 4);
+    const uint8_t *p = haul_place_octets(record);
+    unsigned id = haul_nodes16(p), type = haul_nodes16(p + 2);
+    uint32_t value = haul_nodes32(p + 4);
     (void)ctx;
     if (!is_inline(type) && !is_reference(type)) {
         bool reference = resolves(h, value);
         snprintf(text, sizeof(text), "property 0x%04x of type 0x%04x: taken as %s", id, type,
                  reference ? "octets" : "a number");
-        patch(h, record, 2, reference ? HAUL_PT_BINARY : HAUL_PT_I32, 2);
-        say(h, HAUL_ISSUE_PST_PROPERTY_TYPE, text);
+        if (patch(h, record, 2, reference ? HAUL_PT_BINARY : HAUL_PT_I32, 2))
+            say(h, HAUL_ISSUE_PST_PROPERTY_TYPE, text);
     } else if (is_reference(type) && !resolves(h, value)) {
         snprintf(text, sizeof(text), "property 0x%04x of type 0x%04x: its value 0x%x does not exist", id,
                  type, value);
-        patch(h, record, 4, 0, 4);
-        say(h, HAUL_ISSUE_PST_PROPERTY_LOST, text);
+        if (patch(h, record, 4, 0, 4))
+            say(h, HAUL_ISSUE_PST_PROPERTY_LOST, text);
     }
 }
 
 typedef struct class_search {
     bool there;
-    spot spare; /* a property that an item can do without */
+    haul_place spare; /* a property that an item can do without */
     unsigned spare_id;
 } class_search;
 
-static void look_for_class(heap *h, const spot *record, void *ctx)
+static void look_for_class(heap *h, const haul_place *record, void *ctx)
 {
     /* Icon, who changed it last, status that is not stored, time of change, what can be counted */
     static const uint16_t spares[] = {0x1080, 0x3ffb, 0x3ffa, 0x0e17, 0x0e62,
                                       0x0e79, 0x67f3, 0x3008, 0x0e1b, 0x0e08};
     class_search *c = ctx;
-    unsigned id = haul_raw16(octets(record));
+    unsigned id = haul_nodes16(haul_place_octets(record));
     (void)h;
     c->there = c->there || id == MESSAGE_CLASS;
     for (size_t i = 0; i < HAUL_COUNT(spares) && !c->spare_id; i++)
@@ -222,32 +190,31 @@ static void mend_class(heap *h, uint32_t header)
     if (c.there || !c.spare_id)
         return;
     snprintf(text, sizeof(text), "no message class; property 0x%04x was given up for one", c.spare_id);
-    patch(h, &c.spare, 0, MESSAGE_CLASS | (uint32_t)HAUL_PT_UNICODE << 16, 4);
-    patch(h, &c.spare, 4, 0, 4);
-    say(h, HAUL_ISSUE_PST_PROPERTY_LOST, text);
+    if (patch(h, &c.spare, 0, MESSAGE_CLASS | (uint32_t)HAUL_PT_UNICODE << 16, 4) &&
+        patch(h, &c.spare, 4, 0, 4))
+        say(h, HAUL_ISSUE_PST_PROPERTY_LOST, text);
 }
 
 /* ── table contexts (2.3.4) ── */
 
 typedef struct table {
-    spot info;
+    haul_place info;
     size_t columns, row, bits; /* octets of a row; where its bitmap is */
-    haul_raw_data matrix;
-    spot inside;      /* rows that lie in the heap; n = 0: they are in the matrix */
-    uint8_t bit[256]; /* of each column, as stored */
+    size_t first;              /* octets of the first block of the matrix */
+    haul_blocks matrix;
+    haul_place inside; /* rows that lie in the heap; n = 0: they are in the matrix */
+    uint8_t bit[256];  /* of each column, as stored */
 } table;
 
-static spot column(const table *t, size_t i)
+static haul_place column(const table *t, size_t i)
 {
-    return (spot){.block = t->info.block, .from = t->info.from + TABLE_HEAD + i * 8, .n = 8};
+    return (haul_place){.block = t->info.block, .from = t->info.from + TABLE_HEAD + i * 8, .n = 8};
 }
 
 /* Not to be read: show the row id once more instead. */
-static void drop_column(heap *h, const spot *c)
+static bool drop_column(heap *h, const haul_place *c)
 {
-    patch(h, c, 0, ROW_ID, 4);
-    patch(h, c, 4, 0, 2);
-    patch(h, c, 6, 4, 1);
+    return patch(h, c, 0, ROW_ID, 4) && patch(h, c, 4, 0, 2) && patch(h, c, 6, 4, 1);
 }
 
 static unsigned type_of_size(unsigned size)
@@ -258,19 +225,16 @@ static unsigned type_of_size(unsigned size)
 static void mend_column(heap *h, const table *t, size_t i)
 {
     char text[128];
-    spot c = column(t, i);
-    const uint8_t *p = octets(&c);
-    unsigned type = haul_raw16(p), id = haul_raw16(p + 2), at = haul_raw16(p + 4), size = p[6];
+    haul_place c = column(t, i);
+    const uint8_t *p = haul_place_octets(&c);
+    unsigned type = haul_nodes16(p), id = haul_nodes16(p + 2), at = haul_nodes16(p + 4), size = p[6];
     bool fits = (size == 1 || size == 2 || size == 4 || size == 8) && at + size <= t->row;
     bool known = is_inline(type) || is_reference(type);
     if (fits && known)
         return;
     snprintf(text, sizeof(text), "column 0x%04x of type 0x%04x, %u octets at %u", id, type, size, at);
-    if (fits)
-        patch(h, &c, 0, type_of_size(size), 2);
-    else
-        drop_column(h, &c);
-    say(h, fits ? HAUL_ISSUE_PST_PROPERTY_TYPE : HAUL_ISSUE_PST_PROPERTY_LOST, text);
+    if (fits ? patch(h, &c, 0, type_of_size(size), 2) : drop_column(h, &c))
+        say(h, fits ? HAUL_ISSUE_PST_PROPERTY_TYPE : HAUL_ISSUE_PST_PROPERTY_LOST, text);
 }
 
 /* libpff takes iBit for the place of a column among all, and wants the row id in the first. */
@@ -279,81 +243,78 @@ static void number_columns(heap *h, const table *t)
     bool taken[256] = {false}, good = true;
     size_t first = t->columns;
     for (size_t i = 0; i < t->columns; i++) {
-        spot c = column(t, i);
-        const uint8_t *p = octets(&c);
+        haul_place c = column(t, i);
+        const uint8_t *p = haul_place_octets(&c);
         good = good && p[7] < t->columns && !taken[p[7]];
         taken[p[7]] = true;
-        if (first == t->columns && !haul_raw16(p + 4) && p[6] == 4)
+        if (first == t->columns && !haul_nodes16(p + 4) && p[6] == 4)
             first = i;
-        good = good && (p[7] || (!haul_raw16(p + 4) && p[6] == 4));
+        good = good && (p[7] || (!haul_nodes16(p + 4) && p[6] == 4));
     }
     if (good)
         return;
     if (first == t->columns) {
-        spot c = column(t, 0);
+        haul_place c = column(t, 0);
         drop_column(h, &c);
         first = 0;
     }
     for (size_t i = 0, next = 1; i < t->columns; i++) {
-        spot c = column(t, i);
+        haul_place c = column(t, i);
         patch(h, &c, 7, i == first ? 0 : (uint32_t)next++, 1);
     }
 }
 
-static bool row_at(const table *t, size_t i, spot *ret)
+static bool row_at(table *t, size_t i, haul_place *ret)
 {
     if (t->inside.n) {
         if (i >= t->inside.n / t->row)
             return false;
-        *ret = (spot){.block = t->inside.block, .from = t->inside.from + i * t->row, .n = t->row};
+        *ret = (haul_place){.block = t->inside.block, .from = t->inside.from + i * t->row, .n = t->row};
         return true;
     }
-    size_t per_block = t->matrix.n ? t->matrix.v[0].n / t->row : 0; /* rows do not span blocks */
-    if (!per_block || i / per_block >= t->matrix.n)
+    haul_block *b = NULL;
+    size_t per_block = t->first / t->row; /* rows do not span blocks */
+    if (!per_block || haul_blocks_get(&t->matrix, i / per_block, &b, NULL) != HAUL_OK)
         return false;
-    haul_raw_block *b = &t->matrix.v[i / per_block];
-    *ret = (spot){.block = b, .from = i % per_block * t->row, .n = t->row};
+    *ret = (haul_place){.block = b, .from = i % per_block * t->row, .n = t->row};
     return ret->from + t->row <= b->n;
 }
 
-static void mend_cell(heap *h, const table *t, size_t i, const spot *row)
+static void mend_cell(heap *h, const table *t, size_t i, const haul_place *row)
 {
     char text[128];
-    spot c = column(t, i);
-    const uint8_t *p = octets(&c);
-    unsigned type = haul_raw16(p), at = haul_raw16(p + 4), bit = t->bit[i];
+    haul_place c = column(t, i);
+    const uint8_t *p = haul_place_octets(&c);
+    unsigned type = haul_nodes16(p), at = haul_nodes16(p + 4), bit = t->bit[i];
     if (p[6] != 4 || is_inline(type) || !is_reference(type) || at + 4u > row->n)
         return;
-    uint32_t value = haul_raw32(octets(row) + at);
+    uint32_t value = haul_nodes32(haul_place_octets(row) + at);
     size_t byte = t->bits + bit / 8;
-    bool there = byte >= row->n || (octets(row)[byte] & (0x80u >> bit % 8));
+    bool there = byte >= row->n || (haul_place_octets(row)[byte] & (0x80u >> bit % 8));
     if (!value || (there && resolves(h, value)))
         return;
-    patch(h, row, at, 0, 4);
-    if (!there) /* what lies in a cell that is not there means nothing (2.3.4.4.1) */
+    bool cleared = patch(h, row, at, 0, 4);
+    if (!there || !cleared) /* what lies in a cell that is not there means nothing (2.3.4.4.1) */
         return;
     snprintf(text, sizeof(text), "a cell of column 0x%04x of type 0x%04x: its value 0x%x does not exist",
-             haul_raw16(p + 2), type, value);
+             haul_nodes16(p + 2), type, value);
     say(h, HAUL_ISSUE_PST_PROPERTY_LOST, text);
 }
 
 /* A row and the index of rows must name the same id. */
-static void mend_row(heap *h, const spot *record, void *ctx)
+static void mend_row(heap *h, const haul_place *record, void *ctx)
 {
-    const table *t = ctx;
-    const uint8_t *p = octets(record);
-    uint32_t id = haul_raw32(p);
-    spot row;
-    if (!row_at(t, record->n == 6 ? haul_raw16(p + 4) : haul_raw32(p + 4), &row))
+    table *t = ctx;
+    const uint8_t *p = haul_place_octets(record);
+    uint32_t id = haul_nodes32(p);
+    haul_place row;
+    if (!row_at(t, record->n == 6 ? haul_nodes16(p + 4) : haul_nodes32(p + 4), &row))
         return;
-    uint32_t stored = haul_raw32(octets(&row));
+    uint32_t stored = haul_nodes32(haul_place_octets(&row));
     if (stored != id) {
         bool believe_index = h->around && is_subnode(h->around, id) && !is_subnode(h->around, stored);
-        if (believe_index)
-            patch(h, &row, 0, id, 4);
-        else
-            patch(h, record, 0, stored, 4);
-        say(h, HAUL_ISSUE_PST_ROW_MENDED, "a row and the index of the table name different ids");
+        if (believe_index ? patch(h, &row, 0, id, 4) : patch(h, record, 0, stored, 4))
+            say(h, HAUL_ISSUE_PST_ROW_MENDED, "a row and the index of the table name different ids");
     }
     for (size_t i = 0; i < t->columns && !spent(h); i++)
         mend_cell(h, t, i, &row);
@@ -362,6 +323,8 @@ static void mend_row(heap *h, const spot *record, void *ctx)
 /* Where the rows are: in the heap, or in a subnode. */
 static void find_rows(heap *h, table *t, uint32_t hnid)
 {
+    haul_block *b = NULL;
+    t->matrix.all = true;
     if (!(hnid & 0x1f)) {
         if (!allocation(h, hnid, &t->inside))
             t->inside.n = 0;
@@ -369,8 +332,9 @@ static void find_rows(heap *h, table *t, uint32_t hnid)
     }
     for (size_t i = 0; i < h->subs.n; i++)
         if (h->subs.v[i].nid == hnid) {
-            if (!haul_raw_load(h->m->raw, h->subs.v[i].data, &t->matrix))
-                haul_raw_data_done(&t->matrix);
+            haul_rc rc = haul_blocks_open(&t->matrix, h->m->nodes, h->subs.v[i].data, most_blocks(h), NULL);
+            if (rc == HAUL_OK && haul_blocks_get(&t->matrix, 0, &b, NULL) == HAUL_OK)
+                t->first = b->n;
             return;
         }
 }
@@ -380,83 +344,83 @@ static void mend_table(heap *h, uint32_t root)
     table t = {0};
     if (!allocation(h, root, &t.info) || t.info.n < TABLE_HEAD)
         return;
-    const uint8_t *p = octets(&t.info);
+    const uint8_t *p = haul_place_octets(&t.info);
     t.columns = p[1];
-    t.bits = haul_raw16(p + 6);
-    t.row = haul_raw16(p + 8);
+    t.bits = haul_nodes16(p + 6);
+    t.row = haul_nodes16(p + 8);
     if (p[0] != SIG_TABLE || t.info.n < TABLE_HEAD + t.columns * 8 || t.row < 8 || !t.columns)
         return;
-    find_rows(h, &t, haul_raw32(p + 14));
+    find_rows(h, &t, haul_nodes32(p + 14));
     for (size_t i = 0; i < t.columns; i++) {
         t.bit[i] = p[TABLE_HEAD + i * 8 + 7];
         mend_column(h, &t, i);
     }
     number_columns(h, &t);
-    each_record(h, haul_raw32(p + 10), 4, h->m->raw->ansi ? 2 : 4, mend_row, &t);
-    haul_raw_data_done(&t.matrix);
+    each_record(h, haul_nodes32(p + 10), 4, h->m->nodes->version == 32 ? 2 : 4, mend_row, &t);
+    haul_blocks_done(&t.matrix);
 }
 
 /* ── nodes ── */
 
 static void mend_heap(heap *h)
 {
-    const haul_raw_block *b = h->data.n ? &h->data.v[0] : NULL;
-    if (!b || b->n < 12 || b->p[2] != SIG_HEAP)
-        return;
-    if (b->p[3] == SIG_PROPS) {
-        each_record(h, haul_raw32(b->p + 4), 2, 6, mend_property, NULL);
-        mend_class(h, haul_raw32(b->p + 4));
-    } else if (b->p[3] == SIG_TABLE)
-        mend_table(h, haul_raw32(b->p + 4));
+    if (h->data.client == SIG_PROPS) {
+        each_record(h, h->data.root, 2, 6, mend_property, NULL);
+        mend_class(h, h->data.root);
+    } else if (h->data.client == SIG_TABLE)
+        mend_table(h, h->data.root);
 }
 
-static void mend_object(mender *m, const haul_raw_node *n, const haul_raw_list *around, unsigned depth)
+static void mend_object(mender *m, const haul_node *n, const haul_node_list *around, unsigned depth)
 {
     heap h = {.m = m, .nid = n->nid, .depth = depth, .around = around};
     if (depth > HAUL_MEND_DEPTH || ++m->objects > HAUL_MEND_OBJECTS)
         return;
-    if (!haul_raw_subnodes(m->raw, n->sub, &h.subs))
+    if (haul_nodes_list(m->nodes, n->sub, &h.subs, NULL) != HAUL_OK)
         say(&h, HAUL_ISSUE_PST_PROPERTY_LOST, "not all of its subnodes can be found");
-    if (haul_raw_load(m->raw, n->data, &h.data) || h.data.n)
+    h.data.blocks.all = true;
+    if (haul_hn_open(&h.data, m->nodes, n, most_blocks(&h), NULL) == HAUL_OK)
         mend_heap(&h);
     for (size_t i = 0; i < h.subs.n; i++)
         if ((h.subs.v[i].nid & 0x1f) != NID_LTP)
             mend_object(m, &h.subs.v[i], &h.subs, depth + 1);
-    haul_raw_data_done(&h.data);
-    haul_raw_list_done(&h.subs);
+    haul_hn_done(&h.data);
+    haul_nodes_list_done(&h.subs);
 }
 
-size_t haul_mend_node(haul_raw *r, uint32_t nid, haul_mend_note *note, void *ctx)
+size_t haul_mend_node(haul_nodes *n, haul_view *over, uint32_t nid, haul_mend_note *note, void *ctx)
 {
-    mender m = {.raw = r, .note = note, .ctx = ctx};
-    haul_raw_node n;
-    if (haul_raw_find(r, nid, &n))
-        mend_object(&m, &n, NULL, 0);
+    mender m = {.nodes = n, .over = over, .note = note, .ctx = ctx};
+    haul_node top;
+    if (haul_nodes_find(n, nid, &top, NULL) == HAUL_OK)
+        mend_object(&m, &top, NULL, 0);
     return m.patches;
 }
 
-size_t haul_mend_attachments(haul_raw *r, uint32_t nid)
+size_t haul_mend_attachments(haul_nodes *n, uint32_t nid)
 {
-    haul_raw_list subs = {0};
-    haul_raw_node n;
+    haul_node_list subs = {0};
+    haul_node item;
     size_t found = 0;
-    if (haul_raw_find(r, nid, &n) && haul_raw_subnodes(r, n.sub, &subs))
+    if (haul_nodes_find(n, nid, &item, NULL) == HAUL_OK &&
+        haul_nodes_list(n, item.sub, &subs, NULL) == HAUL_OK)
         for (size_t i = 0; i < subs.n; i++)
             found += (subs.v[i].nid & 0x1f) == NID_ATTACHMENT;
-    haul_raw_list_done(&subs);
+    haul_nodes_list_done(&subs);
     return found;
 }
 
-bool haul_mend_has_names(haul_raw *r)
+bool haul_mend_has_names(haul_nodes *n)
 {
-    haul_raw_node n;
-    return haul_raw_find(r, NID_NAMES, &n);
+    haul_node names;
+    return haul_nodes_find(n, NID_NAMES, &names, NULL) == HAUL_OK;
 }
 
 /* The key of the node's entry becomes one that nobody asks for; it keeps its place in the order. */
-bool haul_mend_names(haul_raw *r)
+bool haul_mend_names(haul_nodes *n, haul_view *over)
 {
     static const uint8_t other[4] = {NID_NAMES - 1}; /* of type 0: no node at all */
-    haul_raw_node n;
-    return haul_raw_find(r, NID_NAMES, &n) && haul_view_patch_add(r->view, n.at, other, sizeof(other));
+    haul_node names;
+    return haul_nodes_find(n, NID_NAMES, &names, NULL) == HAUL_OK &&
+           haul_view_patch_add(over, names.at, other, sizeof(other));
 }

@@ -257,17 +257,17 @@ haul_rc haul_pff_open(int fd, uint64_t size, void (*issue)(void *, haul_issue_id
     s->chunk = haul_alloc(HAUL_PFF_CHUNK);
     haul_view_init(&s->view, fd, size);
     haul_pff_mend_header(s);
-    s->readable = haul_raw_open(&s->raw, &s->view);
     haul_pff_data_open(s);
     haul_rc rc = haul_pff_io(s, e);
     if (rc == HAUL_OK)
         rc = open_file(s, e);
     if (rc == HAUL_E_FORMAT && haul_pff_mend(s, NAMES))
         rc = open_file(s, e);
-    if (rc == HAUL_E_FORMAT && s->readable && haul_mend_names(&s->raw) && open_file(s, NULL) == HAUL_OK) {
+    if (rc == HAUL_E_FORMAT && s->streams && haul_mend_names(&s->nodes, &s->view) &&
+        open_file(s, NULL) == HAUL_OK) {
         rc = HAUL_OK;
         issue(ctx, HAUL_ISSUE_PST_NAME_MAP, e ? e->text : "");
-    } else if (rc == HAUL_OK && s->readable && !haul_mend_has_names(&s->raw)) {
+    } else if (rc == HAUL_OK && s->streams && !haul_mend_has_names(&s->nodes)) {
         issue(ctx, HAUL_ISSUE_PST_NAME_MAP, "there is none");
     }
     if (rc == HAUL_OK)

@@ -80,8 +80,6 @@ typedef struct haul_pff {
     bool streams; /* nodes can be read */
     bool named;   /* names was tried */
     haul_names past_names;
-    haul_raw raw;
-    bool readable;           /* by raw */
     uint32_t top;            /* the item being read, also while one embedded in it is; 0 = a recovered one */
     haul_pff_mended *mended; /* in order of nid */
     size_t n_mended, cap_mended;

@@ -262,9 +262,9 @@ static void count_hidden(pff_object *o)
 {
     char text[128];
     int64_t flags = haul_prop_int_or(haul_bag_get(&o->m.props, MESSAGE_FLAGS), 0);
-    size_t n = o->m.depth || !(flags & HAS_ATTACHMENTS) || !o->s->readable || !o->s->top
+    size_t n = o->m.depth || !(flags & HAS_ATTACHMENTS) || !o->s->streams || !o->s->top
                    ? 0
-                   : haul_mend_attachments(&o->s->raw, o->s->top);
+                   : haul_mend_attachments(&o->s->nodes, o->s->top);
     if (!n)
         return;
     snprintf(text, sizeof(text), "%zu attachments are in no table that can be read", n);

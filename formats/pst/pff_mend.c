@@ -64,10 +64,14 @@ static void on_note(void *ctx, haul_issue_id id, const char *text)
 
 bool haul_pff_mend(haul_pff *s, uint32_t nid)
 {
-    if (!s->readable || find(s, nid))
+    if (!s->streams || find(s, nid))
         return false;
     listener l = {.s = s, .to = add(s, nid)};
-    return haul_mend_node(&s->raw, nid, on_note, &l) > 0;
+    void (*fault)(void *, const haul_nodes_fault *) = s->nodes.fault;
+    s->nodes.fault = NULL; /* libpff reads the same, and haul_pff_check tells */
+    size_t n = haul_mend_node(&s->nodes, &s->view, nid, on_note, &l);
+    s->nodes.fault = fault;
+    return n > 0;
 }
 
 void haul_pff_recall(haul_pff *s, uint32_t nid)
