@@ -175,11 +175,21 @@ def by_delay(src, work, fmt, reference, seconds, delays=DELAYS):
     return killed
 
 
+def begun(process, target):
+    """Wait until the run has its journal: before that, a signal ends it as any program."""
+    for _ in range(1000):
+        if process.poll() is not None or any(os.path.exists(os.path.join(d, "journal.db"))
+                                             for d in (os.path.join(target, judge.STATE), target + judge.STATE)):
+            return
+        time.sleep(0.01)
+
+
 def by_interrupt(src, work, fmt, reference, seconds):
     target = fresh(work, "interrupted", fmt, None)
     process = subprocess.Popen([judge.PROGRAM, "convert", "--to", to(fmt), src, target], stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=judge.environment())
-    time.sleep(max(0.05, seconds * 0.4))
+    begun(process, target)
+    time.sleep(seconds * 0.2)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     equal(process.returncode in (0, 130), True, f"{fmt}: exit status {process.returncode} after SIGINT: {said[-300:]}")
