@@ -3,6 +3,7 @@ gives up the whole object then; mailhaul must lose that one thing only, and say 
 
 Each store is made by tests/pst, changed at one place by the layouts of MS-PST 2.2 and 2.3 (read here anew, in Python), and given
 right checksums again, so that nothing but the change itself can be noticed. What pffexport makes of it is printed beside."""
+import collections
 import email
 import email.policy
 import json
@@ -347,6 +348,60 @@ def check_trees(top, plain):
     equal(len({r["id"] for r in rows}), len(rows), "tree: ids differ")
 
 
+A, B, C = 0x8082, 0x80A2, 0x80C2  # folders that the generator numbers so: C is in B, B in A, A in the IPM subtree
+A1, A2, B1 = 0x200024, 0x200044, 0x200084  # two items of A; the first of B
+ROOT, SUBTREE = 0x122, 0x8022
+AT_HOME = {"A": 3, "A/B": 3, "A/B/C": 3}
+ORPHANS = "Recovered items/Orphans"
+
+# What the node tree says (2.2.2.7.7.4): (node, "parent" or "number", new value). libpff refuses a store with the loops, with
+# an item or folder that is its own parent and with a root folder that is not; the items below items nobody would find.
+PARENTS = {
+    "as made": ([], AT_HOME, set(), 0),
+    "folder in itself": ([(B, "parent", B)], {"A": 3, "Store root/B": 3, "Store root/B/C": 3}, {"pst.parent-mended"}, 0),
+    "folders in a circle": ([(A, "parent", C)], {"Store root/A": 3, "Store root/A/B": 3, "Store root/A/B/C": 3}, {"pst.parent-mended"}, 0),
+    "two circles": ([(A, "parent", B), (C, "parent", C)], {"Store root/A": 3, "Store root/A/B": 3, "Store root/C": 3},
+                    {"pst.parent-mended"}, 0),
+    "root in a circle": ([(ROOT, "parent", SUBTREE)], AT_HOME, {"pst.parent-mended"}, 0),
+    "root in nothing": ([(ROOT, "parent", 0)], AT_HOME, {"pst.parent-mended"}, 0),
+    "root met early": ([(0x21, "parent", SUBTREE)], AT_HOME, set(), 0),
+    "folder in an item": ([(B, "parent", A1)], {"A": 3, "Store root/B": 3, "Store root/B/C": 3}, {"pst.parent-mended"}, 0),
+    "folder in nothing": ([(B, "parent", 0x999982)], {"A": 3, ORPHANS: 6}, set(), 0),
+    "item in itself": ([(A1, "parent", A1)], {"A": 2, "A/B": 3, "A/B/C": 3, ORPHANS: 1}, {"pst.parent-mended"}, 1),
+    "item in an item": ([(A1, "parent", A2)], {"A": 2, "A/B": 3, "A/B/C": 3, ORPHANS: 1}, {"pst.parent-mended"}, 1),
+    "items in a circle": ([(A1, "parent", A2), (A2, "parent", A1)], {"A": 1, "A/B": 3, "A/B/C": 3, ORPHANS: 2},
+                          {"pst.parent-mended"}, 2),
+    "item in the store": ([(A1, "parent", 0)], {"A": 2, "A/B": 3, "A/B/C": 3, ORPHANS: 1}, {"pst.parent-mended"}, 1),
+    "two items of one number": ([(A2, "number", A1)], AT_HOME, {"pst.parent-mended"}, 0),
+    "two folders of one number": ([(C, "number", B), (C, "parent", B)], AT_HOME, {"pst.parent-mended"}, 0),
+    "a folder of a later one's number": ([(B, "number", C)], AT_HOME, {"pst.parent-mended"}, 0),
+}
+
+
+def check_parents(top):
+    """Every item comes out, in its folder where that can be known."""
+    a, b, c = ({"name": f, "messages": [{"subject": f + "{n}", "body": "x", "repeat": 3}]} for f in "ABC")
+    nested = dict(a, folders=[dict(b, folders=[c])])
+    rule, path, target = (os.path.join(top, n) for n in ("parents.json", "parents.pst", "parents"))
+    judge.write(rule, json.dumps({"store": {"encryption": "none", "folders": [nested]}}).encode())
+    subprocess.run([MAKE, rule, path], stdin=subprocess.DEVNULL, check=True, timeout=60)
+    for name, (changes, wanted, issues, absent) in PARENTS.items():
+        store = Store(path)
+        same(name != "as made" or [store.nodes[n][3] for n in (A, B, C, A1, A2, B1)] == [SUBTREE, A, B, A, A, B], "the numbers of the generator")
+        for nid, what, value in changes:
+            store.put(store.nodes[nid][-1] + (24 if what == "parent" else 0), "<I", value)
+        changed = store.seal(os.path.join(top, "changed.pst"))
+        run("convert", "--to", "eml", "--progress", "none", changed, target, exits=(1 if absent else 0,))
+        rows = items_of(target)
+        stored = collections.Counter(r["folder"] for r in rows if r["status"] == "stored")
+        equal(dict(stored), wanted, f"{name}: folders")
+        equal(sum(r["status"] == "failed" for r in rows), absent, f"{name}: listed and not there")
+        told = report_of(target)["totals"]["issues"]
+        equal({i for i in told if i.startswith("pst.")} - SEARCH - {"pst.recovered", "pst.folder-count"}, issues, f"{name}: issues")
+        equal(len({judge.read(os.path.join(target, r["stored_as"])) for r in rows if r["status"] == "stored"}), 9, f"{name}: messages")
+        shutil.rmtree(target)
+
+
 def main():
     if not os.access(MAKE, os.X_OK):
         judge.skip("make_pst is not built")
@@ -359,6 +414,7 @@ def main():
         store = Store(plain)
         change(store)
         check(name, store.seal(os.path.join(top, "changed.pst")), top, *wanted)
+    check_parents(top)
     check_encodings(top)
     check_trees(top, plain)
     judge.finish()

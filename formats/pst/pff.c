@@ -1,5 +1,7 @@
 #include "pff.h"
 
+#include "parents.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -226,6 +228,20 @@ static const haul_pst_ops pff_ops = {
 
 /* ── opening ── */
 
+static void on_parent(void *ctx, haul_issue_id id, const char *text)
+{
+    haul_pff *s = ctx;
+    s->pst.issue(s->pst.issue_ctx, id, text);
+}
+
+/* What libpff would refuse the whole store for [pst-33]. */
+static void mend_parents(haul_pff *s)
+{
+    const haul_parents_tree tree = {s->nodes.node_root, s->nodes.version};
+    if (s->streams)
+        (void)haul_parents_mend(&s->view, &tree, on_parent, s);
+}
+
 static void describe(haul_pff *s)
 {
     uint8_t content = 0, type = 0, encryption = 0;
@@ -258,6 +274,7 @@ haul_rc haul_pff_open(int fd, uint64_t size, void (*issue)(void *, haul_issue_id
     haul_view_init(&s->view, fd, size);
     haul_pff_mend_header(s);
     haul_pff_data_open(s);
+    mend_parents(s);
     haul_rc rc = haul_pff_io(s, e);
     if (rc == HAUL_OK)
         rc = open_file(s, e);
