@@ -215,34 +215,6 @@ haul_rc haul_props_next(haul_bth_walk *w, haul_props_entry *ret, haul_err *e)
     return rc;
 }
 
-/* Octets of a value that is in the entry itself (2.3.3.3); 0 = it is elsewhere, -1 = of a type that nobody knows. */
-static int own_octets(uint16_t type)
-{
-    switch (type) {
-    case HAUL_PT_BOOL:
-        return 1;
-    case HAUL_PT_I16:
-        return 2;
-    case HAUL_PT_I32:
-    case HAUL_PT_R32:
-    case HAUL_PT_ERROR:
-        return 4;
-    case HAUL_PT_R64:
-    case HAUL_PT_CURRENCY:
-    case HAUL_PT_APPTIME:
-    case HAUL_PT_OBJECT:
-    case HAUL_PT_I64:
-    case HAUL_PT_STRING8:
-    case HAUL_PT_UNICODE:
-    case HAUL_PT_TIME:
-    case HAUL_PT_GUID:
-    case HAUL_PT_BINARY:
-        return 0;
-    default:
-        return -1;
-    }
-}
-
 static haul_rc value_in_node(haul_props *p, uint32_t nid, haul_props_value *ret, haul_err *e)
 {
     haul_node node = {0};
@@ -261,11 +233,12 @@ haul_rc haul_props_value_of(haul_props *p, const haul_props_entry *entry, haul_p
 {
     haul_span s = {0};
     bool multi = entry->type & HAUL_PT_MULTI;
-    int own = own_octets(entry->type & (uint16_t)~HAUL_PT_MULTI);
-    if (own < 0)
+    size_t width = haul_prop_width(entry->type & ~(unsigned)HAUL_PT_MULTI);
+    if (width == SIZE_MAX)
         return haul_fail(e, HAUL_SKIP, "a property of unknown type 0x%04x", entry->type);
-    if ((own && !multi) || !entry->value) {
-        *ret = (haul_props_value){.where = HAUL_PROPS_INLINE, .size = multi ? 0 : (uint64_t)own};
+    bool own = width && width <= 4 && !multi; /* the value is in the entry itself (2.3.3.3) */
+    if (own || !entry->value) {
+        *ret = (haul_props_value){.where = HAUL_PROPS_INLINE, .size = own ? width : 0};
         for (unsigned i = 0; i < 4; i++)
             ret->own[i] = (uint8_t)(entry->value >> 8 * i);
         return HAUL_OK;

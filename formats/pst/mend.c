@@ -94,25 +94,18 @@ static bool resolves(heap *h, uint32_t hnid)
 
 static bool is_inline(unsigned type)
 {
-    return type == HAUL_PT_I16 || type == HAUL_PT_I32 || type == HAUL_PT_R32 || type == HAUL_PT_ERROR ||
-           type == HAUL_PT_BOOL;
+    size_t width = haul_prop_width(type);
+    return width && width <= 4;
 }
 
-static bool is_wide(unsigned type) /* 8 octets: in place in tables, by reference in property contexts */
-{
-    return type == HAUL_PT_R64 || type == HAUL_PT_CURRENCY || type == HAUL_PT_APPTIME ||
-           type == HAUL_PT_I64 || type == HAUL_PT_TIME;
-}
-
-static bool is_reference(unsigned type)
+static bool
+is_reference(unsigned type) /* also 8 octets: in place in tables, by reference in property contexts */
 {
     unsigned one = type & ~(unsigned)HAUL_PT_MULTI;
-    if (is_wide(one) || one == HAUL_PT_STRING8 || one == HAUL_PT_UNICODE || one == HAUL_PT_GUID ||
-        one == HAUL_PT_BINARY)
-        return true;
     if (type & HAUL_PT_MULTI)
-        return one == HAUL_PT_I16 || one == HAUL_PT_I32 || one == HAUL_PT_R32;
-    return type == HAUL_PT_OBJECT || type == 0xfb || type == 0xfd ||
+        return haul_prop_width(one) != SIZE_MAX && one != HAUL_PT_OBJECT && one != HAUL_PT_BOOL &&
+               one != HAUL_PT_ERROR;
+    return (haul_prop_width(one) != SIZE_MAX && !is_inline(one)) || type == 0xfb || type == 0xfd ||
            type == 0xfe; /* ids, conditions, rules */
 }
 

@@ -225,18 +225,16 @@ const char *haul_bag_str(const haul_bag *b, uint16_t id, haul_arena *a)
     return haul_prop_str(b, haul_bag_get(b, id), a);
 }
 
-/* ── multi-values ── */
-
-/* Octets of one value (MS-OXCDATA 2.11.1); 0 = they differ; SIZE_MAX = no type of multi-values. */
-static size_t multi_width(const haul_prop *p)
+size_t haul_prop_width(unsigned type)
 {
-    if (!p || !(p->type & HAUL_PT_MULTI))
-        return SIZE_MAX;
-    switch (p->type & ~(unsigned)HAUL_PT_MULTI) {
+    switch (type) {
+    case HAUL_PT_BOOL:
+        return 1;
     case HAUL_PT_I16:
         return 2;
     case HAUL_PT_I32:
     case HAUL_PT_R32:
+    case HAUL_PT_ERROR:
         return 4;
     case HAUL_PT_R64:
     case HAUL_PT_CURRENCY:
@@ -249,10 +247,23 @@ static size_t multi_width(const haul_prop *p)
     case HAUL_PT_STRING8:
     case HAUL_PT_UNICODE:
     case HAUL_PT_BINARY:
+    case HAUL_PT_OBJECT:
         return 0;
     default:
         return SIZE_MAX;
     }
+}
+
+/* ── multi-values ── */
+
+/* As haul_prop_width; SIZE_MAX also when it is no type of multi-values. */
+static size_t multi_width(const haul_prop *p)
+{
+    unsigned one = p ? p->type & ~(unsigned)HAUL_PT_MULTI : 0;
+    if (!p || !(p->type & HAUL_PT_MULTI) || one == HAUL_PT_BOOL || one == HAUL_PT_ERROR ||
+        one == HAUL_PT_OBJECT)
+        return SIZE_MAX;
+    return haul_prop_width(one);
 }
 
 /* The count in front of values of variable size; 0 when there is no room for it and its offsets. */

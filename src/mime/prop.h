@@ -29,6 +29,9 @@ enum {
     HAUL_PT_MULTI = 0x1000,
 };
 
+/* Octets of a value of a single type (MS-OXCDATA 2.11.1): 0 = they differ; SIZE_MAX = no such type. */
+size_t haul_prop_width(unsigned type);
+
 #define HAUL_PROP_MAX  (512u * 1024u * 1024u) /* octets of one value in a bag (attachment data is no value) */
 #define HAUL_BAG_MAX   65536u                 /* properties of one object */
 #define HAUL_MULTI_MAX 65536u                 /* values of one multi-value */

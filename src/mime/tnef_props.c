@@ -46,33 +46,10 @@ static bool take_padded(haul_tnef_in *in, size_t n, const uint8_t **ret)
     return true;
 }
 
-/* Octets of a value of fixed size; 0 = it has a size of its own; SIZE_MAX = no such type. */
+/* As haul_prop_width; a boolean has two octets here. */
 static size_t width(unsigned type)
 {
-    switch (type) {
-    case HAUL_PT_I16:
-    case HAUL_PT_BOOL:
-        return 2;
-    case HAUL_PT_I32:
-    case HAUL_PT_R32:
-    case HAUL_PT_ERROR:
-        return 4;
-    case HAUL_PT_R64:
-    case HAUL_PT_CURRENCY:
-    case HAUL_PT_APPTIME:
-    case HAUL_PT_I64:
-    case HAUL_PT_TIME:
-        return 8;
-    case HAUL_PT_GUID:
-        return 16;
-    case HAUL_PT_STRING8:
-    case HAUL_PT_UNICODE:
-    case HAUL_PT_BINARY:
-    case HAUL_PT_OBJECT:
-        return 0;
-    default:
-        return SIZE_MAX;
-    }
+    return type == HAUL_PT_BOOL ? 2 : haul_prop_width(type);
 }
 
 /* Strings are stored with their NUL here, and without it in a bag. */

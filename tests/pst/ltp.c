@@ -53,27 +53,11 @@ uint64_t haul_subnodes_end(haul_subnodes *s, haul_ndb *n)
 
 /* ── Values ── */
 
-/* Octets of a fixed-size type; 0 for the variable ones (MS-OXCDATA 2.11.1). */
+/* Octets of a type whose values can be in a record; 0 for the others. */
 static unsigned fixed_size(uint32_t tag)
 {
-    switch (tag & 0xffff) {
-    case HAUL_PT_BOOL:
-        return 1;
-    case HAUL_PT_I16:
-        return 2;
-    case HAUL_PT_I32:
-    case HAUL_PT_R32:
-    case HAUL_PT_ERROR:
-        return 4;
-    case HAUL_PT_R64:
-    case HAUL_PT_CURRENCY:
-    case HAUL_PT_APPTIME:
-    case HAUL_PT_I64:
-    case HAUL_PT_TIME:
-        return 8;
-    default:
-        return 0;
-    }
+    size_t width = haul_prop_width(tag & 0xffff);
+    return width <= 8 ? (unsigned)width : 0;
 }
 
 /* A value outside its record: in the heap, or in a subnode when it is too large (2.3.3.2 HNID). */
