@@ -1,5 +1,6 @@
 #include "pst/bulk.h"
 
+#include "../../formats/pst/crypt.h" /* "pst/…" is the writer */
 #include "base/arena.h"
 #include "pst/le.h"
 #include "pst/messaging.h"
@@ -144,7 +145,7 @@ static void add_message(bulk *b, uint32_t folder, uint64_t index)
 
 haul_rc haul_pstw_bulk_write(const char *path, const haul_pstw_bulk *p, haul_err *e)
 {
-    bulk b = {.pst = haul_pstw_open(path, HAUL_NDB_PERMUTE, "bulk"), .state = p->seed};
+    bulk b = {.pst = haul_pstw_open(path, HAUL_CRYPT_PERMUTE, "bulk"), .state = p->seed};
     unsigned n = p->folders ? p->folders : 1;
     uint32_t *folders = haul_calloc(n, sizeof(*folders));
     for (unsigned i = 0; i < n; i++) {

@@ -418,7 +418,7 @@ haul_rc haul_pstw_describe(const char *path, const json_t *store, haul_err *e)
     const char *name = json_string_value(json_object_get(store, "name"));
     maker m = {.values = {.codepage = codepage ? (unsigned)json_integer_value(codepage) : 1252}};
     uint32_t crypt = one_of(&m, json_string_value(json_object_get(store, "encryption")), encodings, 3, 1);
-    m.pst = haul_pstw_open(path, (haul_ndb_crypt)crypt, name ? name : "test");
+    m.pst = haul_pstw_open(path, (uint8_t)crypt, name ? name : "test");
     make_store(&m, store);
     haul_rc rc = haul_pstw_close(m.pst, e);
     if (m.values.rc != HAUL_OK) {

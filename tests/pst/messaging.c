@@ -74,7 +74,7 @@ static void own_entry_id(haul_pstw *s, uint32_t tag, uint32_t nid)
     haul_pc_add(&s->store, tag, id, sizeof(id));
 }
 
-haul_pstw *haul_pstw_open(const char *path, haul_ndb_crypt crypt, const char *name)
+haul_pstw *haul_pstw_open(const char *path, uint8_t crypt, const char *name)
 {
     haul_pstw *s = haul_calloc(1, sizeof(*s));
     s->ndb = haul_ndb_open(path, crypt);

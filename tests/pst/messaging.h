@@ -56,7 +56,7 @@ typedef enum haul_pstw_place {
 } haul_pstw_place;
 
 /* Creates path with the folders every store has, empty. Never NULL. */
-haul_pstw *haul_pstw_open(const char *path, haul_ndb_crypt crypt, const char *name);
+haul_pstw *haul_pstw_open(const char *path, uint8_t crypt, const char *name);
 HAUL_MUST_USE haul_rc haul_pstw_close(haul_pstw *s, haul_err *e);
 
 /* A folder below another one. name is UTF-8, class may be NULL. Returns its nid. */

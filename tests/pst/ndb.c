@@ -1,8 +1,8 @@
 #include "pst/ndb.h"
 
+#include "../../formats/pst/crypt.h" /* "pst/…" is the writer */
 #include "io/out.h"
 #include "pst/le.h"
-#include "pst/ndb_crypt.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -42,7 +42,7 @@ typedef struct node_entry {
 struct haul_ndb {
     haul_file file;
     char *path;
-    haul_ndb_crypt crypt;
+    uint8_t crypt;
     uint64_t next_bid, next_page;
     block_entry *blocks;
     size_t n_blocks, cap_blocks;
@@ -74,7 +74,7 @@ static void *grown(void *v, size_t n, size_t *cap, size_t size)
     return haul_realloc(v, *cap * size);
 }
 
-haul_ndb *haul_ndb_open(const char *path, haul_ndb_crypt crypt)
+haul_ndb *haul_ndb_open(const char *path, uint8_t crypt)
 {
     haul_ndb *n = haul_calloc(1, sizeof(*n));
     n->crypt = crypt;
@@ -178,7 +178,7 @@ static uint64_t put_block(haul_ndb *n, const void *p, size_t len, bool internal)
     memcpy(n->block, p, len);
     memset(n->block + len, 0, size - len);
     if (!internal)
-        haul_ndb_encode(n->crypt, bid, n->block, len);
+        haul_crypt_encode(n->crypt, bid, 0, n->block, len);
     haul_put16(trailer, len);
     haul_put16(trailer + 2, signature(at, bid));
     haul_put32(trailer + 4, haul_ndb_crc(n->block, len));

@@ -30,9 +30,6 @@ enum {
 
 #define HAUL_BLOCK_DATA           8176u /* octets of data in one block (2.2.2.8.3.1) */
 
-/* 2.2.2.6 bCryptMethod */
-typedef enum haul_ndb_crypt { HAUL_NDB_NONE, HAUL_NDB_PERMUTE, HAUL_NDB_CYCLIC } haul_ndb_crypt;
-
 typedef struct haul_ndb haul_ndb;
 
 typedef struct haul_subnode {
@@ -40,8 +37,8 @@ typedef struct haul_subnode {
     uint64_t data, sub; /* block ids, 0 = none */
 } haul_subnode;
 
-/* Creates (or empties) path. Never NULL. */
-haul_ndb *haul_ndb_open(const char *path, haul_ndb_crypt crypt);
+/* Creates (or empties) path. crypt: HAUL_CRYPT_* of formats/pst/crypt.h. Never NULL. */
+haul_ndb *haul_ndb_open(const char *path, uint8_t crypt);
 /* Write what is open, close, free. HAUL_E_TARGET when anything failed since open. */
 HAUL_MUST_USE haul_rc haul_ndb_close(haul_ndb *n, haul_err *e);
 
