@@ -1,26 +1,10 @@
 /* Header sections, dates, decoded words and flags of any octets: nothing read past the end, text always UTF-8. */
+#include "fuzz.h"
+
 #include "base/time.h"
-#include "base/utf.h"
 #include "mime/date.h"
 #include "mime/header.h"
 #include "mime/status.h"
-
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool ok)
-{
-    if (!ok)
-        abort();
-}
-
-static void check_text(const char *z)
-{
-    check(!z || haul_utf8_valid(z, strlen(z)));
-}
 
 static void check_date(const char *p, size_t n)
 {

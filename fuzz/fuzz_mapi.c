@@ -1,5 +1,7 @@
 /* Messages built from the MAPI objects that any TNEF octets give: an answer, the same octets twice, a header of 7 bit,
  * CRLF line ends, and no line over 998 octets but in what is restored as it was signed. */
+#include "fuzz.h"
+
 #include "base/str.h"
 #include "mime/build.h"
 #include "mime/tnef.h"
@@ -7,18 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 typedef struct collect {
     haul_out out;
     haul_str text;
 } collect;
-
-static void check(bool ok)
-{
-    if (!ok)
-        abort();
-}
 
 static haul_rc add(haul_out *o, const void *p, size_t n, haul_err *e)
 {

@@ -1,6 +1,8 @@
 /* Nodes, blocks, heaps and properties of a small store made here, in each of the three formats, with any octets of it changed.
  * Input: format and encoding (one octet), then changes: place (two octets), count (one), octets. Without changes all of the
  * store must be read; with changes everything must end, and nothing be given out that is not as large as was said. */
+#include "fuzz.h"
+
 #include "pst/crypt.h"
 #include "pst/names.h"
 
@@ -9,8 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 #include <zlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define STORE  16384u
 #define NBT    1024u /* places in the file */
@@ -39,12 +39,6 @@ typedef struct maker {
     size_t id; /* octets of ids */
     size_t n;  /* blocks */
 } maker;
-
-static void check(bool ok)
-{
-    if (!ok)
-        abort();
-}
 
 static void put(uint8_t *p, uint64_t v, size_t n)
 {

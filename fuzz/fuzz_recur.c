@@ -1,5 +1,7 @@
 /* Recurrence blobs and time zone definitions of any octets: nothing read past the end, every rule that is given out is
  * one that libical reads, and its first day is one on which it falls. */
+#include "fuzz.h"
+
 #include "mime/recur.h"
 #include "mime/tz.h"
 
@@ -7,14 +9,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool ok)
-{
-    if (!ok)
-        abort();
-}
 
 static void check_span(const char *p, size_t size, haul_span s)
 {

@@ -1,5 +1,7 @@
 /* TNEF of any octets: an answer, nothing read past the end, attachments of the size they claim, embedded messages down
  * to the depth that is allowed. */
+#include "fuzz.h"
+
 #include "mime/tnef.h"
 
 #include "base/utf.h"
@@ -7,18 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 typedef struct counter {
     haul_out out;
     uint64_t n;
 } counter;
-
-static void check(bool ok)
-{
-    if (!ok)
-        abort();
-}
 
 static haul_rc count(haul_out *o, const void *p, size_t n, haul_err *e)
 {

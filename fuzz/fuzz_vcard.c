@@ -1,5 +1,7 @@
 /* Contacts with any properties, which TNEF carries: whatever they are, the card is UTF-8, folded, and has no controls but
  * its line ends. */
+#include "fuzz.h"
+
 #include "mime/tnef.h"
 #include "mime/vcard.h"
 
@@ -7,14 +9,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool ok)
-{
-    if (!ok)
-        abort();
-}
 
 static void check_card(const haul_str *s)
 {

@@ -1,24 +1,8 @@
 /* Frames from a child that was taken over: whatever is accepted is within its range, and text is text. */
+#include "fuzz.h"
+
 #include "base/time.h"
-#include "base/utf.h"
 #include "model/wire.h"
-
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool ok)
-{
-    if (!ok)
-        abort();
-}
-
-static void check_text(const char *z)
-{
-    check(!z || haul_utf8_valid(z, strlen(z)));
-}
 
 static void check_time(int64_t us, int16_t tz)
 {
