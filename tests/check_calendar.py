@@ -1,4 +1,4 @@
-"""Calendars of real stores (when ../shared/corpus is there) against readpst: the same appointments, with the same start, end
+"""Calendars of real stores against readpst: the same appointments, with the same start, end
 and rule; and every iCalendar object is one that libical parses without an error and finds in order for its METHOD."""
 import collections
 import ctypes
@@ -13,11 +13,10 @@ import subprocess
 import zoneinfo
 
 import judge
+import outlook
 from judge import equal, run, say
 
-STORES = ("npm__pst-extractor-1.12.0__example__testdata__pstextractortest@outlook.com.ost",
-          "npm__pst-extractor-1.12.0__example__testdata__pstextractortestpdf@outlook.com.ost",
-          "rjohnsondev__java-libpst__src__test__resources__dist-list.pst")
+STORES = ("pstextractortest@outlook.com.ost", "pstextractortestpdf@outlook.com.ost", "dist-list.pst")
 ZONES = {"Pacific Standard Time": "America/Los_Angeles"}  # Windows names in these stores
 
 
@@ -134,9 +133,9 @@ def known(store):
 
 def main():
     lib = libical()
-    stores = [p for p in (os.path.join(judge.CORPUS, "pst", s) for s in STORES) if os.path.exists(p)]
+    stores = [p for p in outlook.stores() if p.endswith(STORES)]
     if not lib or not shutil.which("readpst") or not stores:
-        judge.skip("no libical, readpst or corpus")
+        judge.skip("no libical, readpst or stores: scripts/stores fetches two")
     for store in stores:
         compare(lib, store, judge.temporary())
         if "dist-list" in store:
