@@ -64,6 +64,8 @@ typedef struct haul_pff {
     haul_pff_branch *branches; /* in order of nid */
     size_t n_branches, cap;
     size_t n_nodes;
+    uint32_t *known; /* what is in their lists, in order */
+    size_t n_known;
     haul_pff_name *names; /* open addressing by key */
     size_t n_names, n_slots;
     haul_arena arena; /* of the names */

@@ -46,13 +46,29 @@ static bool is_version(haul_pff *s, libpff_item_t *found, uint32_t nid)
     return differs;
 }
 
-/* Orphans are found once for each way that leads to them. */
-static bool is_found(const haul_pff *s, uint32_t nid)
+static int by_node(const void *a, const void *b)
 {
-    for (size_t i = 0; i < s->n_found; i++)
-        if (s->found[i].nid == nid && s->found[i].origin == HAUL_PST_ORPHAN)
-            return true;
-    return false;
+    const haul_pst_found *x = *(const haul_pst_found *const *)a, *y = *(const haul_pst_found *const *)b;
+    return x->nid != y->nid ? (x->nid > y->nid) - (x->nid < y->nid) : (x > y) - (x < y);
+}
+
+/* Orphans, which are those from `from` on, are found once for each way that leads to them: the first is kept. */
+static void drop_doubles(haul_pff *s, size_t from)
+{
+    size_t n = s->n_found - from, kept = from;
+    const haul_pst_found **order = haul_alloc((n ? n : 1) * sizeof(*order));
+    bool *doubles = haul_calloc(n ? n : 1, sizeof(*doubles));
+    for (size_t i = 0; i < n; i++)
+        order[i] = &s->found[from + i];
+    qsort(order, n, sizeof(*order), by_node);
+    for (size_t i = 1; i < n; i++)
+        doubles[order[i] - &s->found[from]] = order[i]->nid == order[i - 1]->nid;
+    for (size_t i = 0; i < n; i++)
+        if (!doubles[i])
+            s->found[kept++] = s->found[from + i];
+    s->n_found = kept;
+    free(order);
+    free(doubles);
 }
 
 static bool is_readable(libpff_item_t *item)
@@ -69,7 +85,7 @@ static bool wanted(haul_pff *s, haul_pst_origin origin, libpff_item_t *item, uin
     if (haul_pff_knows(s, nid))
         return is_version(s, item, nid);
     if (origin == HAUL_PST_ORPHAN)
-        return !is_found(s, nid);
+        return true;
     bool readable = is_readable(item);
     s->n_gone += !readable;
     return readable;
@@ -105,8 +121,10 @@ haul_rc haul_pff_recover(haul_pst *p, bool deleted, const haul_pst_found **ret, 
             rc = haul_pff_fail(e, HAUL_SKIP, &error, "deleted items cannot be looked for", 0);
         else if (deleted)
             gather(s, HAUL_PST_DELETED, n, &cap);
+        size_t deleted_ones = s->n_found;
         if (libpff_file_get_number_of_orphan_items(s->file, &n, NULL) == 1)
             gather(s, HAUL_PST_ORPHAN, n, &cap);
+        drop_doubles(s, deleted_ones);
         s->unchecked = false;
     }
     *ret = s->found;

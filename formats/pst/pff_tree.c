@@ -76,6 +76,26 @@ static int by_nid(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static int by_value(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* All that the lists have. */
+static void note_known(haul_pff *s)
+{
+    s->known = haul_alloc((s->n_nodes ? s->n_nodes : 1) * sizeof(*s->known));
+    for (size_t b = 0; b < s->n_branches; b++)
+        for (size_t k = 0; k < HAUL_PFF_KINDS; k++) {
+            const haul_pff_list *l = &s->branches[b].lists[k];
+            if (l->n)
+                memcpy(s->known + s->n_known, l->nid, l->n * sizeof(*l->nid));
+            s->n_known += l->n;
+        }
+    qsort(s->known, s->n_known, sizeof(*s->known), by_value);
+}
+
 haul_rc haul_pff_tree(haul_pff *s, haul_err *e)
 {
     libpff_item_t *root = NULL;
@@ -92,6 +112,7 @@ haul_rc haul_pff_tree(haul_pff *s, haul_err *e)
             rc = child(s, b, i, e);
     }
     qsort(s->branches, s->n_branches, sizeof(*s->branches), by_nid);
+    note_known(s);
     if (rc == HAUL_OK &&
         !s->n_nodes) /* even an empty store has its root folder: libpff tells no error here */
         return haul_fail(e, HAUL_E_FORMAT, "no folder and no item can be found in the store" HAUL_PFF_HINT);
@@ -129,11 +150,7 @@ static bool listed(const haul_pff_list *l, uint32_t nid, int *ret_place)
 
 bool haul_pff_knows(const haul_pff *s, uint32_t nid)
 {
-    int place, kind = kind_of(nid);
-    for (size_t b = 0; b < s->n_branches && kind >= 0; b++)
-        if (listed(&s->branches[b].lists[kind], nid, &place))
-            return true;
-    return false;
+    return s->n_known && bsearch(&nid, s->known, s->n_known, sizeof(nid), by_value);
 }
 
 bool haul_pff_place(const haul_pff *s, uint32_t parent, uint32_t nid, libpff_item_t **ret_item, int *ret)
@@ -156,4 +173,5 @@ void haul_pff_tree_done(haul_pff *s)
         }
     }
     free(s->branches);
+    free(s->known);
 }

@@ -43,6 +43,7 @@ typedef struct store {
     haul_mapi *open;    /* the item that next() gave */
     const haul_pst_found *found;
     size_t n_found;
+    unsigned *versions; /* of each that was found: how many before it are the same node */
     bool associated, recover;
     haul_build_options build;
 } store;
@@ -157,6 +158,28 @@ static uint32_t recovered_folder(store *s, haul_pst_origin origin)
                         HAUL_ROLE_NONE);
 }
 
+static int by_node(const void *a, const void *b)
+{
+    const haul_pst_found *x = *(const haul_pst_found *const *)a, *y = *(const haul_pst_found *const *)b;
+    return x->nid != y->nid ? (x->nid > y->nid) - (x->nid < y->nid) : (x > y) - (x < y);
+}
+
+/* How many before it have the same node id: an item may be found in several versions. */
+static void number_versions(store *s)
+{
+    if (!s->n_found)
+        return;
+    const haul_pst_found **order = haul_alloc(s->n_found * sizeof(*order));
+    s->versions = haul_calloc(s->n_found, sizeof(*s->versions));
+    for (size_t i = 0; i < s->n_found; i++)
+        order[i] = &s->found[i];
+    qsort(order, s->n_found, sizeof(*order), by_node);
+    for (size_t i = 1; i < s->n_found; i++)
+        if (order[i]->nid == order[i - 1]->nid)
+            s->versions[order[i] - s->found] = s->versions[order[i - 1] - s->found] + 1;
+    free(order);
+}
+
 static void start_recovery(haul_reader *r)
 {
     store *s = r->state;
@@ -169,17 +192,9 @@ static void start_recovery(haul_reader *r)
         haul_reader_issue(r, HAUL_ISSUE_PST_RECOVERY_FAILED, "%s", why.text);
     if (gone)
         haul_reader_issue(r, HAUL_ISSUE_PST_RECOVERY_FAILED, "%zu items were written over", gone);
+    number_versions(s);
     for (size_t i = 0; i < s->n_found; i++)
         recovered_folder(s, s->found[i].origin);
-}
-
-/* How many before it have the same node id: an item may be found in several versions. */
-static unsigned version_of(const store *s, size_t i)
-{
-    unsigned n = 0;
-    for (size_t k = 0; k < i; k++)
-        n += s->found[k].nid == s->found[i].nid;
-    return n;
 }
 
 static bool next_recovered(haul_reader *r, haul_item *it, haul_rc *ret, haul_err *e)
@@ -190,7 +205,7 @@ static bool next_recovered(haul_reader *r, haul_item *it, haul_rc *ret, haul_err
         const haul_pst_found *f = &s->found[s->item];
         uint64_t node = (uint64_t)(s->item + 1) << 32 | f->nid;
         uint32_t folder = recovered_folder(s, f->origin);
-        unsigned version = version_of(s, s->item++);
+        unsigned version = s->versions[s->item++];
         if (haul_guard_step(r->guard, HAUL_GUARD_ITEM, node, folder) != HAUL_GUARD_GO)
             continue;
         snprintf(key, sizeof(key), version ? "recovered:0x%x.%u" : "recovered:0x%x", f->nid, version);
@@ -301,6 +316,7 @@ static void store_close(haul_reader *r)
     haul_pst_plan_done(&s->plan);
     haul_declared_done(&s->folders);
     haul_str_done(&s->path);
+    free(s->versions);
     if (s->fd >= 0)
         close(s->fd);
 }
