@@ -929,6 +929,34 @@ Test(confined, long_texts)
     haul_msg_unref(m);
 }
 
+static void tell_too_much(haul_reader *r)
+{
+    for (unsigned i = 0; i < 1000003; i++)
+        haul_reader_issue(r, HAUL_ISSUE_SOURCE_CHANGED, "%s", "");
+}
+
+/* A million issues of a source are told, and that there were more; no item is lost for them. */
+Test(confined, too_many_issues, .timeout = 120)
+{
+    haul_msg *m = haul_msg_new();
+    unsigned messages = 0, told = 0, dropped = 0;
+    run r;
+    toy.evil = tell_too_much;
+    run_begin(&r, (haul_confined_limits){.item_seconds = 60, .memory = LIMITS.memory});
+    r.without_bodies = true;
+    while (run_next(&r, m) == HAUL_OK)
+        messages += m->key != NULL;
+    for (const char *at = r.text.p; (at = strstr(at, "I source.changed")); at++)
+        told++;
+    for (const char *at = r.text.p; (at = strstr(at, "I reader.issues-dropped toy.pst\n")); at++)
+        dropped++;
+    cr_expect_eq(messages, ITEMS);
+    cr_expect_eq(told, 1000000);
+    cr_expect_eq(dropped, 1);
+    free(run_end(&r));
+    haul_msg_unref(m);
+}
+
 /* An interrupted run does not wait for a parser that hangs, in an item or in a body, and says so from then on. */
 Test(confined, stops_when_asked, .timeout = 60)
 {

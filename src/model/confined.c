@@ -25,7 +25,8 @@
 #define LOST_MAX     100000u        /* folders lost */
 #define FOLDERS_MAX  1000000u       /* folders of one source */
 #define STEPS_MAX    (UINT64_C(1) << 40)
-#define NOTICES_MAX  1000000u            /* issues of one source */
+#define NOTICES_MAX  1000000u            /* issues of one source that are handed on */
+#define DROPPED_MAX  100000000u          /* further ones that are listened to */
 #define SEARCHES_MAX UINT64_C(200000000) /* comparisons of folders with those of earlier children */
 #define BODY_MAX     (UINT64_C(1) << 42) /* octets of one body */
 #define WHY_MAX      160
@@ -409,12 +410,15 @@ static bool on_issue(haul_confined *c, const char *p, size_t n)
     bool is_new = false;
     haul_arena_reset(&c->scratch);
     if (!haul_wire_get_issue(p, n, &c->scratch, &at, &id, &detail) ||
-        !in_order(at, &c->had_issue, &c->notice, &is_new) || c->notices >= NOTICES_MAX)
+        !in_order(at, &c->had_issue, &c->notice, &is_new) || c->notices >= NOTICES_MAX + DROPPED_MAX)
         return give_up(c, NONSENSE);
     if (!is_new)
         return true;
     c->notices++;
-    c->issue(c->issue_ctx, id, detail);
+    if (c->notices <= NOTICES_MAX)
+        c->issue(c->issue_ctx, id, detail);
+    else if (c->notices == NOTICES_MAX + 1)
+        c->issue(c->issue_ctx, HAUL_ISSUE_READER_ISSUES_DROPPED, c->label);
     return true;
 }
 
