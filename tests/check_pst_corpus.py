@@ -8,6 +8,7 @@ pst-extractor that the corpus carries. For every store:
                part is taken by an iCalendar parser and every text/vcard part by a vCard parser
 
 A difference that is right has its reason in REASONS, and docs/formats/pst.md has the table. HAUL_STORE=part of a name: only those stores.
+HAUL_FIGURES=1: what is counted differently by whom.
 """
 import collections
 import csv
@@ -35,6 +36,12 @@ KINDS = {  # kind of ours: columns of PST_COUNTS.tsv by reader, summed
 }
 ALL = [["pff_" + k for k in ("messages", "meetings", "appointments", "contacts", "tasks", "notes", "journal", "distlists")],
        ["jlp_" + k for k in ("messages", "contacts", "appointments", "tasks", "notes", "journal", "distlists", "other")]]
+SHOWN = {  # what HAUL_FIGURES prints besides: not compared, readers count it in different ways
+    "items": ALL + [["pstx_" + k for k in ("messages", "contacts", "appointments", "tasks", "notes", "journal", "distlists",
+                                           "other")], ["readpst_items_done"]],
+    "embedded": [["pff_embedded_msgs"], ["jlp_embedded_msgs"]],
+    "attachments": [["pff_attachments"], ["pstx_attachments"], ["jlp_attachments"], ["readpst_attachments"]],
+}
 CLASSES = [  # message class, its kind of ours: the first that fits, of a class or of one below it
     ("IPM.Appointment", "calendar"), ("IPM.Schedule", "calendar"), ("IPM.OLE.CLASS.{00061055-0000-0000-C000-000000000046}", "calendar"),
     ("IPM.Contact", "contact"), ("IPM.DistList", "contact"), ("IPM.Task", "task"), ("IPM.StickyNote", "note"),
@@ -58,7 +65,7 @@ class Ours:
     def __init__(self, target):
         self.items = judge.items_of(target)
         self.attachments, self.texts = collections.Counter(), []
-        self.embedded, self.instances = 0, 0
+        self.embedded, self.instances, self.files = 0, 0, 0
         self.subjects = collections.Counter()
         for item in self.items:
             if item["status"] == "stored":
@@ -72,6 +79,7 @@ class Ours:
         for part in message.walk():
             same(not part.defects, f"{where}: {part.get_content_type()}: {part.defects}")
             self.embedded += part.get_content_type() == "message/rfc822" and part is not message
+            self.files += bool(part is not message and (part.get_filename() or part.is_attachment()))
             if not part.is_multipart():
                 self.leaf(item, where, part)
         for report in re.findall(rb"(?s)Content-Type: message/d[a-z]*-[a-z]+(?:\r\n[^\r\n]+)*\r\n\r\n(.*?)\r\n--=_mail",
@@ -143,6 +151,16 @@ def check_counts(name, row, ours):
     best = max(number(row["pff_embedded_msgs"]), number(row["jlp_embedded_msgs"]))
     same(ours.embedded + ours.instances >= best, f"{name}: {ours.embedded} embedded messages and {ours.instances} instances, "
          f"others see {best}")
+
+
+def show_figures(name, row, ours):
+    """Where a reader counts something else than we do."""
+    own = collections.Counter(i["kind"] for i in ours.items)
+    own.update(items=len(ours.items), embedded=ours.embedded + ours.instances, attachments=ours.files)
+    for what, readers in (KINDS | SHOWN).items():
+        theirs = {columns[0].split("_")[0]: sum(number(row[c]) for c in columns) for columns in readers}
+        if set(theirs.values()) != {own[what]}:
+            say(f"{name}: {what}: {own[what]}; {theirs}")
 
 
 def kind_of(of):
@@ -221,6 +239,8 @@ def check_store(store, row, work):
     check_subjects(name, export.subjects, ours, "pffexport")
     if row:
         check_counts(name, row, ours)
+        if os.environ.get("HAUL_FIGURES"):
+            show_figures(name, row, ours)
         check_oracle(name, ours)
     check_content(name, store, ours, export, work)
     check_pim(name, target + ".pim", ours)
