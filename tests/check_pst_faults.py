@@ -1,12 +1,14 @@
 """A parser that crashes, hangs, ends or lies at every item of a store in turn: that item is failed with its node id, every other
-item is stored as it is without the fault, the exit status is 1, and no process is left.
+item is stored as it is without the fault, the exit status is 1, and no process is left. SIGINT ends a run whose parser hangs.
 
 Two stores of the corpus and one of ours, a crash at every item; the other faults at some items. HAUL_LONG=1: every fault at
 every item, and a third store. Needs a build with MAILHAUL_FAULTS."""
 import glob
 import os
 import re
+import signal
 import subprocess
+import time
 
 import judge
 from judge import adds_up, environment, equal, items_of, report_of, run, same, say
@@ -81,6 +83,33 @@ def places(kind, n):
     return range(0, n, step)
 
 
+def child_of(process):
+    """The parser, as soon as there is one."""
+    for _ in range(200):
+        found = judge.read(f"/proc/{process.pid}/task/{process.pid}/children").split()
+        if found:
+            return int(found[0])
+        time.sleep(0.05)
+    return None
+
+
+def check_interrupt(good, command):
+    """SIGINT while the parser hangs: 130, soon, and the parser is gone."""
+    process = subprocess.Popen([judge.PROGRAM, *command], env=environment(MAILHAUL_FAULT=f"hang@{len(good) // 2}"),
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    child = child_of(process)
+    same(child, f"{command[0]}: there is no parser")
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    try:
+        equal(process.wait(timeout=20), 130, f"{command[0]}: exit status after SIGINT")
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        same(False, f"{command[0]}: SIGINT does not end it")
+    same(not child or not os.path.exists(f"/proc/{child}"), f"{command[0]}: the parser lives on")
+
+
 def main():
     if b"MAILHAUL_FAULT" not in judge.read(judge.PROGRAM):
         judge.skip("built without MAILHAUL_FAULTS")
@@ -96,6 +125,8 @@ def main():
                 check(store, good, kind, at, os.path.join(top, f"{number}-{kind}-{at}"))
                 count += 1
         check(store, good, "crash", "*", os.path.join(top, f"{number}-all"))
+        for command in (["inspect", store], ["verify", os.path.join(top, f"{number}"), store]):
+            check_interrupt(good, command)
         say(f"{os.path.basename(store)}: {len(good)} items, {count + 1} runs with a fault")
     judge.finish()
 
