@@ -74,8 +74,7 @@ static uint64_t id_at(const haul_nodes *n, const uint8_t *p)
     return n->layout->id == 4 ? haul_nodes32(p) : haul_nodes64(p);
 }
 
-/* MS-PST 5.3: zlib's polynomial, begun with 0 and not inverted at the end. */
-static uint32_t checksum(const uint8_t *p, size_t n)
+uint32_t haul_nodes_checksum(const uint8_t *p, size_t n)
 {
     return (uint32_t)crc32(0xffffffffu, p, (uInt)n) ^ 0xffffffffu;
 }
@@ -134,7 +133,7 @@ static void judge_page(haul_nodes *n, uint64_t at, uint64_t id, const uint8_t *p
     const haul_nodes_layout *l = n->layout;
     const uint8_t *t = p + l->trailer;
     uint32_t sum = haul_nodes32(t + l->sum);
-    if (sum && sum != checksum(p, l->trailer))
+    if (sum && sum != haul_nodes_checksum(p, l->trailer))
         fault(n, true, at, id, "wrong checksum");
     else if (id_at(n, t + l->own) != id)
         fault(n, true, at, id, "wrong id");
@@ -272,7 +271,7 @@ static bool judge_block(haul_nodes *n, const extent *b, const uint8_t *p, const 
     bool signed_so = haul_nodes16(t + 2) == signature(b->at, b->id);
     if (!own && !signed_so)
         return false;
-    if (sum && sum != checksum(p, b->stored))
+    if (sum && sum != haul_nodes_checksum(p, b->stored))
         fault(n, false, b->at, b->id, "wrong checksum");
     else if (!own || haul_nodes16(t) != b->stored)
         fault(n, false, b->at, b->id, "wrong id or size");

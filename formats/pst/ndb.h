@@ -146,6 +146,9 @@ typedef struct haul_data_loss {
 HAUL_MUST_USE haul_rc haul_nodes_pour(haul_nodes *n, uint64_t id, haul_out *to, haul_data_loss *ret,
                                       haul_err *e);
 
+/* Of pages, blocks and the header. MS-PST 5.3: zlib's polynomial, begun with 0 and not inverted at the end. */
+uint32_t haul_nodes_checksum(const uint8_t *p, size_t n);
+
 static inline uint32_t haul_nodes16(const uint8_t *p)
 {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8;

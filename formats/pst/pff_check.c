@@ -2,8 +2,6 @@
  * header. libpff reads a page or a block in one piece, so that each can be judged as it passes by. */
 #include "pff.h"
 
-#include <zlib.h>
-
 #include <string.h>
 
 #define HEADER        564u
@@ -20,31 +18,11 @@
 #define PTYPE_NODES   0x81u
 #define REPORTS_MAX   64u /* damaged places of one store that are named one by one */
 
-static uint32_t le16(const uint8_t *p)
-{
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8;
-}
-
-static uint32_t le32(const uint8_t *p)
-{
-    return le16(p) | le16(p + 2) << 16;
-}
-
-/* MS-PST 5.3: zlib's polynomial, begun with 0 and not inverted at the end. */
-static uint32_t crc(const uint8_t *p, size_t n)
-{
-    return (uint32_t)crc32(0xffffffffu, p, (uInt)n) ^ 0xffffffffu;
-}
-
-static uint64_t le64(const uint8_t *p)
-{
-    return (uint64_t)le32(p) | (uint64_t)le32(p + 4) << 32;
-}
-
 /* A copy that was broken off [pst-22]: the node tree is often among what is missing, and libpff then finds nothing at all. */
 static void check_length(haul_pff *s, const uint8_t *header)
 {
-    uint64_t end = s->pst.version == 32 ? le32(header + FILE_END_ANSI) : le64(header + FILE_END);
+    uint64_t end =
+        s->pst.version == 32 ? haul_nodes32(header + FILE_END_ANSI) : haul_nodes64(header + FILE_END);
     haul_err text;
     if (end <= s->view.size)
         return;
@@ -55,9 +33,9 @@ static void check_length(haul_pff *s, const uint8_t *header)
 
 static bool mend(haul_pff *s, const uint8_t *header, uint64_t at, size_t n)
 {
-    uint32_t is = crc(header + 8, n);
+    uint32_t is = haul_nodes_checksum(header + 8, n);
     uint8_t patch[4] = {(uint8_t)is, (uint8_t)(is >> 8), (uint8_t)(is >> 16), (uint8_t)(is >> 24)};
-    return le32(header + at) != is && haul_view_patch_add(&s->view, at, patch, sizeof(patch));
+    return haul_nodes32(header + at) != is && haul_view_patch_add(&s->view, at, patch, sizeof(patch));
 }
 
 void haul_pff_mend_header(haul_pff *s)
@@ -66,7 +44,7 @@ void haul_pff_mend_header(haul_pff *s)
     if (haul_view_read(&s->view, 0, header, sizeof(header)) != (ssize_t)sizeof(header) ||
         memcmp(header, "!BDN", 4) != 0)
         return;
-    uint32_t version = le16(header + VERSION);
+    uint32_t version = haul_nodes16(header + VERSION);
     s->pst.version = version <= VERSION_ANSI   ? 32
                      : version >= VERSION_4K   ? 65
                      : version >= VERSION_WIDE ? 64
@@ -97,10 +75,10 @@ static bool is_page(const uint8_t *trailer)
 
 static void check(haul_pff *s, uint64_t at, uint8_t *p, size_t used, uint8_t *sum, bool page)
 {
-    uint32_t stored = le32(sum);
+    uint32_t stored = haul_nodes32(sum);
     if (!stored)
         return;
-    if (!haul_view_patched(&s->view, at, used) && stored != crc(p, used))
+    if (!haul_view_patched(&s->view, at, used) && stored != haul_nodes_checksum(p, used))
         damaged(s, at, page);
     memset(sum, 0, 4);
 }
@@ -113,7 +91,7 @@ void haul_pff_check(haul_pff *s, uint64_t at, uint8_t *p, size_t n)
     if (s->unchecked || !s->pst.version || !at || n > BLOCK_MAX || n < 64 || n % (big ? 512 : 64))
         return;
     uint8_t *end = p + n - trailer;
-    size_t used = le16(end);
+    size_t used = haul_nodes16(end);
     if (n == page && is_page(end))
         check(s, at, p, n - trailer, end + sum, true);
     else if (used && used <= n - trailer && n - trailer - used < (big ? 512u : 64u))
