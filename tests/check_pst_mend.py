@@ -380,7 +380,9 @@ PARENTS = {
 
 def check_parents(top):
     """Every item comes out, in its folder where that can be known."""
-    a, b, c = ({"name": f, "messages": [{"subject": f + "{n}", "body": "x", "repeat": 3}]} for f in "ABC")
+    a, b, c = ({"name": f, "messages": [
+        {"subject": f"{f}{n}", "body": "x", "attachments": [{"name": f"{f}{n}", "data": f"{f}{n} " * 900}]} for n in range(3)
+    ]} for f in "ABC")
     nested = dict(a, folders=[dict(b, folders=[c])])
     rule, path, target = (os.path.join(top, n) for n in ("parents.json", "parents.pst", "parents"))
     judge.write(rule, json.dumps({"store": {"encryption": "none", "folders": [nested]}}).encode())
@@ -398,7 +400,11 @@ def check_parents(top):
         equal(sum(r["status"] == "failed" for r in rows), absent, f"{name}: listed and not there")
         told = report_of(target)["totals"]["issues"]
         equal({i for i in told if i.startswith("pst.")} - SEARCH - {"pst.recovered", "pst.folder-count"}, issues, f"{name}: issues")
-        equal(len({judge.read(os.path.join(target, r["stored_as"])) for r in rows if r["status"] == "stored"}), 9, f"{name}: messages")
+        mails = list(messages(target))
+        equal(len({m["subject"] for m in mails}), 9, f"{name}: messages")
+        for m in mails:
+            parts = [(p.get_filename(), bytes(p.get_content())) for p in m.iter_attachments()]
+            same(parts == [(m["subject"], f"{m['subject']} ".encode() * 900)], f"{name}: attachment of {m['subject']}: {str(parts)[:80]}")
         shutil.rmtree(target)
 
 

@@ -234,12 +234,16 @@ static void on_parent(void *ctx, haul_issue_id id, const char *text)
     s->pst.issue(s->pst.issue_ctx, id, text);
 }
 
-/* What libpff would refuse the whole store for [pst-33]. */
+/* What libpff would refuse the whole store for [pst-33]. A node has to have one id for all who read. */
 static void mend_parents(haul_pff *s)
 {
     const haul_parents_tree tree = {s->nodes.node_root, s->nodes.version};
-    if (s->streams)
-        (void)haul_parents_mend(&s->view, &tree, on_parent, s);
+    if (!s->streams || !haul_parents_mend(&s->view, &tree, on_parent, s))
+        return;
+    for (size_t i = 0; i < s->view.n_patches; i++) {
+        const haul_view_patch *p = &s->view.patches[i];
+        (void)haul_view_patch_add(&s->plain, p->at, p->octets, p->n);
+    }
 }
 
 static void describe(haul_pff *s)

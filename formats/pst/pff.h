@@ -77,7 +77,7 @@ typedef struct haul_pff {
     bool doubt;         /* a value that should not be empty is */
     bool unchecked;     /* free parts are being searched */
     unsigned n_damaged; /* places of the store that were reported */
-    haul_view plain;    /* the file without repairs */
+    haul_view plain;    /* the file without repairs but those of its nodes */
     haul_nodes nodes;
     bool streams; /* nodes can be read */
     bool named;   /* names was tried */
