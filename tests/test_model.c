@@ -1,5 +1,7 @@
 #include "model/format.h"
 
+#include "base/utf.h"
+
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
@@ -211,4 +213,24 @@ Test(tokens, sorted_and_replaced)
     cr_expect_str_eq(key, "b");
     cr_expect_str_eq(value, "3");
     cr_expect_null(haul_tokens_get(t, "c"));
+}
+
+/* An issue whose text is too long ends with a whole character. */
+Test(model, long_details_stay_text)
+{
+    haul_msg *m = haul_msg_new();
+    for (size_t shift = 0; shift < 4; shift++) {
+        haul_auto_str text = {0};
+        haul_str_add(&text, "abc", shift);
+        while (text.len < 2 * HAUL_ERR_TEXT)
+            haul_str_addz(&text, shift & 1 ? "€" : "😀");
+        haul_msg_issue(m, HAUL_ISSUE_MSG_NUL, "%s", text.p);
+    }
+    size_t n = 0;
+    for (const haul_issue *i = m->issues; i; i = i->next, n++) {
+        size_t len = strlen(i->detail);
+        cr_expect(len > HAUL_ERR_TEXT - 5 && haul_utf8_valid(i->detail, len), "%zu octets", len);
+    }
+    cr_expect_eq(n, 4);
+    haul_msg_unref(m);
 }
