@@ -52,7 +52,7 @@ struct haul_pim {
     haul_map *map;
     file **v;
     size_t n, cap;
-    size_t *by_folder[2]; /* index + 1 by mapped folder id, for .ics and .vcf */
+    file **by_folder[2]; /* by mapped folder id, for .vcf and .ics; NULL = none yet */
     size_t n_folders[2];
 };
 
@@ -343,23 +343,22 @@ static file *file_of(haul_pim *p, const haul_folders *folders, uint32_t folder, 
     haul_mapped to;
     haul_auto_str rel = {0};
     haul_map_folder(p->map, folders, folder, NULL, &to);
-    size_t **by = &p->by_folder[calendar], *n = &p->n_folders[calendar];
+    file ***by = &p->by_folder[calendar];
+    size_t *n = &p->n_folders[calendar];
     if (to.id >= *n) {
         size_t want = to.id + 16;
         *by = haul_realloc(*by, want * sizeof(**by));
         memset(*by + *n, 0, (want - *n) * sizeof(**by));
         *n = want;
     }
-    if (!(*by)[to.id]) {
+    file **f = &(*by)[to.id];
+    if (!*f) {
         haul_str_addf(&rel, "%s%s", to.path.text, calendar ? ".ics" : ".vcf");
-        file *f = find_file(p, rel.p);
-        if (!f)
-            f = add_file(p, rel.p);
-        for (size_t i = 0; i < p->n; i++)
-            if (p->v[i] == f)
-                (*by)[to.id] = i + 1;
+        *f = find_file(p, rel.p);
+        if (!*f)
+            *f = add_file(p, rel.p);
     }
-    return p->v[(*by)[to.id] - 1];
+    return *f;
 }
 
 static haul_rc begin(haul_pim *p, file *f, haul_err *e)
