@@ -174,9 +174,11 @@ static size_t total(const json_t *list)
     return n;
 }
 
-static void make_recipients(maker *m, const json_t *list, haul_pstw_message *to)
+/* make(m, j, to, n) for each member of the list as often as it says, n counting up; the values of a repeated one know
+ * which it is. */
+static size_t make_each(maker *m, const json_t *list, void (*make)(maker *, const json_t *, void *, size_t),
+                        void *to)
 {
-    haul_pstw_props *v = haul_arena_calloc(&m->values.arena, (total(list) + 1) * sizeof(*v));
     size_t i, n = 0;
     const json_t *j;
     json_array_foreach(list, i, j)
@@ -185,12 +187,23 @@ static void make_recipients(maker *m, const json_t *list, haul_pstw_message *to)
         for (long k = 1; k <= times; k++) {
             if (times > 1)
                 m->values.number = k;
-            v[n++] = make_recipient(m, j);
+            make(m, j, to, n++);
         }
         m->values.number = outer;
     }
+    return n;
+}
+
+static void put_recipient(maker *m, const json_t *j, void *to, size_t n)
+{
+    ((haul_pstw_props *)to)[n] = make_recipient(m, j);
+}
+
+static void make_recipients(maker *m, const json_t *list, haul_pstw_message *to)
+{
+    haul_pstw_props *v = haul_arena_calloc(&m->values.arena, (total(list) + 1) * sizeof(*v));
     to->recipients = v;
-    to->n_recipients = n;
+    to->n_recipients = make_each(m, list, put_recipient, v);
 }
 
 static haul_pstw_attachment make_attachment(maker *m, const json_t *j)
@@ -218,23 +231,16 @@ static haul_pstw_attachment make_attachment(maker *m, const json_t *j)
     return a;
 }
 
+static void put_attachment(maker *m, const json_t *j, void *to, size_t n)
+{
+    ((haul_pstw_attachment *)to)[n] = make_attachment(m, j);
+}
+
 static void make_attachments(maker *m, const json_t *list, haul_pstw_message *to)
 {
     haul_pstw_attachment *v = haul_arena_calloc(&m->values.arena, (total(list) + 1) * sizeof(*v));
-    size_t i, n = 0;
-    const json_t *j;
-    json_array_foreach(list, i, j)
-    {
-        long outer = m->values.number, times = repeats(j);
-        for (long k = 1; k <= times; k++) {
-            if (times > 1)
-                m->values.number = k;
-            v[n++] = make_attachment(m, j);
-        }
-        m->values.number = outer;
-    }
     to->attachments = v;
-    to->n_attachments = n;
+    to->n_attachments = make_each(m, list, put_attachment, v);
 }
 
 static void make_sender(bag *b, const json_t *j)
