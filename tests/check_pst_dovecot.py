@@ -42,6 +42,12 @@ def seconds(iso):
     return int(datetime.datetime.fromisoformat(iso).timestamp()) if iso else 0
 
 
+def is_outlook(path):
+    """An mbox was written over one of the stores."""
+    with open(path, "rb") as f:
+        return f.read(4) == b"!BDN"
+
+
 def main():
     stores = outlook.stores()
     if not stores:
@@ -49,7 +55,7 @@ def main():
     if not dovecot.dovecot_program():
         judge.skip("dovecot is not installed: scripts/setup test")
     work = judge.temporary()
-    stores = [s for s in stores if judge.read(s)[:4] == b"!BDN"]
+    stores = [s for s in stores if is_outlook(s)]
     readable = [s for s in stores if run("inspect", "-q", s, exits=(0, 1, 3)).returncode != 3]
     target = os.path.join(work, "maildir")
     run("convert", "--to", "maildir", "--progress", "none", *readable, target, exits=(0, 1))
