@@ -251,7 +251,9 @@ static haul_rc nothing_fits(haul_tree *t, haul_err *e)
     haul_auto(haul_in) *in = NULL;
     if (haul_tree_is_file(t) && haul_tree_read(t, "", &in, &st, NULL) == HAUL_OK && !st.size)
         return haul_fail(e, HAUL_E_FORMAT, "the file is empty");
-    return haul_fail(e, HAUL_E_FORMAT, "no format is recognised; --from FORMAT decides it by hand");
+    return haul_fail(
+        e, HAUL_E_FORMAT,
+        "no format is recognised; mailhaul formats lists what is read, --from FORMAT decides by hand");
 }
 
 haul_rc haul_passes_choose(haul_passes *p, const haul_format *chosen, haul_tree *t, haul_err *e)
