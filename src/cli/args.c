@@ -148,13 +148,14 @@ static haul_rc argument(parse *p, const char *given, const char *name, const cha
 static bool is_choice(const char *choices, const char *value)
 {
     size_t n = strlen(value);
-    while (choices && *choices) {
+    bool open = !choices || !*choices;
+    while (!open && *choices) {
         size_t len = strcspn(choices, "|");
         if (len == n && memcmp(choices, value, n) == 0)
             return true;
         choices += len + (choices[len] == '|');
     }
-    return !choices;
+    return open;
 }
 
 /* Formats may share an option name; the value has to be right for one of them. */
@@ -165,7 +166,7 @@ static haul_rc format_value(parse *p, const char *name, size_t len, const char *
     const char *value = NULL;
     if (!o)
         return unknown_option(p->a, name, len, e);
-    if (haul_option_is_flag(o) && !given)
+    if (haul_option_is_optional(o) && !given)
         given = "yes";
     haul_rc rc = argument(p, given, o->name, o->choices ? o->choices : "a value", &value, e);
     for (; rc == HAUL_OK && o; o = format_option(&f, name, len))

@@ -45,10 +45,10 @@ static void table(haul_str *to)
 
 static void option_text(const haul_format_option *o, haul_str *to)
 {
-    bool flag = haul_option_is_flag(o);
+    bool flag = haul_option_is_flag(o), optional = haul_option_is_optional(o);
     haul_str_addf(to, "  --%s", o->name);
     if (!flag)
-        haul_str_addf(to, " %s", o->choices ? o->choices : "X");
+        haul_str_addf(to, optional ? "%s" : " %s", optional ? "[=X]" : o->choices ? o->choices : "X");
     if (*o->value && !flag)
         haul_str_addf(to, " (default %s)", o->value);
     haul_str_addz(to, "\n      ");

@@ -85,7 +85,7 @@ static void choices(size_t f, const haul_format_option *o, haul_str *to)
 {
     haul_str_addc(to, '(');
     formats_with(f, o->name, to);
-    if (o->choices && !haul_option_is_flag(o))
+    if (o->choices && !haul_option_is_optional(o))
         haul_str_addf(to, "; %s", o->choices);
     if (*o->value && !haul_option_is_flag(o))
         haul_str_addf(to, ", default %s", o->value);
@@ -100,7 +100,11 @@ static void format_options(haul_str *to)
             haul_auto_str left = {0}, text = {0};
             if (told_before(f, o->name))
                 continue;
-            haul_str_addf(&left, haul_option_is_flag(o) ? "      --%s" : "      --%s X", o->name);
+            haul_str_addf(&left,
+                          haul_option_is_flag(o)       ? "      --%s"
+                          : haul_option_is_optional(o) ? "      --%s[=X]"
+                                                       : "      --%s X",
+                          o->name);
             haul_str_addf(&text, "%s ", o->help);
             choices(f, o, &text);
             haul_text_cell(to, left.p, HELP_COL - 2, false);
@@ -233,7 +237,9 @@ static void man_format_options(haul_str *to)
                 continue;
             haul_str_addz(to, ".TP\n\\fB\\-\\-");
             roff(to, o->name);
-            haul_str_addz(to, haul_option_is_flag(o) ? "\\fR\n" : "\\fR \\fIX\\fR\n");
+            haul_str_addz(to, haul_option_is_flag(o)       ? "\\fR\n"
+                              : haul_option_is_optional(o) ? "\\fR[=\\fIX\\fR]\n"
+                                                           : "\\fR \\fIX\\fR\n");
             haul_str_addf(&text, "%s ", o->help);
             choices(f, o, &text);
             roff_line(to, "", text.p);

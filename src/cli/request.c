@@ -56,10 +56,10 @@ static haul_rc target_format(const haul_args *a, haul_job *job, haul_err *e)
 
 static bool one_of(const char *choices, const char *value)
 {
-    for (const char *c = choices; c; c = strchr(c, '|'), c = c ? c + 1 : NULL)
+    for (const char *c = choices; c && *choices; c = strchr(c, '|'), c = c ? c + 1 : NULL)
         if (strcspn(c, "|") == strlen(value) && strncmp(c, value, strlen(value)) == 0)
             return true;
-    return !choices;
+    return !choices || !*choices;
 }
 
 /* The parser took a value that some format knows; those chosen by hand must know it. */

@@ -9,6 +9,7 @@
 #include "io/tree.h"
 #include "model/folder.h"
 #include "model/guard.h"
+#include "model/limits.h"
 #include "model/msg.h"
 
 /* ── options of a format: a table, shown by --help and checked by the core ── */
@@ -23,6 +24,9 @@ typedef struct haul_format_option {
 /* The choices of an option that is said without a value: "--recover" means "--recover=yes". Its default is "no". */
 #define HAUL_OPTION_FLAG "no|yes"
 bool haul_option_is_flag(const haul_format_option *o);
+/* The choices of an option whose value is free text that may be left out: "--x" means "yes", else it is --x=TEXT. */
+#define HAUL_OPTION_OPTIONAL ""
+bool haul_option_is_optional(const haul_format_option *o); /* a flag is one, too */
 
 typedef struct haul_values haul_values; /* what the user said, by option name */
 haul_values *haul_values_new(void);
@@ -33,6 +37,15 @@ void haul_values_set(haul_values *v, const char *name, const char *value);
 const char *haul_values_get(const haul_values *v, const haul_format_option *o);
 /* Index of that among o->choices. The core has checked it before any format is opened. */
 size_t haul_values_choice(const haul_values *v, const haul_format_option *o);
+
+/* ── secrets ── */
+
+/* Ask the user for a secret, without echo. what: "password of jo@example.org". Writes at most cap octets, NUL included.
+ * HAUL_E_AUTH: nobody is there to ask. fn may be NULL: the same. */
+typedef struct haul_ask {
+    haul_rc (*fn)(void *ctx, const char *what, char *to, size_t cap, haul_err *e);
+    void *ctx;
+} haul_ask;
 
 /* ── readers ── */
 
@@ -59,11 +72,24 @@ typedef struct haul_item {
 } haul_item;
 
 typedef struct haul_reader_ops haul_reader_ops;
+typedef struct haul_tokens haul_tokens;
+
+/* What verify reads of a target that is no file: the folders that a run of ours wrote to. */
+typedef struct haul_remote {
+    const char *url;
+    const haul_tokens *tokens; /* of the last commit */
+    const haul_ask *ask;
+    bool full; /* bodies will be asked for, in order */
+    /* As in a sink. */
+    bool (*waiting)(void *ctx, const char *phase);
+    void *ctx;
+} haul_remote;
 
 typedef struct haul_reader {
     const haul_reader_ops *ops;
-    void *state;     /* ops->state_size octets, zeroed by the core */
-    haul_tree *tree; /* the source, open; owned by the core */
+    void *state;               /* ops->state_size octets, zeroed by the core */
+    haul_tree *tree;           /* the source, open; owned by the core; NULL for a remote format */
+    const haul_remote *remote; /* what is read instead, for a remote format */
     const haul_values *values;
     haul_guard *guard; /* in a confined process: what is about to be touched is said here first; else NULL */
     /* An issue of the source rather than of an item ("a/b.lock: a FIFO"); never NULL. */
@@ -127,7 +153,6 @@ typedef struct haul_path { /* a mapped folder in the target */
 
 /* Durable state of a sink, as named values: what is needed to go on after the last commit. Only
  * changed ones are put; the core keeps them in the journal and gives all of them back at open. */
-typedef struct haul_tokens haul_tokens;
 haul_tokens *haul_tokens_new(void);
 void haul_tokens_free(haul_tokens *t);
 HAUL_DEFINE_AUTO(haul_tokens, haul_tokens_free)
@@ -139,11 +164,40 @@ void haul_tokens_clear(haul_tokens *t);
 
 typedef struct haul_sink_ops haul_sink_ops;
 
+typedef struct haul_stored { /* a message of the journal, for a sink that has to find its own again */
+    const char *place;
+    const uint8_t *sha256; /* of what was stored, canonical */
+    uint64_t size;         /* of the same; 0 = not recorded */
+    unsigned flags;
+    bool has_received;
+    int64_t received_us;
+} haul_stored;
+
 typedef struct haul_sink {
     const haul_sink_ops *ops;
     void *state;
     const haul_values *values;
     bool merge; /* --merge: the target had content of its own before our first run */
+    bool
+        dry_run; /* only where ops->opens_dry: look at the target, change nothing; folder and message do not follow */
+    bool
+        settle; /* commit: true = give every outstanding receipt; false = those of ops->commit_items may stay out */
+    const haul_ask *ask;
+    /* Filled by open where the target decides it; the core has put ops->naming(values) before. */
+    const haul_naming *naming;
+    const char *const
+        *roles; /* by haul_role: the path text of the folder that has this role here, or NULL; or NULL */
+    haul_limits limits; /* what the target does not take of a message; zero = nothing */
+    /* To the core: make these tokens, and every receipt given so far, durable now: before something is done that
+     * cannot be told from another's work without them. */
+    haul_rc (*save)(void *ctx, const haul_tokens *t, haul_err *e);
+    /* To the core, at least once a second while the sink waits: what for ("", "the server asks to wait 300 s").
+     * True: the user wants to stop; return HAUL_E_INTERRUPTED from message, or end commit soon. */
+    bool (*waiting)(void *ctx, const char *phase);
+    /* To the core: every message recorded as stored in the folder `path` (its text). fn returns the place it has now:
+     * the same pointer, another one, or NULL when the message is gone, and the record goes with it. */
+    haul_rc (*recorded)(void *ctx, const char *path, const char *(*fn)(void *fn_ctx, const haul_stored *s),
+                        void *fn_ctx, haul_err *e);
     /* To the core: message m is written (durable after the next commit) at `place`, or refused. */
     void (*receipt)(void *ctx, const haul_msg *m, const char *place, haul_rc rc, const haul_err *why);
     void (*issue)(void *ctx, const haul_msg *m, haul_issue_id id, const char *detail);
@@ -152,6 +206,9 @@ typedef struct haul_sink {
 
 struct haul_sink_ops {
     size_t state_size;
+    bool opens_dry; /* open is called in a dry run, too, with dry_run set */
+    unsigned
+        commit_items; /* receipts come late: commit without settle after so many items; 0 = the core's own */
     /* True when this target is one file, so that state goes beside it; NULL = always a directory. */
     bool (*is_file)(const char *target, const haul_values *values);
     /* Naming for these options; constant data. */
@@ -181,6 +238,8 @@ typedef struct haul_format {
     const char *name;     /* "maildir" */
     const char *title;    /* "Maildir, Maildir++ and nested layouts" */
     const char *suffixes; /* of target names that mean this format, '|'-separated: ".mbox|.mbx", or "" */
+    const char *
+        schemes; /* of URLs that mean it: "imaps|imap"; NULL = its targets are paths. Such a format is remote */
     const haul_reader_ops *reader; /* NULL: not read */
     const haul_sink_ops *sink;     /* NULL: not written */
     /* Subdirectories that make a directory this format's; other readers leave them to it. NULL-ended; or NULL. */
@@ -194,7 +253,7 @@ extern const haul_format *const haul_formats[];        /* NULL-ended, in the ord
 const haul_format *haul_format_find(const char *name); /* NULL when unknown */
 /* The format whose probe verifies the most bits of the open source; NULL when none does. */
 HAUL_MUST_USE haul_rc haul_format_detect(haul_tree *t, const haul_format **ret, haul_err *e);
-/* By suffix of a target's name; NULL when it says nothing. */
+/* By the scheme of a URL or the suffix of a name; NULL when it says nothing. */
 const haul_format *haul_format_for_target(const char *target);
 
 /* Open the only reader of an open tree: allocates the state. On failure the reader is closed already. */

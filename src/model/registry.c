@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define HAUL_FORMAT(name) extern const haul_format haul_format_##name;
 #include "formats.def"
@@ -30,8 +31,26 @@ const haul_format *haul_format_find(const char *name)
     return NULL;
 }
 
+/* "imaps" of "imaps://host/"; a path that happens to hold "://" has a '/' before it or no such scheme. */
+static const haul_format *by_scheme(const char *target)
+{
+    const char *colon = strstr(target, "://");
+    size_t n = colon ? (size_t)(colon - target) : 0;
+    for (size_t i = 0; n && haul_formats[i]; i++)
+        for (const char *s = haul_formats[i]->schemes; s && *s;) {
+            size_t len = strcspn(s, "|");
+            if (len == n && strncasecmp(s, target, n) == 0)
+                return haul_formats[i];
+            s += len + (s[len] == '|');
+        }
+    return NULL;
+}
+
 const haul_format *haul_format_for_target(const char *target)
 {
+    const haul_format *remote = by_scheme(target);
+    if (remote)
+        return remote;
     for (size_t i = 0; haul_formats[i]; i++) {
         const haul_format *f = haul_formats[i];
         for (const char *s = f->suffixes; f->sink && s && *s;) {
@@ -52,7 +71,7 @@ static const haul_format *best_format(const haul_probe *p)
     int bits = 0;
     for (size_t i = 0; haul_formats[i]; i++) {
         const haul_format *f = haul_formats[i];
-        int b = f->reader ? f->reader->probe(p) : 0;
+        int b = f->reader && !f->schemes ? f->reader->probe(p) : 0;
         if (b > bits) {
             bits = b;
             best = f;

@@ -115,6 +115,11 @@ size_t haul_values_choice(const haul_values *v, const haul_format_option *o)
     return 0;
 }
 
+bool haul_option_is_optional(const haul_format_option *o)
+{
+    return haul_option_is_flag(o) || (o->choices && !*o->choices);
+}
+
 bool haul_option_is_flag(const haul_format_option *o)
 {
     return o->choices && strcmp(o->choices, HAUL_OPTION_FLAG) == 0;
