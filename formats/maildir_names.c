@@ -81,23 +81,12 @@ static const struct letter_row {
     {'R', HAUL_FLAG_ANSWERED}, {'S', HAUL_FLAG_SEEN},    {'T', HAUL_FLAG_DELETED},
 };
 
-/* Keywords that are flags of ours; the first of each flag is what we write [maildir-12]. */
-static const struct keyword_row {
-    const char *name;
-    unsigned flag;
-} keyword_rows[] = {
-    {"$Forwarded", HAUL_FLAG_FORWARDED}, {"$Junk", HAUL_FLAG_JUNK}, {"$NotJunk", HAUL_FLAG_NOTJUNK},
-    {"$MDNSent", HAUL_FLAG_MDNSENT},     {"Junk", HAUL_FLAG_JUNK},  {"NonJunk", HAUL_FLAG_NOTJUNK},
-    {"NotJunk", HAUL_FLAG_NOTJUNK},
-};
-
 void haul_maildir_keyword(haul_msg *m, const char *p, size_t n)
 {
-    for (size_t i = 0; i < HAUL_COUNT(keyword_rows); i++)
-        if (haul_span_is((haul_span){p, n}, keyword_rows[i].name)) {
-            m->flags |= keyword_rows[i].flag;
-            return;
-        }
+    unsigned flag = haul_flag_of_keyword(p, n);
+    m->flags |= flag;
+    if (flag)
+        return;
     haul_auto_str raw = {0}, text = {0};
     haul_str_add(&raw, p, n);
     if (memchr(p, '&', n) && strlen(haul_strz(&raw)) == n && haul_mutf7_decode(&text, raw.p))
@@ -132,15 +121,19 @@ void haul_maildir_flags(haul_msg *m, const haul_maildir_name *n, const haul_lett
         flag_letter(m, n->letters.p[i], l);
 }
 
+/* In the order in which they get their letters [maildir-12]. */
+static const unsigned keyword_flags[] = {HAUL_FLAG_FORWARDED, HAUL_FLAG_JUNK, HAUL_FLAG_NOTJUNK,
+                                         HAUL_FLAG_MDNSENT};
+
 size_t haul_maildir_letters(const haul_msg *m, char ret_letters[8], const char *ret_names[5])
 {
     size_t n = 0, names = 0;
     for (size_t i = 0; i < HAUL_COUNT(letter_rows); i++)
         if (m->flags & letter_rows[i].flag)
             ret_letters[n++] = letter_rows[i].letter;
-    for (size_t i = 0; i < 4; i++) /* Dovecot shows no P: forwarded is both */
-        if (m->flags & keyword_rows[i].flag)
-            ret_names[names++] = keyword_rows[i].name;
+    for (size_t i = 0; i < HAUL_COUNT(keyword_flags); i++) /* Dovecot shows no P: forwarded is both */
+        if (m->flags & keyword_flags[i])
+            ret_names[names++] = haul_flag_keyword(keyword_flags[i]);
     ret_letters[n] = 0;
     ret_names[names] = NULL;
     return n;

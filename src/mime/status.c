@@ -61,24 +61,6 @@ static void list_add(haul_status *s, haul_str *list, size_t *count, const char *
 
 /* ── keywords ── */
 
-static unsigned keyword_flag(haul_span k)
-{
-    static const struct {
-        const char *name;
-        unsigned flag;
-    } names[] = {
-        {"$Forwarded", HAUL_FLAG_FORWARDED}, {"Forwarded", HAUL_FLAG_FORWARDED},
-        {"$MDNSent", HAUL_FLAG_MDNSENT},     {"MDNSent", HAUL_FLAG_MDNSENT},
-        {"$Junk", HAUL_FLAG_JUNK},           {"Junk", HAUL_FLAG_JUNK},
-        {"$NotJunk", HAUL_FLAG_NOTJUNK},     {"NonJunk", HAUL_FLAG_NOTJUNK},
-        {"$NonJunk", HAUL_FLAG_NOTJUNK},     {"NotJunk", HAUL_FLAG_NOTJUNK},
-    };
-    for (size_t i = 0; i < HAUL_COUNT(names); i++)
-        if (haul_span_is(k, names[i].name))
-            return names[i].flag;
-    return 0;
-}
-
 /* A word as add_keyword writes it, octet for octet: the general decoder would turn controls into blanks. */
 static bool take_own_word(haul_span k, haul_str *to)
 {
@@ -110,7 +92,7 @@ static bool take_own_word(haul_span k, haul_str *to)
 /* One keyword as it stands in the field; an RFC 2047 word is decoded. */
 static unsigned take_keyword(haul_status *s, haul_span k)
 {
-    unsigned flag = keyword_flag(k);
+    unsigned flag = haul_flag_of_keyword(k.p, k.len);
     if (flag)
         return flag;
     haul_auto_str text = {0};
@@ -414,7 +396,7 @@ haul_role haul_status_label_role(const char *label)
 /* A keyword that reading would take for a flag, a separator or an encoded word is encoded. */
 static bool is_plain_keyword(const char *k)
 {
-    if (keyword_flag((haul_span){k, strlen(k)}) || strncmp(k, "=?", 2) == 0)
+    if (haul_flag_of_keyword(k, strlen(k)) || strncmp(k, "=?", 2) == 0)
         return false;
     for (const char *c = k; *c; c++)
         if ((unsigned char)*c <= 32 || (unsigned char)*c >= 127 || *c == ',')

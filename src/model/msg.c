@@ -158,6 +158,14 @@ static const struct flag_row {
 #undef X
 };
 
+/* The first name of each flag is what we write. */
+static const struct flag_row keyword_rows[] = {
+    {HAUL_FLAG_FORWARDED, "$Forwarded"}, {HAUL_FLAG_JUNK, "$Junk"},       {HAUL_FLAG_NOTJUNK, "$NotJunk"},
+    {HAUL_FLAG_MDNSENT, "$MDNSent"},     {HAUL_FLAG_JUNK, "Junk"},        {HAUL_FLAG_NOTJUNK, "NonJunk"},
+    {HAUL_FLAG_NOTJUNK, "NotJunk"},      {HAUL_FLAG_NOTJUNK, "$NonJunk"}, {HAUL_FLAG_FORWARDED, "Forwarded"},
+    {HAUL_FLAG_MDNSENT, "MDNSent"},
+};
+
 void haul_flags_text(unsigned flags, haul_str *to)
 {
     const char *blank = "";
@@ -167,6 +175,22 @@ void haul_flags_text(unsigned flags, haul_str *to)
             haul_str_addz(to, flag_rows[i].name);
             blank = " ";
         }
+}
+
+unsigned haul_flag_of_keyword(const char *p, size_t n)
+{
+    for (size_t i = 0; i < HAUL_COUNT(keyword_rows); i++)
+        if (haul_span_is((haul_span){p, n}, keyword_rows[i].name))
+            return keyword_rows[i].bit;
+    return 0;
+}
+
+const char *haul_flag_keyword(unsigned flag)
+{
+    for (size_t i = 0; i < HAUL_COUNT(keyword_rows); i++)
+        if (keyword_rows[i].bit == flag)
+            return keyword_rows[i].name;
+    return NULL;
 }
 
 unsigned haul_flag_find(const char *p, size_t n)

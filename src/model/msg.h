@@ -99,4 +99,9 @@ const char *haul_kind_name(haul_kind k);
 void haul_flags_text(unsigned flags, haul_str *to);
 unsigned haul_flag_find(const char *p, size_t n); /* 0 when unknown */
 
+/* Flags that servers and mail programs keep as keywords: "$Forwarded", "Junk", "NonJunk" … in any case.
+ * Source: RFC 5788 and its registry; without "$": Thunderbird, KMail, Dovecot's imports. */
+unsigned haul_flag_of_keyword(const char *p, size_t n); /* 0 when the keyword is no flag */
+const char *haul_flag_keyword(unsigned flag); /* "$Junk" for HAUL_FLAG_JUNK; NULL for a system flag */
+
 #endif
