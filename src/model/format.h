@@ -124,7 +124,7 @@ void haul_reader_issue(haul_reader *r, haul_issue_id id, const char *fmt, ...) H
 /* How a target names folders: data for map.c, no code in the sink. */
 typedef struct haul_naming {
     const char *reserved; /* octets that may not stand in a component: escaped as %XX, or as `escape` says */
-    char escape;          /* '%' → %2F; '\\' → \2f (Dovecot's listescape) */
+    char escape;          /* '%' → %2F, '=' → =2F; '\\' → \2f (Dovecot's listescape) */
     const char *first;    /* octets that may not begin a component (".") */
     const char *last;     /* octets that may not end one (". ") */
     bool windows_devices; /* CON, NUL, COM1… are escaped */
@@ -134,13 +134,21 @@ typedef struct haul_naming {
     const char *suffixes; /* '|'-separated endings that the layout gives a meaning (".sbd|.msf"); escaped */
     const char *const
         *reserved_names; /* whole components the layout needs for itself ("cur"), NULL-ended; or NULL */
-    bool inbox_root;     /* a top folder named INBOX in any case, or with role inbox, is "INBOX" */
+    const char *const *reserved_top; /* the same for a top folder only ("[Gmail]"); or NULL */
+    bool net_unicode; /* C1 controls and line separators are escaped, too (RFC 5198, RFC 9051 5.1) */
+    bool inbox_root;  /* a top folder named INBOX in any case, or with role inbox, is "INBOX" */
+    bool inbox_once;  /* INBOX directly below it is escaped: servers take the two for one */
 } haul_naming;
+
+/* Where a component stands; reserved_top and inbox_once look at it. */
+typedef enum haul_level { HAUL_LEVEL_ANY, HAUL_LEVEL_TOP, HAUL_LEVEL_INBOX /* below INBOX */ } haul_level;
 
 /* Write one folder name as naming asks, and read it back. Unescaping returns false, to untouched, when name
  * is not what escaping of some name would have written, so that names of other programs stay as they are.
  * *ret_cut: the name was too long; "~" and 8 hex digits of its digest stand for its end (not reversible). */
 void haul_naming_escape(const haul_naming *n, const char *name, haul_str *to, bool *ret_cut);
+void haul_naming_escape_at(const haul_naming *n, haul_level level, const char *name, haul_str *to,
+                           bool *ret_cut);
 bool haul_naming_unescape(const haul_naming *n, const char *name, haul_str *to);
 
 typedef struct haul_path { /* a mapped folder in the target */

@@ -18,12 +18,19 @@ static bool is_device(const char *name)
     return false;
 }
 
-static bool is_reserved_name(const haul_naming *n, const char *name)
+static bool is_one_of(const char *const *names, const char *name)
 {
-    for (size_t i = 0; n->reserved_names && n->reserved_names[i]; i++)
-        if (haul_icmp(n->reserved_names[i], name) == 0)
+    for (size_t i = 0; names && names[i]; i++)
+        if (haul_icmp(names[i], name) == 0)
             return true;
     return false;
+}
+
+static bool is_reserved_name(const haul_naming *n, haul_level level, const char *name)
+{
+    return is_one_of(n->reserved_names, name) ||
+           (level == HAUL_LEVEL_TOP && is_one_of(n->reserved_top, name)) ||
+           (level == HAUL_LEVEL_INBOX && n->inbox_once && haul_icmp(name, "INBOX") == 0);
 }
 
 static size_t suffix_length(const haul_naming *n, const char *name)
@@ -53,12 +60,24 @@ static bool looks_escaped(const haul_naming *n, const char *p)
     return *p == n->escape && haul_hexval((unsigned char)p[1]) >= 0 && haul_hexval((unsigned char)p[2]) >= 0;
 }
 
+/* Is the octet part of U+0080..U+009F, U+2028 or U+2029? */
+static bool is_control(const char *name, size_t at, size_t len)
+{
+    for (size_t back = 0; back <= at && back < 3; back++) {
+        uint32_t cp = 0;
+        size_t n = haul_utf8_next(name + at - back, len - at + back, &cp);
+        if (n > back)
+            return (cp >= 0x80 && cp <= 0x9f) || cp == 0x2028 || cp == 0x2029;
+    }
+    return false;
+}
+
 static bool must_escape(const haul_naming *n, const char *name, size_t at, size_t len, size_t suffix)
 {
     unsigned char c = (unsigned char)name[at];
     return c < 32 || c == 127 || in_set(n->reserved, (char)c) || looks_escaped(n, name + at) ||
-           (at == 0 && (in_set(n->first, (char)c) || (n->windows_devices && is_device(name)) ||
-                        is_reserved_name(n, name))) ||
+           (c > 127 && n->net_unicode && is_control(name, at, len)) ||
+           (at == 0 && (in_set(n->first, (char)c) || (n->windows_devices && is_device(name)))) ||
            (at == len - 1 && in_set(n->last, (char)c)) || (suffix && at == len - suffix);
 }
 
@@ -92,13 +111,15 @@ static void cut(const haul_naming *n, const char *name, haul_str *text)
     }
 }
 
-void haul_naming_escape(const haul_naming *n, const char *name, haul_str *to, bool *ret_cut)
+void haul_naming_escape_at(const haul_naming *n, haul_level level, const char *name, haul_str *to,
+                           bool *ret_cut)
 {
     size_t len = strlen(name), suffix = suffix_length(n, name);
+    bool reserved = is_reserved_name(n, level, name);
     haul_auto_str text = {0};
     for (size_t i = 0; i < len; i++)
-        if (must_escape(n, name, i, len, suffix))
-            haul_str_addf(&text, n->escape == '%' ? "%c%02X" : "%c%02x", n->escape, (unsigned char)name[i]);
+        if ((i == 0 && reserved) || must_escape(n, name, i, len, suffix))
+            haul_str_addf(&text, n->escape == '\\' ? "%c%02x" : "%c%02X", n->escape, (unsigned char)name[i]);
         else
             haul_str_addc(&text, name[i]);
     *ret_cut = n->component_max && encoded_length(n, haul_strz(&text)) > n->component_max;
@@ -107,10 +128,28 @@ void haul_naming_escape(const haul_naming *n, const char *name, haul_str *to, bo
     haul_str_add(to, text.p, text.len);
 }
 
+void haul_naming_escape(const haul_naming *n, const char *name, haul_str *to, bool *ret_cut)
+{
+    haul_naming_escape_at(n, HAUL_LEVEL_ANY, name, to, ret_cut);
+}
+
+/* Would escaping `plain` at any level write `name`? */
+static bool writes(const haul_naming *n, const char *plain, const char *name)
+{
+    static const haul_level levels[] = {HAUL_LEVEL_ANY, HAUL_LEVEL_TOP, HAUL_LEVEL_INBOX};
+    for (size_t i = 0; i < HAUL_COUNT(levels); i++) {
+        haul_auto_str again = {0};
+        bool was_cut;
+        haul_naming_escape_at(n, levels[i], plain, &again, &was_cut);
+        if (!was_cut && strcmp(haul_strz(&again), name) == 0)
+            return true;
+    }
+    return false;
+}
+
 bool haul_naming_unescape(const haul_naming *n, const char *name, haul_str *to)
 {
-    haul_auto_str plain = {0}, again = {0};
-    bool was_cut;
+    haul_auto_str plain = {0};
     if (!strchr(name, n->escape))
         return false;
     for (const char *p = name; *p;)
@@ -123,8 +162,7 @@ bool haul_naming_unescape(const haul_naming *n, const char *name, haul_str *to)
         }
     if (strlen(haul_strz(&plain)) != plain.len || !plain.len || !haul_utf8_valid(plain.p, plain.len))
         return false;
-    haul_naming_escape(n, plain.p, &again, &was_cut);
-    if (was_cut || plain.len == strlen(name) || strcmp(haul_strz(&again), name) != 0)
+    if (plain.len == strlen(name) || !writes(n, plain.p, name))
         return false;
     haul_str_add(to, plain.p, plain.len);
     return true;

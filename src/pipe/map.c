@@ -159,6 +159,12 @@ void haul_map_reserve(haul_map *m, const char *target)
     }
 }
 
+static haul_level level_of(const haul_map *m, const char *const *parts, size_t i)
+{
+    bool below_inbox = m->naming->inbox_root && i == 1 && strcmp(parts[0], "INBOX") == 0;
+    return i == 0 ? HAUL_LEVEL_TOP : below_inbox ? HAUL_LEVEL_INBOX : HAUL_LEVEL_ANY;
+}
+
 /* Escape every component; the joined text is the folder's name in reports and tokens. */
 static void escape_all(haul_map *m, const names *v, haul_mapped *ret)
 {
@@ -167,7 +173,7 @@ static void escape_all(haul_map *m, const names *v, haul_mapped *ret)
     for (size_t i = 0; i < v->n; i++) {
         haul_auto_str one = {0};
         bool was_cut = false;
-        haul_naming_escape(m->naming, v->v[i], &one, &was_cut);
+        haul_naming_escape_at(m->naming, level_of(m, parts, i), v->v[i], &one, &was_cut);
         parts[i] = m->naming->fold_case ? unfold_case(m, haul_strz(&text), haul_strz(&one))
                                         : haul_arena_str(&m->arena, haul_strz(&one));
         ret->changed |= strcmp(parts[i], v->v[i]) != 0;
