@@ -57,7 +57,7 @@ static void map_row_to(haul_map *map, const map_row *row, haul_mapped *ret)
 
 Test(map, rules_and_naming)
 {
-    haul_auto(haul_map) *map = haul_map_new(&naming, rules, HAUL_COUNT(rules), NULL);
+    haul_auto(haul_map) *map = haul_map_new(&naming, NULL, rules, HAUL_COUNT(rules), NULL);
     for (size_t i = 0; i < HAUL_COUNT(map_rows); i++) {
         haul_mapped to = {0};
         map_row_to(map, &map_rows[i], &to);
@@ -68,7 +68,7 @@ Test(map, rules_and_naming)
 
 Test(map, prefix_merging_and_earlier_names)
 {
-    haul_auto(haul_map) *map = haul_map_new(&naming, NULL, 0, "Imported/2019");
+    haul_auto(haul_map) *map = haul_map_new(&naming, NULL, NULL, 0, "Imported/2019");
     haul_mapped a = {0}, b = {0}, c = {0};
     map_row row = {{"Work"}, HAUL_ROLE_NONE, NULL, false};
     map_row_to(map, &row, &a);
@@ -91,7 +91,7 @@ Test(map, names_of_earlier_runs_keep_their_place)
     static const struct {
         const char *name, *target;
     } rows[] = {{"WORK", "WORK~2"}, {"Work", "Work"}, {"Old", "Old~2"}, {"new", "new"}};
-    haul_auto(haul_map) *map = haul_map_new(&naming, NULL, 0, NULL);
+    haul_auto(haul_map) *map = haul_map_new(&naming, NULL, NULL, 0, NULL);
     haul_map_reserve(map, "Work/Sub");
     haul_map_reserve(map, "Old~2");
     haul_map_reserve(map, "OLD");
@@ -112,7 +112,7 @@ Test(map, names_of_earlier_runs_keep_their_place)
 Test(map, nothing_is_the_inbox)
 {
     static const haul_map_rule to_root[] = {{"A", "/"}};
-    haul_auto(haul_map) *map = haul_map_new(&naming, to_root, 1, NULL);
+    haul_auto(haul_map) *map = haul_map_new(&naming, NULL, to_root, 1, NULL);
     haul_mapped a = {0}, inbox = {0};
     map_row_to(map, &(map_row){{"A"}, HAUL_ROLE_NONE, NULL, false}, &a);
     map_row_to(map, &(map_row){{"Inbox"}, HAUL_ROLE_INBOX, NULL, false}, &inbox);

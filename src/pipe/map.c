@@ -7,10 +7,12 @@
 typedef struct names { /* components of a path under work */
     char *v[HAUL_FOLDER_DEPTH_MAX * 2];
     size_t n;
+    size_t given; /* so many of them are the target's own: escaped already */
 } names;
 
 struct haul_map {
     const haul_naming *naming;
+    const char *const *roles;
     const haul_map_rule *rules;
     size_t n_rules;
     const char *prefix;
@@ -20,13 +22,16 @@ struct haul_map {
     uint32_t next_id;
 };
 
-haul_map *haul_map_new(const haul_naming *naming, const haul_map_rule *rules, size_t n_rules,
-                       const char *prefix)
+haul_map *haul_map_new(const haul_naming *naming, const char *const *roles, const haul_map_rule *rules,
+                       size_t n_rules, const char *prefix)
 {
     haul_map *m = haul_calloc(1, sizeof(*m));
-    *m = (haul_map){.naming = naming, .rules = rules, .n_rules = n_rules, .prefix = prefix};
+    *m = (haul_map){.naming = naming, .roles = roles, .rules = rules, .n_rules = n_rules, .prefix = prefix};
     m->paths = g_hash_table_new(g_str_hash, g_str_equal);
     m->folded = g_hash_table_new(g_str_hash, g_str_equal);
+    for (size_t i = 0; roles && i < HAUL_ROLE_COUNT; i++)
+        if (roles[i])
+            haul_map_reserve(m, roles[i]);
     return m;
 }
 
@@ -64,6 +69,12 @@ static void add_path(haul_map *m, names *to, const char *path)
     }
 }
 
+static void add_rest(const names *v, size_t from, names *to)
+{
+    for (size_t i = from; i < v->n && to->n < HAUL_COUNT(to->v); i++)
+        to->v[to->n++] = v->v[i];
+}
+
 /* Components of `from` when it is a leading part of v, else 0. */
 static size_t rule_matches(haul_map *m, const char *from, char *const *v, size_t n)
 {
@@ -77,7 +88,8 @@ static size_t rule_matches(haul_map *m, const char *from, char *const *v, size_t
     return want.n;
 }
 
-static void apply_rules(haul_map *m, names *v)
+/* False when no rule fits. */
+static bool apply_rules(haul_map *m, names *v)
 {
     size_t best = 0;
     const char *to = NULL;
@@ -89,12 +101,12 @@ static void apply_rules(haul_map *m, names *v)
         }
     }
     if (!best)
-        return;
+        return false;
     names out = {0};
     add_path(m, &out, to);
-    for (size_t i = best; i < v->n && out.n < HAUL_COUNT(out.v); i++)
-        out.v[out.n++] = v->v[i];
+    add_rest(v, best, &out);
     *v = out;
+    return true;
 }
 
 static void apply_prefix(haul_map *m, names *v)
@@ -103,8 +115,30 @@ static void apply_prefix(haul_map *m, names *v)
         return;
     names out = {0};
     add_path(m, &out, m->prefix);
-    for (size_t i = 0; i < v->n && out.n < HAUL_COUNT(out.v); i++)
-        out.v[out.n++] = v->v[i];
+    add_rest(v, 0, &out);
+    *v = out;
+}
+
+/* A path of the target itself: its parts are escaped already and hold no '/'. */
+static void add_given(haul_map *m, names *to, const char *path)
+{
+    for (const char *p = path; *p;) {
+        size_t n = strcspn(p, "/");
+        add_name(m, to, p, n);
+        p += n + (p[n] == '/');
+    }
+    to->given = to->n;
+}
+
+/* The top folder's place is the target's own folder for its use, where there is one. */
+static void apply_role(haul_map *m, haul_role role, names *v)
+{
+    const char *path = m->roles && role != HAUL_ROLE_NONE ? m->roles[role] : NULL;
+    names out = {0};
+    if (!path || (m->prefix && *m->prefix))
+        return;
+    add_given(m, &out, path);
+    add_rest(v, 1, &out);
     *v = out;
 }
 
@@ -173,27 +207,27 @@ static void escape_all(haul_map *m, const names *v, haul_mapped *ret)
     for (size_t i = 0; i < v->n; i++) {
         haul_auto_str one = {0};
         bool was_cut = false;
-        haul_naming_escape_at(m->naming, level_of(m, parts, i), v->v[i], &one, &was_cut);
-        parts[i] = m->naming->fold_case ? unfold_case(m, haul_strz(&text), haul_strz(&one))
-                                        : haul_arena_str(&m->arena, haul_strz(&one));
+        if (i < v->given)
+            haul_str_addz(&one, v->v[i]);
+        else
+            haul_naming_escape_at(m->naming, level_of(m, parts, i), v->v[i], &one, &was_cut);
+        parts[i] = m->naming->fold_case && i >= v->given ? unfold_case(m, haul_strz(&text), haul_strz(&one))
+                                                         : haul_arena_str(&m->arena, haul_strz(&one));
         ret->changed |= strcmp(parts[i], v->v[i]) != 0;
         ret->cut |= was_cut;
         if (i)
             haul_str_addc(&text, '/');
         haul_str_addz(&text, parts[i]);
     }
+    ret->by_role = v->given > 0;
     ret->path = (haul_path){.n = v->n, .parts = parts, .text = haul_arena_str(&m->arena, haul_strz(&text))};
 }
 
-/* The path an earlier run gave, split again: its parts are escaped already and hold no '/'. */
+/* The path an earlier run gave, split again. */
 static void take_earlier(haul_map *m, const char *earlier, haul_mapped *ret)
 {
     names v = {0};
-    for (const char *p = earlier; *p;) {
-        size_t n = strcspn(p, "/");
-        add_name(m, &v, p, n);
-        p += n + (p[n] == '/');
-    }
+    add_given(m, &v, earlier);
     const char **parts = haul_arena_alloc(&m->arena, (v.n + 1) * sizeof(*parts));
     for (size_t i = 0; i < v.n; i++)
         parts[i] = v.v[i];
@@ -206,12 +240,15 @@ static void compose(haul_map *m, const haul_folders *fs, uint32_t folder, names 
     size_t n = haul_folders_chain(fs, folder, chain);
     for (size_t i = 0; i < n; i++)
         add_name(m, v, chain[i]->name, strlen(chain[i]->name));
-    apply_rules(m, v);
-    bool untouched = v->n && n && strcmp(v->v[0], chain[0]->name) == 0;
+    if (!apply_rules(m, v) && n)
+        apply_role(m, chain[0]->role, v);
+    bool untouched = v->n && n && !v->given && strcmp(v->v[0], chain[0]->name) == 0;
     if (m->naming->inbox_root && v->n &&
         (haul_icmp(v->v[0], "INBOX") == 0 || (untouched && chain[0]->role == HAUL_ROLE_INBOX)))
         v->v[0] = haul_arena_str(&m->arena, "INBOX");
     apply_prefix(m, v);
+    if (v->n && m->naming->inbox_root && haul_icmp(v->v[0], "INBOX") == 0)
+        v->v[0] = haul_arena_str(&m->arena, "INBOX");
     if (!v->n && m->naming->inbox_root) /* --map 'A=/': the root's own mail is the INBOX */
         add_name(m, v, "INBOX", 5);
 }

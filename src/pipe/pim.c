@@ -447,7 +447,7 @@ haul_rc haul_pim_open(const haul_job *job, const char *dir, const haul_tokens *r
     g_mime_init();
     p->dir = dir;
     p->root = -1;
-    p->map = haul_map_new(&naming, job->rules, job->n_rules, job->prefix);
+    p->map = haul_map_new(&naming, NULL, job->rules, job->n_rules, job->prefix);
     haul_rc rc = resume ? HAUL_OK : check_empty(dir, e);
     for (size_t i = 0; resume && i < haul_tokens_count(resume) && rc == HAUL_OK; i++) {
         const char *key, *value;

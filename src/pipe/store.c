@@ -267,7 +267,8 @@ haul_rc haul_store_open(haul_run *r, haul_err *e)
 {
     const haul_job *job = r->job;
     bool existed = false;
-    r->map = haul_map_new(r->to->sink->naming(job->values), job->rules, job->n_rules, job->prefix);
+    r->map =
+        haul_map_new(r->to->sink->naming(job->values), r->sink.roles, job->rules, job->n_rules, job->prefix);
     haul_state_path(job->target, r->to, job->values, job->state_dir, &r->state);
     if (job->dry_run)
         return open_dry(r, e);
