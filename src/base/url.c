@@ -93,6 +93,17 @@ bool haul_url_has_secret(const char *z)
     return u.has_secret || (u.port.p && (late ? odd || !u.user.p : odd && !u.user.p));
 }
 
+haul_rc haul_url_check_secret(const char *z, haul_err *e)
+{
+    if (!haul_url_has_secret(z))
+        return HAUL_OK;
+    return haul_fail(
+        e, HAUL_E_USAGE,
+        "a password does not belong in a URL, where other users and the shell's history see it; use "
+        "--password-file, --password-command, the environment variable MAILHAUL_PASSWORD, or wait to "
+        "be asked; a : in the user's name is written %%3A");
+}
+
 bool haul_url_decode(haul_span s, haul_str *to)
 {
     haul_auto_str plain = {0};

@@ -3,6 +3,7 @@
 #ifndef HAUL_BASE_URL_H
 #define HAUL_BASE_URL_H
 
+#include "base/err.h"
 #include "base/str.h"
 
 typedef struct haul_url { /* views of the text; p == NULL = not there */
@@ -21,6 +22,8 @@ bool haul_is_url(const char *z);
 HAUL_MUST_USE bool haul_url_split(const char *z, haul_url *ret);
 /* True when something that may be a password stands in the URL: such a text must not be shown or kept. */
 bool haul_url_has_secret(const char *z);
+/* HAUL_E_USAGE when haul_url_has_secret: where secrets may come from instead. The text repeats nothing of z. */
+HAUL_MUST_USE haul_rc haul_url_check_secret(const char *z, haul_err *e);
 /* Append s with %XX decoded. False, to untouched: a malformed escape, or %00. */
 HAUL_MUST_USE bool haul_url_decode(haul_span s, haul_str *to);
 /* Append s with all but letters, digits and the octets of `also` as %XX. */

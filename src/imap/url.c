@@ -150,17 +150,15 @@ haul_rc haul_imap_url_parse(const char *url, haul_arena *a, haul_imap_url *ret, 
     haul_imap_url to = {0};
     if (strlen(url) > HAUL_IMAP_URL_MAX)
         return refuse(e, "it is too long");
-    if (haul_url_has_secret(url))
-        return refuse(
-            e, "a password does not belong there, where other users and the shell's history see it; use "
-               "--password-file, --password-command, the environment variable MAILHAUL_PASSWORD, or "
-               "wait to be asked; a : in the user's name is written %3A");
+    haul_rc rc = haul_url_check_secret(url, e);
+    if (rc != HAUL_OK)
+        return rc;
     if (!haul_url_split(url, &u))
         return refuse(e, "it has no host; write " SHAPE);
     to.tls = haul_span_is(u.scheme, "imaps");
     if (!to.tls && !haul_span_is(u.scheme, "imap"))
         return refuse(e, "its scheme is neither imaps nor imap");
-    haul_rc rc = take_user(u.user, a, &to, e);
+    rc = take_user(u.user, a, &to, e);
     if (rc == HAUL_OK)
         rc = take_server(&u, a, &to, e);
     if (rc == HAUL_OK)

@@ -248,6 +248,7 @@ typedef struct haul_format {
     const char *suffixes; /* of target names that mean this format, '|'-separated: ".mbox|.mbx", or "" */
     const char *
         schemes; /* of URLs that mean it: "imaps|imap"; NULL = its targets are paths. Such a format is remote */
+    const char *ports; /* of these schemes: "993|143"; saying one is the same as saying none; or NULL */
     const haul_reader_ops *reader; /* NULL: not read */
     const haul_sink_ops *sink;     /* NULL: not written */
     /* Subdirectories that make a directory this format's; other readers leave them to it. NULL-ended; or NULL. */
@@ -263,12 +264,19 @@ const haul_format *haul_format_find(const char *name); /* NULL when unknown */
 HAUL_MUST_USE haul_rc haul_format_detect(haul_tree *t, const haul_format **ret, haul_err *e);
 /* By the scheme of a URL or the suffix of a name; NULL when it says nothing. */
 const haul_format *haul_format_for_target(const char *target);
+/* True when target is a URL of a format of this build: there is nothing to look at in the file system. */
+bool haul_target_is_remote(const char *target);
 
 /* Open the only reader of an open tree: allocates the state. On failure the reader is closed already. */
 HAUL_MUST_USE haul_rc haul_reader_open(haul_reader *r, const haul_format *f, haul_tree *t,
                                        const haul_values *v,
                                        void (*issue)(void *, haul_issue_id, const char *), void *ctx,
                                        haul_err *e);
+/* The same of a remote target, for verify. */
+HAUL_MUST_USE haul_rc haul_reader_open_remote(haul_reader *r, const haul_format *f, const haul_remote *remote,
+                                              const haul_values *v,
+                                              void (*issue)(void *, haul_issue_id, const char *), void *ctx,
+                                              haul_err *e);
 void haul_reader_close(haul_reader *r); /* NULL state is accepted */
 
 /* ── trees that hold files of several formats ──

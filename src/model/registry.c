@@ -46,6 +46,11 @@ static const haul_format *by_scheme(const char *target)
     return NULL;
 }
 
+bool haul_target_is_remote(const char *target)
+{
+    return by_scheme(target) != NULL;
+}
+
 const haul_format *haul_format_for_target(const char *target)
 {
     const haul_format *remote = by_scheme(target);
@@ -183,6 +188,15 @@ haul_rc haul_reader_open(haul_reader *r, const haul_format *f, haul_tree *t, con
 {
     *r = (haul_reader){
         .ops = f->reader, .tree = t, .values = v, .issue = issue, .issue_ctx = ctx, .exclusive = true};
+    return open_reader(r, f, e);
+}
+
+haul_rc haul_reader_open_remote(haul_reader *r, const haul_format *f, const haul_remote *remote,
+                                const haul_values *v, void (*issue)(void *, haul_issue_id, const char *),
+                                void *ctx, haul_err *e)
+{
+    *r = (haul_reader){
+        .ops = f->reader, .remote = remote, .values = v, .issue = issue, .issue_ctx = ctx, .exclusive = true};
     return open_reader(r, f, e);
 }
 

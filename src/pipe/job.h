@@ -41,7 +41,7 @@ typedef struct haul_progress {
 typedef struct haul_job {
     const char *command;          /* "convert" */
     const char *const *sources;   /* paths, NULL-ended */
-    const char *target;           /* path; NULL for inspect */
+    const char *target;           /* path, or URL of a remote format; NULL for inspect */
     const haul_format *from, *to; /* NULL = detect / by name of target */
     const haul_values *values;    /* options of formats */
     haul_filter filter;
@@ -50,12 +50,13 @@ typedef struct haul_job {
     const char *prefix; /* --prefix, NULL = none */
     bool dedupe, dry_run, merge;
     bool pim_files;        /* calendars and address books go to TARGET.pim as well */
-    const char *state_dir; /* --state, NULL = TARGET/.mailhaul or TARGET.mailhaul */
+    const char *state_dir; /* --state, NULL = as haul_state_path says */
     const char *report;    /* --report FILE: a further copy of report.json; NULL = none */
     unsigned commit_items; /* items a batch; 0 = the default */
     void (*progress)(void *ctx, const haul_progress *p);           /* may be NULL */
     void (*message)(void *ctx, haul_severity s, const char *text); /* for stderr; may be NULL */
     void *ctx;
+    haul_ask ask;                /* for secrets of a remote target */
     volatile sig_atomic_t *stop; /* set by SIGINT/SIGTERM: finish the item, commit, return E_INTERRUPTED */
 } haul_job;
 

@@ -171,7 +171,8 @@ static bool is_empty(const char *target, bool is_file)
  * what this one held is gone. */
 static haul_rc check_content(const haul_run *r, bool is_file, haul_err *e)
 {
-    if (!haul_journal_has_items(r->journal) || !is_empty(r->job->target, is_file))
+    if (haul_target_is_remote(r->job->target) || !haul_journal_has_items(r->journal) ||
+        !is_empty(r->job->target, is_file))
         return HAUL_OK;
     return haul_fail(e, HAUL_E_TARGET,
                      "%s is empty, but the journal in %s has stored items in it; give it a state of its own, "
@@ -235,6 +236,7 @@ static haul_rc open_sink(haul_run *r, bool existed, haul_err *e)
     const char *merge = haul_journal_meta(r->journal, "merge");
     r->sink = (haul_sink){.ops = r->to->sink,
                           .values = r->job->values,
+                          .ask = &r->job->ask,
                           .receipt = on_receipt,
                           .issue = on_issue,
                           .ctx = r,

@@ -470,6 +470,43 @@ static haul_rc read_tree(verify *v, const char *path, const haul_format *format,
     return rc == HAUL_OK || !t ? rc : haul_wrap(e, rc, "%s", path);
 }
 
+static bool remote_waits(void *ctx, const char *phase)
+{
+    verify *v = ctx;
+    v->progress.phase = *phase ? phase : "verifying";
+    if (v->job->progress)
+        v->job->progress(v->job->ctx, &v->progress);
+    return v->job->stop && *v->job->stop;
+}
+
+static haul_rc read_remote(verify *v, haul_err *e)
+{
+    haul_auto(haul_tokens) *tokens = haul_tokens_new();
+    haul_remote remote = {.url = v->job->target,
+                          .tokens = tokens,
+                          .ask = &v->job->ask,
+                          .full = true,
+                          .waiting = remote_waits,
+                          .ctx = v};
+    haul_reader r = {0};
+    if (!v->format || !v->format->reader || !v->format->schemes)
+        return haul_fail(e, HAUL_E_USAGE, "%s cannot be read again by this build", v->job->target);
+    haul_rc rc = v->journal ? haul_journal_get_tokens(v->journal, tokens, e) : HAUL_OK;
+    if (rc == HAUL_OK)
+        rc = haul_reader_open_remote(&r, v->format, &remote, v->job->values, ignore_issue, NULL, e);
+    if (rc == HAUL_OK)
+        rc = read_all(v, &r, false, e);
+    haul_reader_close(&r);
+    haul_folders_done(&v->folders);
+    return rc == HAUL_OK ? rc : haul_wrap(e, rc, "%s", v->job->target);
+}
+
+static haul_rc read_target(verify *v, haul_err *e)
+{
+    return haul_target_is_remote(v->job->target) ? read_remote(v, e)
+                                                 : read_tree(v, v->job->target, v->format, false, e);
+}
+
 static haul_rc read_sources(verify *v, haul_err *e)
 {
     haul_rc rc = HAUL_OK;
@@ -531,7 +568,7 @@ static haul_rc compare(verify *v, haul_err *e)
 {
     haul_rc rc = load_wanted(v, e);
     if (rc == HAUL_OK)
-        rc = read_tree(v, v->job->target, v->format, false, e);
+        rc = read_target(v, e);
     if (rc != HAUL_OK)
         return rc;
     check_rest(v);
@@ -578,11 +615,13 @@ haul_rc haul_verify(const haul_job *job, json_t **ret, haul_err *e)
                 .msg = haul_msg_new(),
                 .list = json_array(),
                 .progress = {.folder = "", .phase = "verifying"}};
+    bool remote = haul_target_is_remote(job->target);
     const char *const target[] = {job->target, NULL};
-    if (job->progress)
+    if (job->progress && !remote)
         v.progress.octets_total = haul_measure(target) + haul_measure(job->sources);
-    haul_rc rc = access(job->target, F_OK) == 0 ? haul_report_open(job, NULL, &v.names, e)
-                                                : haul_fail_sys(e, HAUL_E_TARGET, "%s", job->target);
+    haul_rc rc = remote || access(job->target, F_OK) == 0
+                     ? haul_report_open(job, NULL, &v.names, e)
+                     : haul_fail_sys(e, HAUL_E_TARGET, "%s", job->target);
     if (rc == HAUL_OK)
         rc = open_db(&v, e);
     if (rc == HAUL_OK)
