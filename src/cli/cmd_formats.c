@@ -21,7 +21,7 @@ static void flags_cell(unsigned flags, haul_table *t)
 static void one_format(const haul_format *f, haul_table *t)
 {
     haul_table_cell(t, f->name);
-    haul_table_cell(t, yes(f->reader));
+    haul_table_cell(t, f->reader && f->schemes ? "verify" : yes(f->reader));
     haul_table_cell(t, yes(f->sink));
     haul_table_cell(t, yes(f->keeps_received));
     haul_table_cell(t, yes(f->keeps_keywords));
@@ -55,9 +55,24 @@ static void option_text(const haul_format_option *o, haul_str *to)
     haul_text_wrap(to, o->help, 6, 6, 80);
 }
 
+/* "imaps://user@host[:port][/Folder] or imap://…" */
+static void url_text(const haul_format *f, haul_str *to)
+{
+    size_t n = strcspn(f->schemes, "|");
+    haul_str_addf(to, "  a target is of this format when it is a URL %.*s://user@host[:port][/Folder]",
+                  (int)n, f->schemes);
+    for (const char *p = f->schemes + n; *p; p += strcspn(p, "|")) {
+        p++;
+        haul_str_addf(to, " or %.*s://…", (int)strcspn(p, "|"), p);
+    }
+    haul_str_addc(to, '\n');
+}
+
 static void details(const haul_format *f, haul_str *to)
 {
     haul_str_addf(to, "\n%s: %s\n", f->name, f->title);
+    if (f->sink && f->schemes)
+        url_text(f, to);
     if (f->sink && f->suffixes && *f->suffixes) {
         haul_str_addz(to, "  a target is of this format when its name ends in ");
         for (const char *p = f->suffixes; *p; p++)
@@ -68,16 +83,21 @@ static void details(const haul_format *f, haul_str *to)
         option_text(o, to);
 }
 
+/* "a|b|c" as a list. */
+static json_t *list_json(const char *z)
+{
+    json_t *list = json_array();
+    for (const char *c = z; c && *c; c += strcspn(c, "|"), c += *c == '|')
+        json_array_append_new(list, json_stringn(c, strcspn(c, "|")));
+    return list;
+}
+
 static json_t *options_json(const haul_format *f)
 {
     json_t *list = json_array();
-    for (const haul_format_option *o = f->options; o && o->name; o++) {
-        json_t *choices = json_array();
-        for (const char *c = o->choices; c && *c; c += strcspn(c, "|"), c += *c == '|')
-            json_array_append_new(choices, json_stringn(c, strcspn(c, "|")));
-        json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:s}", "name", o->name, "choices", choices,
-                                              "default", o->value, "help", o->help));
-    }
+    for (const haul_format_option *o = f->options; o && o->name; o++)
+        json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:s}", "name", o->name, "choices",
+                                              list_json(o->choices), "default", o->value, "help", o->help));
     return list;
 }
 
@@ -94,13 +114,14 @@ static json_t *flags_json(unsigned flags)
 
 static json_t *format_json(const haul_format *f)
 {
-    json_t *o =
-        json_pack("{s:s, s:s, s:b, s:b, s:s}", "name", f->name, "title", f->title, "reads", f->reader != NULL,
-                  "writes", f->sink != NULL, "suffixes", f->suffixes ? f->suffixes : "");
+    json_t *o = json_pack("{s:s, s:s, s:b, s:b, s:s}", "name", f->name, "title", f->title, "reads",
+                          f->reader && !f->schemes, "writes", f->sink != NULL, "suffixes",
+                          f->suffixes ? f->suffixes : "");
     json_object_set_new(o, "keeps",
                         json_pack("{s:o, s:b, s:b, s:b, s:b}", "flags", flags_json(f->keeps_flags),
                                   "keywords", f->keeps_keywords, "received", f->keeps_received, "folders",
                                   f->keeps_folders, "empty_folders", f->keeps_empty_folders));
+    json_object_set_new(o, "schemes", list_json(f->schemes));
     json_object_set_new(o, "options", options_json(f));
     return o;
 }

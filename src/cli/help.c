@@ -27,6 +27,10 @@ static const note files[] = {
     {"TARGET/.mailhaul/, or TARGET.mailhaul/ beside a target that is one file",
      "The journal of the target (journal.db), the report of the last run (report.json) and one line of JSON "
      "an item (items.jsonl). Without the journal a second run could not know what is stored already."},
+    {"$XDG_STATE_HOME/mailhaul/USER@HOST%2FFOLDER/",
+     "The same of a server; ~/.local/state stands for $XDG_STATE_HOME where that is not set. Keep it: what "
+     "it does "
+     "not know would be sent again."},
     {"TARGET.pim/",
      "With --pim-files: calendars (.ics) and address books (.vcf), one for each source folder that has any."},
 };
@@ -255,6 +259,7 @@ static void man_formats(haul_str *to)
         haul_str_addf(&text, "%s (%s).", haul_formats[f]->title,
                       !haul_formats[f]->sink     ? "read"
                       : !haul_formats[f]->reader ? "written"
+                      : haul_formats[f]->schemes ? "written, and read again by verify"
                                                  : "read and written");
         roff_line(to, "", text.p);
     }

@@ -18,8 +18,10 @@ static haul_cmd_fn *const commands[HAUL_CMD_COUNT] = {
 static void on_stop(int sig)
 {
     (void)sig;
-    if (haul_stop)
+    if (haul_stop) {
+        haul_prompt_restore();
         _exit(haul_rc_exit(HAUL_E_INTERRUPTED));
+    }
     haul_stop = 1;
 }
 

@@ -2,6 +2,7 @@
 #include "cli/request.h"
 
 #include "base/time.h"
+#include "base/url.h"
 #include "model/confined.h"
 
 #include <stdlib.h>
@@ -34,18 +35,54 @@ static haul_rc known_format(const char *name, bool write, const haul_format **re
         return haul_fail(e, HAUL_E_USAGE, "unknown format '%s'; mailhaul formats lists them", name);
     if (write && !f->sink)
         return unwritten(name, e);
+    if (!write && f->schemes)
+        return haul_fail(e, HAUL_E_USAGE, "%s: servers are targets here, not sources", name);
     if (!write && !f->reader)
         return haul_fail(e, HAUL_E_USAGE, "%s is written, not read", name);
     *ret = f;
     return HAUL_OK;
 }
 
+/* A URL says its format; --to may repeat it. */
+static haul_rc url_format(const char *said, haul_job *job, haul_err *e)
+{
+    haul_url u = {0};
+    const char *end = strstr(job->target, "://");
+    const haul_format *f = haul_target_is_remote(job->target) ? haul_format_for_target(job->target) : NULL;
+    if (!f || !f->sink)
+        return haul_fail(e, HAUL_E_USAGE,
+                         "this build writes to no %.*s:// URLs; mailhaul formats lists what it "
+                         "writes to",
+                         (int)(end - job->target), job->target);
+    if (said && strcmp(said, f->name) != 0)
+        return haul_fail(e, HAUL_E_USAGE, "the target is a URL of %s; --to %s does not fit it", f->name,
+                         said);
+    if (!haul_url_split(job->target, &u))
+        return haul_fail(e, HAUL_E_USAGE, "'%s' has no host; write %.*s://user@host[:port][/Folder]",
+                         job->target, (int)(end - job->target), job->target);
+    job->to = f;
+    return HAUL_OK;
+}
+
+/* The format of a server, said for a path. */
+static haul_rc needs_url(const haul_format *f, const char *target, haul_err *e)
+{
+    return haul_fail(e, HAUL_E_USAGE,
+                     "'%s' is no URL; a target of the format %s is %.*s://user@host[:port][/Folder]", target,
+                     f->name, (int)strcspn(f->schemes, "|"), f->schemes);
+}
+
 static haul_rc target_format(const haul_args *a, haul_job *job, haul_err *e)
 {
     const char *said = haul_args_get(a, HAUL_OPT_TO);
     haul_auto_str names = {0};
-    if (said)
-        return known_format(said, true, &job->to, e);
+    haul_rc rc = said ? known_format(said, true, &job->to, e) : HAUL_OK;
+    if (rc == HAUL_OK && haul_is_url(job->target))
+        return url_format(said, job, e);
+    if (rc == HAUL_OK && said && job->to->schemes)
+        return needs_url(job->to, job->target, e);
+    if (rc != HAUL_OK || said)
+        return rc;
     job->to = haul_format_for_target(job->target);
     if (job->to || a->cmd != HAUL_CMD_CONVERT)
         return HAUL_OK;
@@ -211,9 +248,7 @@ bool haul_path_within(const char *target, const char *source)
 
 static haul_rc apart(const haul_job *job, haul_err *e)
 {
-    if (strstr(job->target, "://"))
-        return HAUL_OK;
-    for (size_t i = 0; job->sources[i]; i++)
+    for (size_t i = 0; !haul_is_url(job->target) && job->sources[i]; i++)
         if (haul_path_within(job->target, job->sources[i]))
             return haul_fail(e, HAUL_E_USAGE,
                              "the target '%s' is, or lies in, the source '%s'; choose another place",
@@ -226,11 +261,27 @@ static haul_rc apart(const haul_job *job, haul_err *e)
     return HAUL_OK;
 }
 
-/* "Maildir/", as a shell completes it, is Maildir. */
+/* Before a URL is shown or kept anywhere. */
+static haul_rc check_urls(const haul_job *job, haul_err *e)
+{
+    haul_rc rc = job->target ? haul_url_check_secret(job->target, e) : HAUL_OK;
+    for (size_t i = 0; job->sources[i] && rc == HAUL_OK; i++) {
+        rc = haul_url_check_secret(job->sources[i], e);
+        if (rc == HAUL_OK && haul_is_url(job->sources[i]))
+            rc = haul_fail(e, HAUL_E_USAGE, "'%s' is a URL: servers are targets here, not sources",
+                           job->sources[i]);
+    }
+    if (rc == HAUL_OK && job->pim_files && haul_is_url(job->target))
+        rc = haul_fail(e, HAUL_E_USAGE,
+                       "--pim-files writes files beside the target, but the target is a server");
+    return rc;
+}
+
+/* "Maildir/", as a shell completes it, is Maildir; a URL is not ours to shorten. */
 static const char *without_slashes(haul_arena *a, const char *target)
 {
     size_t n = strlen(target);
-    while (n > 1 && target[n - 1] == '/')
+    while (n > 1 && target[n - 1] == '/' && !haul_is_url(target))
         n--;
     return target[n] ? haul_arena_strn(a, target, n) : target;
 }
@@ -279,6 +330,8 @@ static void run_options(haul_request *r, const haul_args *a)
     job->report = haul_args_get(a, HAUL_OPT_REPORT);
     job->message = haul_bar_message;
     job->ctx = &r->bar;
+    r->prompt = (haul_prompt){.bar = &r->bar, .stop = &haul_stop};
+    job->ask = (haul_ask){.fn = haul_prompt_ask, .ctx = &r->prompt};
     job->stop = &haul_stop;
     haul_confined_stop(&haul_stop);
 }
@@ -288,7 +341,9 @@ haul_rc haul_request_init(haul_request *r, const haul_args *a, haul_err *e)
     *r = (haul_request){0};
     operands(r, a);
     run_options(r, a);
-    haul_rc rc = formats(a, &r->job, e);
+    haul_rc rc = check_urls(&r->job, e);
+    if (rc == HAUL_OK)
+        rc = formats(a, &r->job, e);
     if (rc == HAUL_OK)
         rc = selection(r, a, e);
     if (rc == HAUL_OK)

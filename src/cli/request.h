@@ -4,10 +4,12 @@
 
 #include "cli/args.h"
 #include "cli/progress.h"
+#include "cli/prompt.h"
 
 typedef struct haul_request { /* owns what the job borrows */
     haul_job job;
     haul_bar bar;
+    haul_prompt prompt;
     bool json;
     const char **sources, **folders, **not_folders;
     haul_map_rule *rules;
@@ -18,7 +20,8 @@ typedef struct haul_request { /* owns what the job borrows */
 extern volatile sig_atomic_t haul_stop;
 
 /* Fill r for one of convert, inspect, verify. HAUL_E_USAGE: a value that cannot be, a target of no known
- * format, or one that is, or lies in, a source. Begins the progress bar. */
+ * format, or one that is, or lies in, a source; a URL with a password in it, or as a source. Begins the progress
+ * bar. r stays where it is: the job points into it. */
 HAUL_MUST_USE haul_rc haul_request_init(haul_request *r, const haul_args *a, haul_err *e);
 void haul_request_done(haul_request *r);
 
