@@ -31,6 +31,13 @@ void haul_msg_unref(haul_msg *m)
     free(m);
 }
 
+static void set_stored(haul_msg *m)
+{
+    const haul_spool_facts *f = haul_spool_get_facts(m->body);
+    m->stored_size = f->size + f->lf;
+    memcpy(m->stored_sha256, f->sha256, HAUL_SHA256_LEN);
+}
+
 haul_rc haul_msg_freeze(haul_msg *m, haul_err *e)
 {
     haul_rc rc = haul_spool_freeze(m->body, e);
@@ -39,8 +46,17 @@ haul_rc haul_msg_freeze(haul_msg *m, haul_err *e)
     const haul_spool_facts *f = haul_spool_get_facts(m->body);
     m->size = f->size;
     memcpy(m->sha256, f->sha256, HAUL_SHA256_LEN);
+    set_stored(m);
     m->set |= HAUL_SET_SIZE | HAUL_SET_BODY;
     return HAUL_OK;
+}
+
+void haul_msg_repaired(haul_msg *m, haul_spool *fixed)
+{
+    haul_spool_free(m->body);
+    m->body = fixed;
+    set_stored(m);
+    m->set |= HAUL_SET_REPAIRED;
 }
 
 void haul_msg_reset(haul_msg *m)

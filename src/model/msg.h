@@ -40,7 +40,8 @@ enum {
     HAUL_SET_SENT = 0x02u,
     HAUL_SET_FLAGS = 0x04u, /* the source stores flags for this message, perhaps none */
     HAUL_SET_SIZE = 0x08u,
-    HAUL_SET_BODY = 0x10u, /* body is frozen, sha256 is filled */
+    HAUL_SET_BODY = 0x10u,     /* body is frozen, sha256 and stored_… are filled */
+    HAUL_SET_REPAIRED = 0x20u, /* body is no longer what the source has: stored_… and sha256 differ */
 };
 
 #define HAUL_ID_LEN       33              /* 32 hex digits and NUL */
@@ -69,7 +70,10 @@ typedef struct haul_msg {
     const char *subject;    /* decoded UTF-8, NULL when absent */
     const char *sender;     /* envelope sender (Return-Path, From_, From): addr-spec, NULL when unknown */
     uint64_t size;          /* octets; of the body once frozen, before that what the source says */
-    uint8_t sha256[HAUL_SHA256_LEN];
+    uint8_t
+        sha256[HAUL_SHA256_LEN]; /* of what the source has, canonical (CRLF); size likewise is the source's */
+    uint8_t stored_sha256[HAUL_SHA256_LEN]; /* of body as it goes to the target, canonical */
+    uint64_t stored_size;                   /* its octets, canonical */
     haul_spool *body;
     haul_issue *issues, **issues_tail;
     haul_arena arena; /* everything above lives here */
@@ -80,6 +84,8 @@ haul_msg *haul_msg_ref(haul_msg *m);
 void haul_msg_unref(haul_msg *m); /* NULL is accepted */
 /* The body was pushed into m->body: freeze it, take its size and digest over. */
 HAUL_MUST_USE haul_rc haul_msg_freeze(haul_msg *m, haul_err *e);
+/* Put the frozen `fixed` (owned from here on) in place of the frozen body: what the target gets. */
+void haul_msg_repaired(haul_msg *m, haul_spool *fixed);
 /* Empty a message that nobody else holds, keeping its memory and spool. */
 void haul_msg_reset(haul_msg *m);
 

@@ -20,7 +20,12 @@ static const char schema[] = "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT
                              " place TEXT NOT NULL, message_id TEXT, keywords TEXT NOT NULL, sha256 BLOB NOT "
                              "NULL, size INTEGER NOT NULL,"
                              " received INTEGER, flags INTEGER NOT NULL, lost INTEGER NOT NULL, run INTEGER "
-                             "NOT NULL, seen INTEGER NOT NULL);";
+                             "NOT NULL, seen INTEGER NOT NULL, stored BLOB, canonical INTEGER);";
+/* What version 2 added; and how a version 1 that may not be changed is read as one. */
+static const char upgrade[] =
+    "ALTER TABLE item ADD COLUMN stored BLOB; ALTER TABLE item ADD COLUMN canonical INTEGER;";
+static const char as_new[] =
+    "CREATE TEMP VIEW item AS SELECT *, NULL AS stored, NULL AS canonical FROM main.item;";
 
 /* X(enum, text): every statement, prepared at its first use. */
 #define STATEMENTS(X)                                                                                        \
@@ -39,19 +44,24 @@ static const char schema[] = "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT
     X(TOKEN_PUT, "INSERT INTO token VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value = ?2")               \
     X(TOKEN_ALL, "SELECT key, value FROM token ORDER BY key")                                                \
     X(ITEM_ADD, "INSERT INTO item(id, source, folder, place, message_id, keywords, sha256, size,"            \
-                " received, flags, lost, run, seen)"                                                         \
-                " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12)")                           \
+                " received, flags, lost, run, seen, stored, canonical)"                                      \
+                " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?14)")                 \
+    X(ITEM_MOVE, "UPDATE item SET place = ?2 WHERE n = ?1")                                                  \
+    X(ITEM_FORGET, "DELETE FROM item WHERE n = ?1")                                                          \
     X(ITEM_SEEN, "UPDATE item SET seen = ?2 WHERE n = ?1")                                                   \
     X(ITEM_ID, "SELECT " COLUMNS " WHERE i.id = ?1 ORDER BY i.n LIMIT 1")                                    \
     X(ITEM_MOVED, "SELECT " COLUMNS " WHERE i.sha256 = ?1 AND i.seen < ?2 AND s.text = ?3"                   \
                   " AND f.text = ?4 ORDER BY i.seen, i.n LIMIT 1")                                           \
     X(ITEM_DIGEST, "SELECT " COLUMNS " WHERE i.sha256 = ?1 LIMIT 1")                                         \
+    X(ITEM_IN, "SELECT " COLUMNS " WHERE f.text = ?1 AND i.n > ?2 ORDER BY i.n LIMIT 1")                     \
     X(ITEM_ALL, "SELECT " COLUMNS " ORDER BY i.n")
 
 #define COLUMNS                                                                                              \
     "i.n, lower(hex(i.id)), s.text, f.text, i.place, i.message_id, i.keywords, i.sha256, i.size, "           \
     "i.received,"                                                                                            \
-    " i.flags, i.lost, i.seen FROM item i JOIN name s ON s.n = i.source JOIN name f ON f.n = i.folder"
+    " i.flags, i.lost, i.seen, i.stored, i.canonical FROM item i JOIN name s ON s.n = i.source JOIN name f " \
+    "ON "                                                                                                    \
+    "f.n = i.folder"
 
 enum {
 #define X(id, text) ST_##id,
@@ -133,10 +143,22 @@ static bool scalar(haul_journal *j, const char *sql, int64_t *ret)
     return row;
 }
 
+/* Run `sql` and give the journal the version of this build, in one transaction. */
+static haul_rc set_up(haul_journal *j, const char *sql, haul_err *e)
+{
+    char set[64];
+    snprintf(set, sizeof(set), "PRAGMA user_version = %d", HAUL_JOURNAL_VERSION);
+    haul_rc rc = begin(j, e);
+    if (rc == HAUL_OK)
+        rc = exec(j, sql, "creating tables", e);
+    if (rc == HAUL_OK)
+        rc = exec(j, set, "creating tables", e);
+    return rc == HAUL_OK ? haul_journal_commit(j, e) : rc;
+}
+
 static haul_rc create_or_check(haul_journal *j, bool read_only, haul_err *e)
 {
     int64_t version = 0, tables = 0;
-    char set[64];
     if (!scalar(j, "PRAGMA user_version", &version) ||
         !scalar(j, "SELECT count(*) FROM sqlite_schema", &tables))
         return db_fail(j, "opening", e);
@@ -145,15 +167,11 @@ static haul_rc create_or_check(haul_journal *j, bool read_only, haul_err *e)
     if (version > HAUL_JOURNAL_VERSION)
         return haul_fail(e, HAUL_E_STATE, "the journal was written by a newer mailhaul (version %lld)",
                          (long long)version);
+    if (version == 1)
+        return read_only ? exec(j, as_new, "opening", e) : set_up(j, upgrade, e);
     if (tables || read_only)
         return haul_fail(e, HAUL_E_STATE, "this is not a journal of mailhaul");
-    snprintf(set, sizeof(set), "PRAGMA user_version = %d", HAUL_JOURNAL_VERSION);
-    haul_rc rc = begin(j, e);
-    if (rc == HAUL_OK)
-        rc = exec(j, schema, "creating tables", e);
-    if (rc == HAUL_OK)
-        rc = exec(j, set, "creating tables", e);
-    return rc == HAUL_OK ? haul_journal_commit(j, e) : rc;
+    return set_up(j, schema, e);
 }
 
 static haul_rc open_db(haul_journal *j, const char *file, bool read_only, haul_err *e)
@@ -327,7 +345,9 @@ static haul_rc read_row(haul_journal *j, sqlite3_stmt *s, haul_record *ret, int6
         return HAUL_END;
     if (code != SQLITE_ROW)
         return db_fail(j, "reading", e);
-    if (sqlite3_column_bytes(s, 7) != HAUL_SHA256_LEN)
+    bool differs = sqlite3_column_type(s, 13) != SQLITE_NULL;
+    if (sqlite3_column_bytes(s, 7) != HAUL_SHA256_LEN ||
+        (differs && sqlite3_column_bytes(s, 13) != HAUL_SHA256_LEN))
         return haul_fail(e, HAUL_E_STATE, "journal: a damaged row");
     *ret = (haul_record){.row = sqlite3_column_int64(s, 0),
                          .id = text_at(s, 1),
@@ -341,7 +361,9 @@ static haul_rc read_row(haul_journal *j, sqlite3_stmt *s, haul_record *ret, int6
                          .has_received = sqlite3_column_type(s, 9) != SQLITE_NULL,
                          .received_us = sqlite3_column_int64(s, 9),
                          .flags = (unsigned)sqlite3_column_int(s, 10),
-                         .lost = (unsigned)sqlite3_column_int(s, 11)};
+                         .lost = (unsigned)sqlite3_column_int(s, 11),
+                         .stored = differs ? sqlite3_column_blob(s, 13) : NULL,
+                         .canonical = (uint64_t)sqlite3_column_int64(s, 14)};
     if (ret_seen)
         *ret_seen = sqlite3_column_int64(s, 12);
     return HAUL_OK;
@@ -448,6 +470,11 @@ static void bind_item(haul_journal *j, sqlite3_stmt *s, const haul_record *r, co
     sqlite3_bind_int64(s, 10, r->flags);
     sqlite3_bind_int64(s, 11, r->lost);
     sqlite3_bind_int64(s, 12, j->run);
+    if (r->stored)
+        sqlite3_bind_blob(s, 13, r->stored, HAUL_SHA256_LEN, SQLITE_STATIC);
+    else
+        sqlite3_bind_null(s, 13);
+    sqlite3_bind_int64(s, 14, (int64_t)r->canonical);
 }
 
 haul_rc haul_journal_add(haul_journal *j, const haul_record *r, haul_err *e)
@@ -467,6 +494,25 @@ haul_rc haul_journal_add(haul_journal *j, const haul_record *r, haul_err *e)
     if (s)
         bind_item(j, s, r, id, source, folder);
     return run_stmt(j, s, "writing", e);
+}
+
+haul_rc haul_journal_move(haul_journal *j, int64_t row, const char *place, haul_err *e)
+{
+    haul_rc rc = begin(j, e);
+    sqlite3_stmt *s = stmt(j, ST_ITEM_MOVE);
+    if (s)
+        sqlite3_bind_int64(s, 1, row);
+    bind_text(s, 2, place);
+    return rc == HAUL_OK ? run_stmt(j, s, "writing", e) : rc;
+}
+
+haul_rc haul_journal_forget(haul_journal *j, int64_t row, haul_err *e)
+{
+    haul_rc rc = begin(j, e);
+    sqlite3_stmt *s = stmt(j, ST_ITEM_FORGET);
+    if (s)
+        sqlite3_bind_int64(s, 1, row);
+    return rc == HAUL_OK ? run_stmt(j, s, "writing", e) : rc;
 }
 
 const char *haul_journal_source_name(haul_journal *j, const char *path)
@@ -558,5 +604,28 @@ haul_rc haul_journal_each(haul_journal *j, haul_rc (*fn)(void *ctx, const haul_r
         ;
     if (s)
         sqlite3_reset(s);
+    return rc == HAUL_END ? HAUL_OK : rc;
+}
+
+/* Looked up one by one, so that fn may change the record it stands on. */
+haul_rc haul_journal_each_in_folder(haul_journal *j, const char *folder,
+                                    haul_rc (*fn)(void *ctx, const haul_record *r, haul_err *e), void *ctx,
+                                    haul_err *e)
+{
+    haul_record r = {0};
+    haul_rc rc = j->read_only ? HAUL_OK : begin(j, e);
+    if (rc == HAUL_OK && !j->read_only)
+        rc = exec(j, "CREATE INDEX IF NOT EXISTS item_folder ON item(folder)", "indexing", e);
+    while (rc == HAUL_OK) {
+        sqlite3_stmt *s = fresh(j, ST_ITEM_IN);
+        bind_text(s, 1, folder);
+        if (s)
+            sqlite3_bind_int64(s, 2, r.row);
+        rc = read_row(j, s, &r, NULL, e);
+        if (rc == HAUL_OK)
+            rc = fn(ctx, &r, e);
+    }
+    if (j->st[ST_ITEM_IN])
+        sqlite3_reset(j->st[ST_ITEM_IN]);
     return rc == HAUL_END ? HAUL_OK : rc;
 }

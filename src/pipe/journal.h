@@ -7,7 +7,8 @@
 
 #include "model/format.h"
 
-#define HAUL_JOURNAL_VERSION 1
+/* 2: columns stored and canonical. A journal of version 1 is brought up when it is opened for writing. */
+#define HAUL_JOURNAL_VERSION 2
 
 typedef struct haul_journal haul_journal;
 
@@ -22,8 +23,10 @@ typedef struct haul_record { /* one stored item */
     const char *place;      /* stored_as */
     const char *message_id; /* NULL when absent */
     const char *keywords;   /* joined by '\n', sorted; "" for none */
-    const uint8_t *sha256;
-    uint64_t size;
+    const uint8_t *sha256;  /* of the message in its source, canonical */
+    const uint8_t *stored;  /* of what the target got, where it differs (a repaired message); else NULL */
+    uint64_t size;          /* octets in the source */
+    uint64_t canonical;     /* octets of what the target got, in CRLF form; 0 = not recorded (version 1) */
     bool has_received;
     int64_t received_us;
     unsigned flags;
@@ -60,6 +63,9 @@ HAUL_MUST_USE haul_rc haul_journal_find_digest(haul_journal *j, const uint8_t *s
                                                haul_err *e);
 HAUL_MUST_USE haul_rc haul_journal_mark_seen(haul_journal *j, int64_t row, haul_err *e);
 HAUL_MUST_USE haul_rc haul_journal_add(haul_journal *j, const haul_record *r, haul_err *e);
+/* The record in this row is at another place now; it is gone. */
+HAUL_MUST_USE haul_rc haul_journal_move(haul_journal *j, int64_t row, const char *place, haul_err *e);
+HAUL_MUST_USE haul_rc haul_journal_forget(haul_journal *j, int64_t row, haul_err *e);
 
 /* Real path of a source ↔ the name it was given first, so that its ids stay the same whatever else a run
  * reads. NULL when unknown; valid until the next call. */
@@ -83,5 +89,14 @@ HAUL_MUST_USE haul_rc haul_journal_get_tokens(haul_journal *j, haul_tokens *to, 
 HAUL_MUST_USE haul_rc haul_journal_each(haul_journal *j,
                                         haul_rc (*fn)(void *ctx, const haul_record *r, haul_err *e),
                                         void *ctx, haul_err *e);
+/* The same of the records in one folder of the target (its path text). fn may move or forget the record at hand. */
+HAUL_MUST_USE haul_rc haul_journal_each_in_folder(haul_journal *j, const char *folder,
+                                                  haul_rc (*fn)(void *ctx, const haul_record *r, haul_err *e),
+                                                  void *ctx, haul_err *e);
+/* What the target has of a record: its digest. */
+static inline const uint8_t *haul_record_stored(const haul_record *r)
+{
+    return r->stored ? r->stored : r->sha256;
+}
 
 #endif

@@ -63,7 +63,9 @@ static haul_rc record_stored(haul_run *r, const haul_msg *m, const char *place, 
                        .message_id = m->message_id,
                        .keywords = haul_strz(&keywords),
                        .sha256 = m->sha256,
+                       .stored = m->set & HAUL_SET_REPAIRED ? m->stored_sha256 : NULL,
                        .size = m->size,
+                       .canonical = m->stored_size,
                        .has_received = m->set & HAUL_SET_RECEIVED,
                        .received_us = m->received_us,
                        .flags = m->flags,
@@ -115,6 +117,37 @@ static void on_issue(void *ctx, const haul_msg *m, haul_issue_id id, const char 
         return;
     }
     haul_run_notice(r, NULL, id, detail);
+}
+
+typedef struct recorded {
+    haul_journal *journal;
+    const char *(*fn)(void *ctx, const haul_stored *s);
+    void *ctx;
+} recorded;
+
+/* One record is the sink's to find again: it stays, moves, or goes. */
+static haul_rc on_record(void *ctx, const haul_record *r, haul_err *e)
+{
+    recorded *to = ctx;
+    haul_stored s = {.place = r->place,
+                     .sha256 = haul_record_stored(r),
+                     .size = r->canonical,
+                     .flags = r->flags,
+                     .has_received = r->has_received,
+                     .received_us = r->received_us};
+    const char *place = to->fn(to->ctx, &s);
+    if (!place)
+        return haul_journal_forget(to->journal, r->row, e);
+    return place == s.place || strcmp(place, s.place) == 0 ? HAUL_OK
+                                                           : haul_journal_move(to->journal, r->row, place, e);
+}
+
+static haul_rc on_recorded(void *ctx, const char *path, const char *(*fn)(void *, const haul_stored *),
+                           void *fn_ctx, haul_err *e)
+{
+    haul_run *r = ctx;
+    recorded to = {.journal = r->journal, .fn = fn, .ctx = fn_ctx};
+    return haul_journal_each_in_folder(r->journal, path, on_record, &to, e);
 }
 
 static haul_rc take_deferred(haul_run *r, haul_err *e)
@@ -239,6 +272,7 @@ static haul_rc open_sink(haul_run *r, bool existed, haul_err *e)
                           .ask = &r->job->ask,
                           .receipt = on_receipt,
                           .issue = on_issue,
+                          .recorded = on_recorded,
                           .ctx = r,
                           .merge = (merge && *merge == '1') || r->job->merge};
     r->sink.state = haul_calloc(1, r->to->sink->state_size);

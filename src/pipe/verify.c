@@ -20,14 +20,15 @@ static const char schema[] =
     "CREATE TABLE want(n INTEGER PRIMARY KEY, id TEXT, place TEXT, folder TEXT, message_id TEXT, keywords "
     "TEXT,"
     " sha256 BLOB, received INTEGER, flags INTEGER, lost INTEGER, in_target INTEGER DEFAULT 0,"
-    " in_source INTEGER DEFAULT 0, dir TEXT NOT NULL);"
+    " in_source INTEGER DEFAULT 0, dir TEXT NOT NULL, stored BLOB NOT NULL);"
     "CREATE TABLE rest(n INTEGER PRIMARY KEY, place TEXT, sha256 BLOB, message_id TEXT);";
 static const char indexes[] =
     "CREATE INDEX want_place ON want(place); CREATE INDEX want_id ON want(id);"
-    "CREATE INDEX want_target ON want(sha256, in_target, dir); CREATE INDEX want_source "
+    "CREATE INDEX want_target ON want(stored, in_target, dir); CREATE INDEX want_source "
     "ON want(sha256, in_source);";
 
-#define WANT "SELECT n, id, place, folder, message_id, keywords, sha256, received, flags, lost FROM want "
+#define WANT                                                                                                 \
+    "SELECT n, id, place, folder, message_id, keywords, sha256, received, flags, lost, stored FROM want "
 
 enum {
     ST_ADD,
@@ -47,11 +48,12 @@ enum {
 };
 
 static const char *const statements[ST_COUNT] = {
-    [ST_ADD] = "INSERT INTO want(id, place, folder, message_id, keywords, sha256, received, flags, lost, dir)"
-               " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    [ST_ADD] = "INSERT INTO want(id, place, folder, message_id, keywords, sha256, received, flags, lost, "
+               "dir, stored)"
+               " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     [ST_BY_PLACE] = WANT "WHERE place = ?1 AND in_target = 0 LIMIT 1",
-    [ST_BY_SHA] = WANT "WHERE sha256 = ?1 AND in_target = 0 LIMIT 1",
-    [ST_HERE] = WANT "WHERE sha256 = ?1 AND in_target = 0 AND dir = ?2 LIMIT 1",
+    [ST_BY_SHA] = WANT "WHERE stored = ?1 AND in_target = 0 LIMIT 1",
+    [ST_HERE] = WANT "WHERE stored = ?1 AND in_target = 0 AND dir = ?2 LIMIT 1",
     [ST_REST_ADD] = "INSERT INTO rest(place, sha256, message_id) VALUES(?1, ?2, ?3)",
     [ST_REST] = "SELECT place, sha256, message_id FROM rest ORDER BY n",
     [ST_BY_ID] = WANT "WHERE id = ?1 LIMIT 1",
@@ -83,7 +85,7 @@ typedef struct verify {
 typedef struct want {
     int64_t n;
     const char *id, *place, *folder, *message_id, *keywords;
-    const uint8_t *sha256;
+    const uint8_t *sha256, *stored; /* of the source's message; of what the target got, most often the same */
     bool has_received;
     int64_t received_us;
     unsigned flags, lost;
@@ -143,6 +145,7 @@ static haul_rc add_want(void *ctx, const haul_record *r, haul_err *e)
     sqlite3_bind_int64(s, 8, r->flags);
     sqlite3_bind_int64(s, 9, r->lost);
     bind_dir(v, s, 10, r->place);
+    sqlite3_bind_blob(s, 11, haul_record_stored(r), HAUL_SHA256_LEN, SQLITE_TRANSIENT);
     return sqlite3_step(s) == SQLITE_DONE ? HAUL_OK : db_fail(v, e);
 }
 
@@ -161,7 +164,8 @@ static bool get_want(sqlite3_stmt *s, want *ret)
                   .has_received = sqlite3_column_type(s, 7) != SQLITE_NULL,
                   .received_us = sqlite3_column_int64(s, 7),
                   .flags = (unsigned)sqlite3_column_int(s, 8),
-                  .lost = (unsigned)sqlite3_column_int(s, 9)};
+                  .lost = (unsigned)sqlite3_column_int(s, 9),
+                  .stored = sqlite3_column_blob(s, 10)};
     return true;
 }
 
@@ -209,10 +213,10 @@ static void differ(verify *v, const char *kind, const want *w, const char *place
     json_array_append_new(v->list, o);
 }
 
-static void differ_sha(verify *v, const want *w, const char *place, const char *kind)
+static void differ_sha(verify *v, const want *w, const uint8_t *sha256, const char *place, const char *kind)
 {
     char was[HAUL_SHA256_HEX], is[HAUL_SHA256_HEX];
-    haul_hex(was, w->sha256, HAUL_SHA256_LEN);
+    haul_hex(was, sha256, HAUL_SHA256_LEN);
     haul_hex(is, v->msg->sha256, HAUL_SHA256_LEN);
     differ(v, kind, w, place, was, is);
 }
@@ -306,8 +310,8 @@ static haul_rc check_target_message(verify *v, haul_err *e)
     v->checked++;
     if (!(v->from_journal && find_text(v, ST_BY_PLACE, m->place, &w)) && !find_here(v, &w))
         return set_aside(v, e);
-    if (memcmp(w.sha256, m->sha256, HAUL_SHA256_LEN) != 0)
-        differ_sha(v, &w, m->place, "digest");
+    if (memcmp(w.stored, m->sha256, HAUL_SHA256_LEN) != 0)
+        differ_sha(v, &w, w.stored, m->place, "digest");
     compare_time(v, &w, m->place);
     compare_flags(v, &w, m->place);
     compare_keywords(v, &w, m->place);
@@ -344,7 +348,7 @@ static haul_rc check_source_message(verify *v, haul_err *e)
         return HAUL_OK;
     }
     if (find_text(v, ST_BY_ID, m->id, &w)) {
-        differ_sha(v, &w, m->place, "source-digest");
+        differ_sha(v, &w, w.sha256, m->place, "source-digest");
         hit(v, ST_HIT_SOURCE, w.n);
     } else {
         differ(v, "not-stored", NULL, m->place, NULL, "in the source, but not in the record");
