@@ -1,137 +1,31 @@
 """Dovecot serves a Maildir that mailhaul wrote, in both layouts: the same folders, counts, octets, RFC822.SIZE, INTERNALDATE,
 flags and keywords, and not one warning or error in its log. The Dovecot is our own: its configuration, its log, its sockets
 in a temporary directory, on a free port of 127.0.0.1; only the processes started here are ended."""
-import atexit
-import base64
-import calendar
-import imaplib
 import os
-import pwd
 import re
-import shutil
-import signal
-import socket
-import subprocess
-import time
 
+import imap_servers
 import judge
+from imap_client import internal, listed, mutf7, quoted
 from judge import equal, run, same, say
 
 SYSTEM = {"\\Seen": "S", "\\Answered": "R", "\\Flagged": "F", "\\Draft": "D", "\\Deleted": "T"}
 
-CONFIG = """
-base_dir = {run}/base
-state_dir = {run}/state
-log_path = {run}/dovecot.log
-info_log_path = {run}/info.log
-debug_log_path = {run}/debug.log
-protocols = imap
-listen = 127.0.0.1
-ssl = no
-disable_plaintext_auth = no
-auth_mechanisms = plain
-default_internal_user = {user}
-default_internal_group = {group}
-default_login_user = {user}
-first_valid_uid = 0
-mail_uid = {user}
-mail_gid = {group}
-mail_location = maildir:~/Maildir:LAYOUT={layout}
-mail_plugins = listescape
-passdb {{
-  driver = static
-  args = nopassword=y
-}}
-userdb {{
-  driver = static
-  args = home={home}
-}}
-namespace inbox {{
-  inbox = yes
-  separator = /
-}}
-service imap-login {{
-  chroot =
-  inet_listener imap {{
-    address = 127.0.0.1
-    port = {port}
-  }}
-  inet_listener imaps {{
-    port = 0
-  }}
-}}
-service anvil {{
-  chroot =
-}}
-service stats {{
-  chroot =
-}}
-"""
+
+def skip_without():
+    if not imap_servers.dovecot_program():
+        judge.skip("dovecot is not installed: scripts/setup test")
 
 
-def account():
-    """The user Dovecot's processes run as: this one, or nobody when this one is root."""
-    me = pwd.getpwuid(os.getuid())
-    return pwd.getpwnam("nobody") if me.pw_uid == 0 else me
+def serving(maildir, layout):
+    """A private Dovecot over this Maildir (which it takes), and a client of it."""
+    server = imap_servers.Dovecot(layout=layout, maildir=maildir, tls=False)
+    return server, server.connect()
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-class Dovecot:
-    def __init__(self, work, maildir, layout):
-        import grp
-        self.run = os.path.join(work, "run-" + layout.strip("+"))
-        home = os.path.join(work, "home-" + layout.strip("+"))
-        for path in (self.run, home, os.path.join(self.run, "base"), os.path.join(self.run, "state")):
-            os.makedirs(path, exist_ok=True)
-        who = account()
-        shutil.move(maildir, os.path.join(home, "Maildir"))
-        if os.getuid() == 0:
-            for path in (work, self.run, home):
-                os.chmod(path, 0o755)
-            subprocess.run(["chown", "-R", f"{who.pw_uid}:{who.pw_gid}", home, self.run], check=True)
-        self.port = free_port()
-        text = CONFIG.format(run=self.run, user=who.pw_name, group=grp.getgrgid(who.pw_gid).gr_name, layout=layout,
-                             home=home, port=self.port)
-        self.config = os.path.join(self.run, "dovecot.conf")
-        with open(self.config, "w", encoding="utf-8") as f:
-            f.write(text)
-        self.process = None
-
-    def start(self):
-        self.process = subprocess.Popen([dovecot_program(), "-F", "-c", self.config], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        atexit.register(self.stop)
-        for _ in range(100):
-            try:
-                return imaplib.IMAP4("127.0.0.1", self.port, timeout=20)
-            except OSError:
-                if self.process.poll() is not None:
-                    break
-                time.sleep(0.1)
-        said = self.process.stdout.read().decode() if self.process.poll() is not None else "no answer"
-        same(False, f"our Dovecot did not start: {said}\n" + judge.indent(self.log()))
-        judge.finish()
-
-    def stop(self):
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-
-    def log(self):
-        path = os.path.join(self.run, "dovecot.log")
-        return judge.read(path).decode("utf-8", "replace") if os.path.exists(path) else ""
-
-
-def dovecot_program():
-    return shutil.which("dovecot", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+def quiet(server, where=""):
+    log = server.log()
+    same(not log, f"{where}Dovecot's log speaks:\n" + judge.indent("\n".join(log.splitlines()[:10])))
 
 
 # ── the source: an mbox tree of our own, and what must be found on the server ──
@@ -172,30 +66,9 @@ def source(work):
 
 # ── the client ──
 
-def mutf7(name):
-    """Modified UTF-7 of IMAP (RFC 3501 5.1.3) to text."""
-    def part(m):
-        return base64.b64decode(m.group(1).replace(",", "/") + "===").decode("utf-16-be") if m.group(1) else "&"
-    return re.sub(r"&([^-]*)-", part, name)
-
-
-def listed(imap):
-    names = {}
-    for line in imap.list()[1]:
-        if isinstance(line, tuple):  # a literal
-            raw = line[1].decode()
-        else:
-            raw = re.match(rb'\(.*?\) "?[^ ]*"? (.*)$', line).group(1).decode()
-            raw = re.sub(r"\\(.)", r"\1", raw[1:-1]) if raw.startswith('"') else raw
-        attributes = (line[0] if isinstance(line, tuple) else line).lower()
-        if b"\\noselect" not in attributes and b"\\nonexistent" not in attributes:
-            names[mutf7(raw)] = raw
-    return names
-
-
 def fetch(imap, raw):
     """Message-ID → (octets, flags, size, internal date) of one folder."""
-    ok, data = imap.select('"' + raw.replace("\\", "\\\\").replace('"', '\\"') + '"', readonly=True)
+    ok, data = imap.select(quoted(raw), readonly=True)
     found = {}
     if not same(ok == "OK", f"SELECT {raw}: {data}") or int(data[0]) == 0:
         return found
@@ -207,12 +80,6 @@ def fetch(imap, raw):
         date = re.search(r'INTERNALDATE "([^"]*)"', head).group(1)
         found[re.search(rb"Message-ID: (<[^>]*>)", part[1]).group(1).decode()] = (part[1], flags, size, internal(date))
     return found
-
-
-def internal(text):
-    m = re.match(r"\s*(\d+-\w+-\d+ [\d:]+) ([+-])(\d\d)(\d\d)", text)
-    offset = (int(m.group(3)) * 60 + int(m.group(4))) * 60
-    return calendar.timegm(time.strptime(m.group(1), "%d-%b-%Y %H:%M:%S")) - (offset if m.group(2) == "+" else -offset)
 
 
 def plain(octets):
@@ -237,9 +104,7 @@ def serve(work, src, truth, layout):
     target = os.path.join(work, "maildir")
     run("convert", "--to", "maildir", "--maildir-layout", layout, src, target)
     wrong_w = check_w(target)
-    server = Dovecot(work, target, "maildir++" if layout == "maildir++" else "fs")
-    imap = server.start()
-    imap.login("harbour", "x")
+    server, imap = serving(target, layout)
     names = listed(imap)
     shown = {unescaped(n): raw for n, raw in names.items()}
     for folder in truth:
@@ -252,8 +117,7 @@ def serve(work, src, truth, layout):
     subscribed = {mutf7(l.decode().rsplit(' ', 1)[-1].strip('"')) for l in imap.lsub()[1] if l}
     imap.logout()
     server.stop()
-    noise = [l for l in server.log().splitlines() if re.search(r"warning|error|fatal|panic", l, re.I) and "signal 15" not in l]
-    same(not noise, f"{layout}: Dovecot's log speaks:\n" + judge.indent("\n".join(noise[:10])))
+    quiet(server, f"{layout}: ")
     say(f"{layout}: {sum(map(len, truth.values()))} messages in {len(truth)} folders, {wrong_w} names without W=, "
         f"{len(subscribed)} subscribed; log is quiet")
 
@@ -283,8 +147,7 @@ def unescaped(name):
 
 
 def main():
-    if not dovecot_program():
-        judge.skip("dovecot is not installed: scripts/setup test")
+    skip_without()
     work = judge.temporary()
     src, truth = source(work)
     for layout in ("maildir++", "fs"):
