@@ -28,6 +28,8 @@ import tempfile
 import time
 
 from imap_client import Mailbox, Message, connect, download, listed, mailboxes, statuses  # noqa: F401, part of the interface
+from imap_fake import Bye, Delay, Drop, FakeServer  # noqa: F401
+from imap_proxy import Fault, Proxy, faults  # noqa: F401
 
 SPECIAL_USE = {"Drafts": "\\Drafts", "Sent": "\\Sent", "Trash": "\\Trash", "Junk": "\\Junk", "Archive": "\\Archive"}
 SPECIAL_USE_DE = {"Entwürfe": "\\Drafts", "Gesendet": "\\Sent", "Papierkorb": "\\Trash", "Spam": "\\Junk", "Archiv": "\\Archive"}
