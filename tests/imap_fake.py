@@ -41,6 +41,7 @@ GMAIL = ("IMAP4rev1 UNSELECT IDLE NAMESPACE QUOTA ID XLIST CHILDREN X-GM-EXT-1 U
 GMAIL_FOLDERS = {"[Gmail]/All Mail": "\\All", "[Gmail]/Drafts": "\\Drafts", "[Gmail]/Sent Mail": "\\Sent", "[Gmail]/Spam": "\\Junk",
                  "[Gmail]/Starred": "\\Flagged", "[Gmail]/Trash": "\\Trash"}
 EXCHANGE = "IMAP4 IMAP4rev1 SASL-IR UIDPLUS MOVE ID UNSELECT CHILDREN IDLE NAMESPACE LITERAL+"
+EARLY = ("CAPABILITY", "NOOP", "LOGOUT", "ID", "LOGIN", "AUTHENTICATE", "STARTTLS")  # commands without a login
 DATE = re.compile(r"[ \d]\d-(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)-\d{4} \d\d:\d\d:\d\d [+-]\d{4}")
 FLAG = re.compile(r"\\?[!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|}~]+")
 LITERAL = re.compile(rb"(~?)\{(\d+)([+-]?)\}$")
@@ -385,7 +386,7 @@ class Session:
         method = getattr(self, "do_" + command.name.lower().replace(" ", "_"), None)
         if not method:
             raise Refused(f"BAD Unknown command {command.name}")
-        if self.user is None and command.name not in ("CAPABILITY", "NOOP", "LOGOUT", "ID", "LOGIN", "AUTHENTICATE", "STARTTLS"):
+        if self.user is None and command.name not in EARLY:
             raise Refused("BAD Log in first")
         if command.name in ("AUTHENTICATE", "STARTTLS", "COMPRESS", "LOGOUT", "IDLE"):  # they talk, or wait
             method(command)
@@ -531,7 +532,7 @@ class Session:
                 raise Refused("NO [CANNOT] Invalid modified UTF-7 in the mailbox name")
         else:
             raise Refused("NO [CANNOT] Mailbox name is not valid mUTF-7")
-        return "INBOX" + name[5:] if name.upper() == "INBOX" or name.upper().startswith("INBOX" + self.server.separator) else name
+        return "INBOX" + name[5:] if (name.upper() + self.server.separator).startswith("INBOX" + self.server.separator) else name
 
     def wire(self, name):
         return string(name if self.utf8 else to_mutf7(name))
@@ -868,8 +869,9 @@ class FakeServer:
     hook         of each command (Command), append_hook of each message of an APPEND (Offered); see above
     trap         after a BAD to an APPEND with LITERAL+ its body is executed as commands, as Dovecot does
     """
-    def __init__(self, capability=CAPABILITY, auth=("PLAIN", "XOAUTH2", "OAUTHBEARER"), login=True, users=None, separator="/", prefix="",
-                 folders=(), reserved=(), permanent=(*SYSTEM, "\\*"), quota=None, hook=None, append_hook=None, trap=False, tls=None):
+    def __init__(self, capability=CAPABILITY, auth=("PLAIN", "XOAUTH2", "OAUTHBEARER"), login=True, users=None, separator="/",
+                 prefix="", folders=(), reserved=(), permanent=(*SYSTEM, "\\*"), quota=None, hook=None, append_hook=None,
+                 trap=False, tls=None):
         self.capability = capability.split() if isinstance(capability, str) else list(capability)
         self.auth, self.login, self.separator, self.prefix, self.reserved = auth, login, separator, prefix, reserved
         self.permanent, self.quota, self.hook, self.trap, self.tls = permanent, quota, hook, trap, tls
@@ -899,7 +901,8 @@ class FakeServer:
     @classmethod
     def exchange(cls, burst=None, milliseconds=300, **more):
         """Exchange Online. burst: after so many messages nothing is taken for so many milliseconds, and it says so."""
-        more = {"capability": EXCHANGE, "reserved": ("Files",), "auth": ("PLAIN", "XOAUTH2"), "permanent": (*SYSTEM, "$MDNSent")} | more
+        more = {"capability": EXCHANGE, "reserved": ("Files",), "auth": ("PLAIN", "XOAUTH2"),
+                "permanent": (*SYSTEM, "$MDNSent")} | more
         server = cls(**more)
         state = {"left": burst, "until": 0.0}
 

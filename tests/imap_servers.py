@@ -11,6 +11,7 @@ A server that this machine cannot have raises Unavailable.
 """
 import atexit
 import base64
+import glob
 import grp
 import hashlib
 import hmac
@@ -27,7 +28,7 @@ import subprocess
 import tempfile
 import time
 
-from imap_client import Mailbox, Message, connect, download, listed, mailboxes, statuses  # noqa: F401, part of the interface
+from imap_client import Mailbox, Message, connect, download, listed, mailboxes, statuses, to_mutf7  # noqa: F401
 from imap_fake import Bye, Delay, Drop, FakeServer  # noqa: F401
 from imap_proxy import Fault, Proxy, faults  # noqa: F401
 
@@ -421,3 +422,199 @@ class Dovecot(Server):
     def client_certificate(self, user=None):
         """(certificate file, key file) for EXTERNAL."""
         return self.tls.client(user or self.user)
+
+
+# ── Cyrus ──
+
+IMAPD = """
+configdirectory: {run}/conf
+proc_path: {run}/proc
+mboxname_lockpath: {run}/lock
+defaultpartition: default
+partition-default: {run}/mail
+cyrus_user: {user}
+admins: cyrus
+servername: localhost
+umask: 077
+altnamespace: {alternative}
+unixhierarchysep: {slash}
+virtdomains: off
+allowplaintext: yes
+autocreate_quota: {quota}
+{special}
+sasl_pwcheck_method: auxprop
+sasl_auxprop_plugin: sasldb
+sasl_sasldb_path: {run}/sasldb2
+sasl_mech_list: PLAIN LOGIN SCRAM-SHA-1 SCRAM-SHA-256
+sasl_auto_transition: no
+delete_mode: immediate
+expunge_mode: immediate
+duplicatesuppression: no
+skiplist_unsafe: {unsafe}
+imapidlepoll: 60
+failedloginpause: 0
+{tls}
+{extra}
+"""
+MASTER = """
+START {{
+  recover cmd="{bin}/ctl_cyrusdb -C {run}/imapd.conf -r"
+}}
+SERVICES {{
+  imap cmd="{bin}/imapd -C {run}/imapd.conf -U 30" listen="127.0.0.1:{port}" proto="tcp4" prefork=1 maxchild=100
+{imaps}
+}}
+EVENTS {{
+}}
+"""
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+SYSLOG = r"""
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <syslog.h>
+#include <unistd.h>
+
+void vsyslog(int priority, const char *format, va_list args)
+{
+    const char *file = getenv("SYSLOG_FILE");
+    if (!file || LOG_PRI(priority) > LOG_WARNING)
+        return;
+    char text[4096];
+    int n = vsnprintf(text, sizeof text - 1, format, args), fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    n = n < 0 ? 0 : n < (int)sizeof text - 2 ? n : (int)sizeof text - 2;
+    text[n++] = '\n';
+    if (fd >= 0 && write(fd, text, (size_t)n) >= 0)
+        close(fd);
+}
+void syslog(int priority, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsyslog(priority, format, args);
+    va_end(args);
+}
+void __vsyslog_chk(int priority, int flag, const char *format, va_list args)
+{
+    (void)flag;
+    vsyslog(priority, format, args);
+}
+void __syslog_chk(int priority, int flag, const char *format, ...)
+{
+    (void)flag;
+    va_list args;
+    va_start(args, format);
+    vsyslog(priority, format, args);
+    va_end(args);
+}
+"""
+
+
+def syslog_library():
+    """A library that takes syslog()'s warnings and errors into $SYSLOG_FILE; None without a compiler."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if not compiler:
+        return None
+    path = directory("syslog")
+    source, library = write(os.path.join(path, "syslog.c"), SYSLOG), os.path.join(path, "syslog.so")
+    done = subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-w", "-o", library, source], capture_output=True, check=False)
+    return None if done.returncode else library
+
+
+def cyrus_files():
+    """The unpacked Debian packages; scripts/cyrus fetches them when they are not there."""
+    path = os.path.join(ROOT, "build/cyrus")
+    if not os.path.exists(os.path.join(path, ".complete")):
+        try:
+            done = subprocess.run([os.path.join(ROOT, "scripts/cyrus")], stdin=subprocess.DEVNULL, capture_output=True,
+                                  check=False, timeout=180)
+        except (OSError, subprocess.TimeoutExpired) as e:
+            raise Unavailable(f"scripts/cyrus: {e}") from e
+        if done.returncode:
+            raise Unavailable("scripts/cyrus: " + done.stderr.decode("utf-8", "replace").strip())
+    return path
+
+
+def reachable(path):
+    """Whether another user may come to path."""
+    while path != "/":
+        if not os.stat(path).st_mode & 0o001:
+            return False
+        path = os.path.dirname(path)
+    return True
+
+
+class Cyrus(Server):
+    """A private Cyrus 3.6 out of Debian's packages, started at once; members and methods as Dovecot's.
+
+    separator    "/" or "."; prefix: "" or "INBOX" and the separator (altnamespace off)
+    quota        octets that a user may store; None: no limit
+    special_use  {mailbox name: attribute}, made at the first login
+    users        {name: password}; an INBOX is made at the first login. "cyrus", with the password "admin", is the administrator
+    extra        more lines of imapd.conf, for instance "maxmessagesize: 100000"
+    """
+    program = "Cyrus"
+
+    def __init__(self, separator="/", prefix="", tls=True, quota=None, special_use=None, users=None, fsync=False, extra=""):
+        files = cyrus_files()
+        super().__init__("cyrus", tls)
+        users = users or {self.user: self.password}
+        self.user, self.password = next(iter(users.items()))
+        if os.getuid() == 0 and not reachable(files):
+            files = shutil.copytree(files, os.path.join(self.run, "files"), symlinks=True)
+        self.files, self.bin = files, os.path.join(files, "usr/lib/cyrus/bin")
+        self.syslog = syslog_library()
+        who, lines = account(), []
+        if special_use:
+            names = {to_mutf7(name): use[1:].lower() for name, use in special_use.items()}
+            lines = [f"autocreate_{what}_folders: " + "|".join(names) for what in ("inbox", "subscribe")]
+            lines += [f"xlist-{use}: {name}" for name, use in names.items()]
+        self.config = write(os.path.join(self.run, "imapd.conf"), IMAPD.format(
+            run=self.run, user=who.pw_name, alternative="no" if prefix else "yes", slash="yes" if separator == "/" else "no",
+            quota=max(1, quota // 1024) if quota else 0, special="\n".join(lines), unsafe="no" if fsync else "yes", extra=extra,
+            tls=f"tls_server_cert: {self.run}/server.pem\ntls_server_key: {self.run}/server.key\ntls_client_ca_file: {self.ca_file}"
+            if tls else ""))
+        if tls:
+            shutil.copy(self.tls.cert, os.path.join(self.run, "server.pem"))
+            shutil.copy(self.tls.key, os.path.join(self.run, "server.key"))
+        write(os.path.join(self.run, "cyrus.conf"), MASTER.format(
+            bin=self.bin, run=self.run, port=self.port,
+            imaps=f'  imaps cmd="{self.bin}/imapd -C {self.config} -s -U 30" listen="127.0.0.1:{self.tls_port}" proto="tcp4"'
+            if tls else ""))
+        for name in ("db", "socket", "log", "msg", "proc", "ptclient", "user", "quota", "backup"):
+            os.makedirs(os.path.join(self.run, "conf", name))
+        for name in ("mail", "proc", "lock"):
+            os.makedirs(os.path.join(self.run, name))
+        for user, password in (users | {"cyrus": "admin"}).items():
+            self.set_password(user, password)
+        give(*(os.path.join(self.run, name) for name in os.listdir(self.run) if name != "files"), self.run)
+        self.start()
+
+    def environment(self):
+        """Debian's libraries and SASL plugins first, and a syslog() that writes into a file, where there is a compiler."""
+        libraries = glob.glob(os.path.join(self.files, "usr/lib/*-linux-gnu"))
+        plugins = [os.path.join(l, "sasl2") for l in libraries]
+        preload = {"LD_PRELOAD": self.syslog, "SYSLOG_FILE": os.path.join(self.run, "syslog")} if self.syslog else {}
+        return os.environ | {"LD_LIBRARY_PATH": ":".join(libraries), "SASL_PATH": ":".join(plugins)} | preload
+
+    def set_password(self, user, password):
+        done = subprocess.run([os.path.join(self.files, "usr/sbin/saslpasswd2"), "-p", "-c", "-u", "localhost",
+                               "-f", os.path.join(self.run, "sasldb2"), user], input=password.encode(), capture_output=True,
+                              check=False, env=self.environment() | {"SYSLOG_FILE": "/dev/null"})
+        if done.returncode:
+            raise Unavailable("saslpasswd2: " + done.stderr.decode("utf-8", "replace"))
+
+    def command(self):
+        return [os.path.join(self.bin, "master"), "-C", self.config, "-M", os.path.join(self.run, "cyrus.conf"),
+                "-p", os.path.join(self.run, "master.pid"), "-D"]
+
+    def log(self):
+        """Warnings and errors so far; nothing without a C compiler, as Cyrus knows only syslog."""
+        try:
+            with open(os.path.join(self.run, "syslog"), encoding="utf-8", errors="replace") as f:
+                return f.read()
+        except OSError:
+            return ""
