@@ -42,7 +42,8 @@ class Session:
             if select.select([self.master], [], [], min(left, 0.05))[0]:
                 try:
                     self.screen += os.read(self.master, 4096)
-                except OSError:
+                except OSError:  # EIO: the last one closed the terminal, and is about to end
+                    time.sleep(0.05)
                     return
 
     def wait_prompt(self):
