@@ -292,6 +292,46 @@ haul_rc haul_spool_copy(haul_spool *s, haul_eol eol, haul_out *to, haul_err *e)
     return rc;
 }
 
+/* Octets as they are, from `at` on; memory where it is there. */
+static haul_rc raw_at(haul_spool *s, uint64_t at, size_t max, const char **ret, size_t *ret_n, haul_err *e)
+{
+    if (at < s->len) {
+        *ret = s->mem + at;
+        *ret_n = s->len - at < max ? (size_t)(s->len - at) : max;
+        return HAUL_OK;
+    }
+    *ret_n = 0;
+    if (s->tail.fd < 0 || at - s->len >= s->tail.offset)
+        return HAUL_OK;
+    ssize_t n;
+    do
+        n = pread(s->tail.fd, s->tail.buf, max < HAUL_OUT_BUFFER ? max : HAUL_OUT_BUFFER,
+                  (off_t)(at - s->len));
+    while (n < 0 && errno == EINTR);
+    if (n <= 0)
+        return haul_fail_sys(e, HAUL_E_TARGET, "reading back " HAUL_TEMP_NAME);
+    *ret = s->tail.buf;
+    *ret_n = (size_t)n;
+    return HAUL_OK;
+}
+
+haul_rc haul_spool_pull(haul_spool *s, haul_spool_cursor *c, char *to, size_t cap, size_t *ret_n, haul_err *e)
+{
+    const char *p = NULL;
+    size_t n = 0, most = cap - HAUL_EOL_SLACK;
+    haul_rc rc = raw_at(s, c->at, s->facts.lf ? most / 2 : most, &p, &n, e);
+    if (rc != HAUL_OK)
+        return rc;
+    c->at += n;
+    if (s->facts.lf) {
+        *ret_n = haul_eol_scan(&c->eol, p, n, to);
+        return HAUL_OK;
+    }
+    memcpy(to, p ? p : "", n);
+    *ret_n = n;
+    return HAUL_OK;
+}
+
 typedef struct fd_out {
     haul_out out;
     int fd;

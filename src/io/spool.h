@@ -7,6 +7,7 @@
 #define HAUL_IO_SPOOL_H
 
 #include "base/hash.h"
+#include "io/eol.h"
 #include "io/out.h"
 
 #include <stdbool.h>
@@ -51,7 +52,16 @@ haul_eol haul_eol_for(const haul_spool_facts *f, haul_eol want);
 /* Octets that haul_spool_copy will write. */
 uint64_t haul_eol_size(const haul_spool_facts *f, haul_eol eol);
 HAUL_MUST_USE haul_rc haul_spool_copy(haul_spool *s, haul_eol eol, haul_out *to, haul_err *e);
-/* The same straight into a file descriptor; unchanged in-memory bodies leave in one write. */
+/* The canonical form (CRLF) pulled piece by piece, for a sender that is not always ready. */
+typedef struct haul_spool_cursor { /* zero-initialised = at the start */
+    uint64_t at;
+    haul_eol_state eol;
+} haul_spool_cursor;
+/* The next octets, at most cap (no less than HAUL_SPOOL_PULL_MIN); *ret_n 0 = the end. */
+#define HAUL_SPOOL_PULL_MIN 1024u
+HAUL_MUST_USE haul_rc haul_spool_pull(haul_spool *s, haul_spool_cursor *c, char *to, size_t cap,
+                                      size_t *ret_n, haul_err *e);
+/* haul_spool_copy straight into a file descriptor; unchanged in-memory bodies leave in one write. */
 HAUL_MUST_USE haul_rc haul_spool_to_fd(haul_spool *s, haul_eol eol, int fd, const char *name, haul_err *e);
 
 #endif

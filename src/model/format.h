@@ -190,6 +190,7 @@ typedef struct haul_sink {
         dry_run; /* only where ops->opens_dry: look at the target, change nothing; folder and message do not follow */
     bool
         settle; /* commit: true = give every outstanding receipt; false = those of ops->commit_items may stay out */
+    bool kept_body; /* set by haul_sink_keep: the core leaves the body to the message that is held */
     const haul_ask *ask;
     /* Filled by open where the target decides it; the core has put ops->naming(values) before. */
     const haul_naming *naming;
@@ -237,6 +238,9 @@ struct haul_sink_ops {
 };
 
 void haul_sink_receipt(haul_sink *s, const haul_msg *m, const char *place, haul_rc rc, const haul_err *why);
+/* Hold a message beyond the call of `message`: a reference, to be dropped by haul_msg_unref after its receipt. body:
+ * its spool as well; without, it must not be read later. */
+haul_msg *haul_sink_keep(haul_sink *s, const haul_msg *m, bool body);
 void haul_sink_issue(haul_sink *s, const haul_msg *m, haul_issue_id id, const char *fmt, ...)
     HAUL_PRINTF(4, 5);
 

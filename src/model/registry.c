@@ -226,6 +226,12 @@ void haul_sink_receipt(haul_sink *s, const haul_msg *m, const char *place, haul_
     s->receipt(s->ctx, m, place, rc, why);
 }
 
+haul_msg *haul_sink_keep(haul_sink *s, const haul_msg *m, bool body)
+{
+    s->kept_body |= body;
+    return haul_msg_ref((haul_msg *)(uintptr_t)m); /* the core made it; sinks see it as const */
+}
+
 void haul_sink_issue(haul_sink *s, const haul_msg *m, haul_issue_id id, const char *fmt, ...)
 {
     char text[HAUL_ERR_TEXT];

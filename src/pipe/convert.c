@@ -214,7 +214,9 @@ static haul_rc is_duplicate(haul_run *r, haul_err *e)
     haul_msg *m = r->msg;
     if (!r->job->dedupe)
         return HAUL_OK;
-    haul_rc rc = haul_journal_find_digest(r->journal, m->sha256, &rec, e);
+    haul_rc rc = haul_store_know(r, m->sha256, e);
+    if (rc == HAUL_OK)
+        rc = haul_journal_find_digest(r->journal, m->sha256, &rec, e);
     if (rc != HAUL_OK)
         return rc == HAUL_END ? HAUL_OK : rc;
     haul_item_line line = {.msg = m,
@@ -298,9 +300,11 @@ static uint64_t accounted(const haul_totals *t)
 static haul_rc take_counted(haul_run *r, haul_err *e)
 {
     uint64_t before = accounted(&r->totals);
+    const haul_msg *m = r->msg;
     haul_rc rc = take_message(r, e);
     haul_err late = {0};
-    if (rc != HAUL_OK && accounted(&r->totals) == before &&
+    bool held = r->msg != m; /* by the sink, which gives its receipt */
+    if (rc != HAUL_OK && !held && accounted(&r->totals) == before &&
         account(r, HAUL_FAILED, e ? e->text : "", &late) != HAUL_OK && e && !e->text[0])
         *e = late;
     return rc;
@@ -372,9 +376,11 @@ static void forget_pass(haul_run *r)
 static haul_rc end_pass(haul_run *r, haul_rc rc, haul_err *e)
 {
     haul_err late = {0};
-    if (rc == HAUL_OK || is_source_loss(rc) || rc == HAUL_E_INTERRUPTED) {
-        haul_rc done = haul_store_commit(r, &late);
-        if (done != HAUL_OK) {
+    /* A lost server leaves its receipts behind: what was stored by then is stored. */
+    if (rc == HAUL_OK || is_source_loss(rc) || rc == HAUL_E_INTERRUPTED || rc == HAUL_E_NETWORK ||
+        rc == HAUL_E_AUTH) {
+        haul_rc done = haul_store_commit(r, true, &late);
+        if (done != HAUL_OK && (rc == HAUL_OK || done != HAUL_E_NETWORK)) {
             if (e)
                 *e = late;
             rc = done;

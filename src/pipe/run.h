@@ -7,6 +7,8 @@
 #include "pipe/pim.h"
 #include "pipe/report.h"
 
+#include <glib.h>
+
 #define HAUL_COMMIT_ITEMS  4096u                         /* a batch ends after so many items … */
 #define HAUL_COMMIT_OCTETS (UINT64_C(256) * 1024 * 1024) /* … or so many octets */
 
@@ -43,6 +45,8 @@ typedef struct haul_run {
     unsigned batch_items;
     uint64_t batch_octets;
     unsigned batch_limit;
+    GHashTable
+        *flying; /* --dedupe with a sink that gives receipts late: digests since the last settled commit */
     /* What a receipt could not report upwards: the sink's callbacks return nothing. */
     haul_rc deferred;
     haul_err deferred_err;
@@ -54,7 +58,10 @@ HAUL_MUST_USE haul_rc haul_store_open(haul_run *r, haul_err *e);
 HAUL_MUST_USE haul_rc haul_store_folder(haul_run *r, uint32_t folder, haul_err *e);
 /* Give the frozen r->msg to the sink. */
 HAUL_MUST_USE haul_rc haul_store_message(haul_run *r, haul_err *e);
-HAUL_MUST_USE haul_rc haul_store_commit(haul_run *r, haul_err *e);
+/* settle: wait for every receipt; else those that a sink gives late may stay out. */
+HAUL_MUST_USE haul_rc haul_store_commit(haul_run *r, bool settle, haul_err *e);
+/* Before the journal is asked for this digest (--dedupe): a message that has it may be without a receipt. */
+HAUL_MUST_USE haul_rc haul_store_know(haul_run *r, const uint8_t *sha256, haul_err *e);
 /* Finish the sink and commit; then nothing more may be stored. */
 HAUL_MUST_USE haul_rc haul_store_finish(haul_run *r, haul_err *e);
 void haul_store_close(haul_run *r);

@@ -116,6 +116,7 @@ static void on_issue(void *ctx, const haul_msg *m, haul_issue_id id, const char 
         haul_msg_issue(own(m), id, "%s", detail);
         return;
     }
+    r->totals.damaged += haul_issue_severity(id) == HAUL_DAMAGE;
     haul_run_notice(r, NULL, id, detail);
 }
 
@@ -148,6 +149,29 @@ static haul_rc on_recorded(void *ctx, const char *path, const char *(*fn)(void *
     haul_run *r = ctx;
     recorded to = {.journal = r->journal, .fn = fn, .ctx = fn_ctx};
     return haul_journal_each_in_folder(r->journal, path, on_record, &to, e);
+}
+
+/* What a sink has to be sure of before it goes on. */
+static haul_rc on_save(void *ctx, const haul_tokens *t, haul_err *e)
+{
+    haul_run *r = ctx;
+    haul_rc rc = haul_journal_put_tokens(r->journal, t, e);
+    if (rc == HAUL_OK)
+        rc = haul_journal_commit(r->journal, e);
+    return rc == HAUL_OK && r->report ? haul_report_commit(r->report, e) : rc;
+}
+
+static bool on_waiting(void *ctx, const char *phase)
+{
+    haul_run *r = ctx;
+    const char *before = r->progress.phase;
+    if (r->job->progress) {
+        r->progress.phase = *phase ? phase : before;
+        r->progress.totals = r->totals;
+        r->job->progress(r->job->ctx, &r->progress);
+        r->progress.phase = before;
+    }
+    return r->job->stop && *r->job->stop;
 }
 
 static haul_rc take_deferred(haul_run *r, haul_err *e)
@@ -223,9 +247,7 @@ static haul_rc open_journal(haul_run *r, bool *ret_existed, haul_err *e)
         rc = haul_journal_open(file.p, false, &r->journal, e);
     if (rc == HAUL_OK)
         rc = check_meta(r, e);
-    if (rc == HAUL_OK)
-        rc = check_content(r, is_file, e);
-    return rc == HAUL_OK ? begin_run(r, e) : rc;
+    return rc == HAUL_OK ? check_content(r, is_file, e) : rc;
 }
 
 /* Once begun, the files are kept up by every run: an item that is stored already is not read again. */
@@ -267,20 +289,21 @@ static haul_rc open_sink(haul_run *r, bool existed, haul_err *e)
 {
     haul_auto(haul_tokens) *resume = haul_tokens_new(), *all = haul_tokens_new();
     const char *merge = haul_journal_meta(r->journal, "merge");
-    r->sink = (haul_sink){.ops = r->to->sink,
-                          .values = r->job->values,
-                          .ask = &r->job->ask,
-                          .receipt = on_receipt,
-                          .issue = on_issue,
-                          .recorded = on_recorded,
-                          .ctx = r,
-                          .merge = (merge && *merge == '1') || r->job->merge};
+    r->sink.merge = (merge && *merge == '1') || r->job->merge;
+    r->sink.dry_run = r->job->dry_run;
     r->sink.state = haul_calloc(1, r->to->sink->state_size);
-    r->tokens = haul_tokens_new();
     haul_rc rc = get_tokens(r, resume, all, e);
-    if (rc == HAUL_OK)
+    if (rc == HAUL_OK && !r->job->dry_run)
         rc = open_pim(r, all, e);
     return rc == HAUL_OK ? r->sink.ops->open(&r->sink, r->job->target, existed ? resume : NULL, e) : rc;
+}
+
+/* Only the open sink of a server knows how folders are named there, and which have a special use. */
+static haul_rc open_map(haul_run *r, haul_err *e)
+{
+    const haul_job *job = r->job;
+    r->map = haul_map_new(r->sink.naming, r->sink.roles, job->rules, job->n_rules, job->prefix);
+    return begin_run(r, e);
 }
 
 /* A dry run asks a copy of the journal what is stored already, and writes nothing. */
@@ -294,8 +317,10 @@ static haul_rc open_dry(haul_run *r, haul_err *e)
         rc = haul_journal_open_copy(file.p, &r->journal, e);
     if (rc == HAUL_OK)
         rc = check_meta(r, e);
+    if (rc == HAUL_OK && r->to->sink->opens_dry)
+        rc = open_sink(r, existed, e);
     if (rc == HAUL_OK)
-        rc = begin_run(r, e);
+        rc = open_map(r, e);
     return rc == HAUL_OK ? haul_report_open(r->job, NULL, &r->report, e) : rc;
 }
 
@@ -303,8 +328,19 @@ haul_rc haul_store_open(haul_run *r, haul_err *e)
 {
     const haul_job *job = r->job;
     bool existed = false;
-    r->map =
-        haul_map_new(r->to->sink->naming(job->values), r->sink.roles, job->rules, job->n_rules, job->prefix);
+    r->sink = (haul_sink){.ops = r->to->sink,
+                          .values = job->values,
+                          .naming = r->to->sink->naming(job->values),
+                          .ask = &job->ask,
+                          .receipt = on_receipt,
+                          .issue = on_issue,
+                          .save = on_save,
+                          .waiting = on_waiting,
+                          .recorded = on_recorded,
+                          .ctx = r};
+    r->tokens = haul_tokens_new();
+    if (r->to->sink->commit_items && !job->commit_items)
+        r->batch_limit = r->to->sink->commit_items;
     haul_state_path(job->target, r->to, job->values, job->state_dir, &r->state);
     if (job->dry_run)
         return open_dry(r, e);
@@ -313,6 +349,8 @@ haul_rc haul_store_open(haul_run *r, haul_err *e)
     haul_rc rc = open_journal(r, &existed, e);
     if (rc == HAUL_OK)
         rc = open_sink(r, existed, e);
+    if (rc == HAUL_OK)
+        rc = open_map(r, e);
     return rc == HAUL_OK ? haul_report_open(job, items.p, &r->report, e) : rc;
 }
 
@@ -327,8 +365,8 @@ static haul_rc declare(haul_run *r, haul_run_folder *f, haul_err *e)
 {
     haul_rc rc = r->sink.ops->folder(&r->sink, f->to.id, &f->to.path, e);
     /* What was in a merged target before is known only by a token taken before the first message. */
-    if (rc == HAUL_OK && r->sink.merge && !f->to.known)
-        rc = haul_store_commit(r, e);
+    if (rc == HAUL_OK && r->sink.merge && !f->to.known && !r->to->schemes)
+        rc = haul_store_commit(r, true, e);
     return rc;
 }
 
@@ -352,6 +390,45 @@ haul_rc haul_store_folder(haul_run *r, uint32_t folder, haul_err *e)
     return rc == HAUL_OK && !r->job->dry_run ? declare(r, f, e) : rc;
 }
 
+/* A sink that gives receipts late holds the message; the next one is read into another. */
+static void replace_kept(haul_run *r)
+{
+    haul_msg *m = r->msg;
+    if (m->refs < 2)
+        return;
+    r->msg = haul_msg_new();
+    if (!r->sink.kept_body) {
+        r->msg->body = m->body;
+        m->body = NULL;
+    }
+    r->sink.kept_body = false;
+    haul_msg_unref(m);
+}
+
+haul_rc haul_store_know(haul_run *r, const uint8_t *sha256, haul_err *e)
+{
+    haul_rc rc = HAUL_OK;
+    if (!r->to->sink->commit_items || r->job->dry_run)
+        return HAUL_OK;
+    if (!r->flying)
+        r->flying = g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
+    GBytes *key = g_bytes_new(sha256, HAUL_SHA256_LEN);
+    if (g_hash_table_contains(r->flying, key))
+        rc = haul_store_commit(r, true, e);
+    if (rc == HAUL_OK && g_hash_table_size(r->flying) >= HAUL_COMMIT_ITEMS)
+        rc = haul_store_commit(r, true, e);
+    g_hash_table_add(r->flying, key);
+    return rc;
+}
+
+static haul_rc commit_in_time(haul_run *r, haul_err *e)
+{
+    bool late = r->to->sink->commit_items;
+    if (r->batch_items < r->batch_limit && (late || r->batch_octets < HAUL_COMMIT_OCTETS))
+        return HAUL_OK;
+    return haul_store_commit(r, !late, e);
+}
+
 haul_rc haul_store_message(haul_run *r, haul_err *e)
 {
     haul_msg *m = r->msg;
@@ -365,19 +442,19 @@ haul_rc haul_store_message(haul_run *r, haul_err *e)
     if (rc == HAUL_OK && r->pim && !r->refused)
         rc = haul_pim_message(r->pim, &r->folders, m, e);
     if (rc != HAUL_OK)
-        return haul_wrap(e, rc, "storing %s", m->place ? m->place : m->key);
+        (void)haul_wrap(e, rc, "storing %s", m->place ? m->place : m->key);
     r->batch_items++;
-    r->batch_octets += m->size;
-    if (r->batch_items < r->batch_limit && r->batch_octets < HAUL_COMMIT_OCTETS)
-        return HAUL_OK;
-    return haul_store_commit(r, e);
+    r->batch_octets += m->stored_size;
+    replace_kept(r);
+    return rc == HAUL_OK ? commit_in_time(r, e) : rc;
 }
 
-haul_rc haul_store_commit(haul_run *r, haul_err *e)
+haul_rc haul_store_commit(haul_run *r, bool settle, haul_err *e)
 {
     if (r->job->dry_run)
         return haul_report_commit(r->report, e);
-    r->progress.phase = "syncing";
+    r->progress.phase = settle ? "syncing" : r->progress.phase;
+    r->sink.settle = settle;
     haul_rc rc = r->sink.ops->commit(&r->sink, r->tokens, e);
     if (rc == HAUL_OK)
         rc = take_deferred(r, e);
@@ -389,6 +466,8 @@ haul_rc haul_store_commit(haul_run *r, haul_err *e)
         rc = haul_journal_commit(r->journal, e);
     if (rc != HAUL_OK)
         return rc;
+    if (settle && r->flying)
+        g_hash_table_remove_all(r->flying);
     haul_tokens_clear(r->tokens);
     r->batch_items = 0;
     r->batch_octets = 0;
@@ -401,7 +480,7 @@ haul_rc haul_store_finish(haul_run *r, haul_err *e)
     if (r->job->dry_run)
         return HAUL_OK;
     haul_rc rc = r->sink.ops->finish(&r->sink, e);
-    return rc == HAUL_OK ? haul_store_commit(r, e) : rc;
+    return rc == HAUL_OK ? haul_store_commit(r, true, e) : rc;
 }
 
 void haul_store_close(haul_run *r)
@@ -415,5 +494,7 @@ void haul_store_close(haul_run *r)
     haul_journal_close(r->journal);
     haul_map_free(r->map);
     haul_report_free(r->report);
+    if (r->flying)
+        g_hash_table_destroy(r->flying);
     haul_str_done(&r->state);
 }

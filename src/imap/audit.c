@@ -1,0 +1,337 @@
+/* What became of what was stored: the server is asked again, and nothing it did is passed over in silence. */
+#include "imap/keywords.h"
+#include "imap/upload.h"
+
+#include "base/time.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ROW_UIDS  1000u /* UIDs of one FETCH */
+#define TWINS_MAX 16u   /* messages of ours that an unknown one is compared with */
+#define SET_OCTETS                                                                                           \
+    4000u /* of a set that goes into a SEARCH: longer ones are left out, and the answer is longer */
+
+typedef struct seen { /* one FETCH */
+    uint32_t uid;
+    uint64_t size;
+    bool has_size, has_date, has_flags;
+    int64_t date_us;
+    haul_str flags; /* " \Seen $Junk ", lower case */
+} seen;
+
+typedef struct audit {
+    haul_upload *up;
+    haul_box *b;
+    haul_str restore; /* commands to be sent */
+    haul_imap_client *client;
+    uint8_t *met; /* a bit an expected message */
+} audit;
+
+static int by_uid(const void *a, const void *b)
+{
+    const haul_expect *x = a, *y = b;
+    return (x->uid > y->uid) - (x->uid < y->uid);
+}
+
+static void take_flag_list(haul_imap_tokens *t, seen *s)
+{
+    s->has_flags = haul_imap_step(t) == HAUL_IMAP_OPEN;
+    haul_str_addc(&s->flags, ' ');
+    while (s->has_flags && haul_imap_step(t) == HAUL_IMAP_ATOM) {
+        for (const char *p = haul_strz(&t->text); *p; p++)
+            haul_str_addc(&s->flags, (char)haul_lower((unsigned char)*p));
+        haul_str_addc(&s->flags, ' ');
+    }
+}
+
+static bool take_seen(haul_span rest, seen *s)
+{
+    haul_imap_tokens t = {0};
+    uint64_t n = 0;
+    int tz = 0;
+    haul_imap_tokens_init(&t, rest);
+    haul_imap_step(&t);
+    bool fetch = haul_imap_token_is(&t, "FETCH") && haul_imap_step(&t) == HAUL_IMAP_OPEN;
+    while (fetch && haul_imap_step(&t) == HAUL_IMAP_ATOM) {
+        if (haul_imap_token_is(&t, "UID")) {
+            if (haul_imap_step_number(&t, &n) && n <= HAUL_IMAP_UID_MAX)
+                s->uid = (uint32_t)n;
+        } else if (haul_imap_token_is(&t, "RFC822.SIZE")) {
+            s->has_size = haul_imap_step_number(&t, &s->size);
+        } else if (haul_imap_token_is(&t, "INTERNALDATE")) {
+            s->has_date = haul_imap_step(&t) == HAUL_IMAP_STRING &&
+                          haul_imap_date_read(haul_strz(&t.text), t.text.len, &s->date_us, &tz);
+        } else if (haul_imap_token_is(&t, "FLAGS")) {
+            take_flag_list(&t, s);
+        } else if (!haul_imap_pass(&t)) {
+            break;
+        }
+    }
+    haul_imap_tokens_done(&t);
+    return s->uid != 0;
+}
+
+/* Flags that were sent and are not there. */
+static void missing_flags(const haul_upload *up, const haul_expect *x, const seen *s, haul_str *to)
+{
+    for (const char *p = haul_flags_at(up, x->flags); *p;) {
+        size_t n = strcspn(p, " ");
+        haul_auto_str low = {0};
+        haul_str_addc(&low, ' ');
+        for (size_t i = 0; i < n; i++)
+            haul_str_addc(&low, (char)haul_lower((unsigned char)p[i]));
+        haul_str_addc(&low, ' ');
+        if (!strstr(haul_strz(&s->flags), low.p))
+            haul_str_addf(to, "%s%.*s", to->len ? " " : "", (int)n, p);
+        p += n + (p[n] == ' ');
+    }
+}
+
+/* A change goes to the item's folder as a notice: its receipt is out already. */
+static void compare(audit *a, const haul_expect *x, const seen *s)
+{
+    haul_sink *sink = a->up->sink;
+    haul_auto_str missing = {0};
+    char was[HAUL_ISO_LEN], is[HAUL_ISO_LEN];
+    if (s->has_size && s->size != x->size) {
+        a->up->changed++;
+        haul_sink_issue(sink, NULL, HAUL_ISSUE_IMAP_CHANGED, "%s/;UID=%u: %llu octets were sent, it has %llu",
+                        a->b->text, (unsigned)x->uid, (unsigned long long)x->size,
+                        (unsigned long long)s->size);
+    }
+    if (s->has_date && s->date_us / HAUL_US != x->date_s) {
+        haul_iso_format(was, x->date_s * HAUL_US);
+        haul_iso_format(is, s->date_us);
+        haul_sink_issue(sink, NULL, HAUL_ISSUE_IMAP_DATE_CHANGED, "%s/;UID=%u: %s became %s", a->b->text,
+                        (unsigned)x->uid, was, is);
+    }
+    if (s->has_flags)
+        missing_flags(a->up, x, s, &missing);
+    if (missing.len) {
+        a->up->restored++;
+        haul_sink_issue(sink, NULL, HAUL_ISSUE_IMAP_FLAGS_LOST, "%s/;UID=%u: %s", a->b->text,
+                        (unsigned)x->uid, missing.p);
+        haul_imap_command *c = haul_imap_command_new("UID STORE %u +FLAGS.SILENT (", (unsigned)x->uid);
+        haul_str_addf(&c->text, "%s)\r\n", missing.p);
+        haul_imap_queue(a->client, c);
+    }
+}
+
+static void on_message(haul_imap_command *c, const haul_imap_reply *r)
+{
+    audit *a = c->ctx;
+    seen s = {0};
+    if (r->has_number && take_seen(r->rest, &s)) {
+        haul_expect key = {.uid = s.uid};
+        haul_expect *x = bsearch(&key, a->b->expect, a->b->n_expect, sizeof(key), by_uid);
+        size_t i = x ? (size_t)(x - a->b->expect) : 0;
+        if (x && !(a->met[i / 8] >> (i % 8) & 1)) {
+            a->met[i / 8] |= (uint8_t)(1u << (i % 8));
+            compare(a, x, &s);
+        }
+    }
+    haul_str_done(&s.flags);
+}
+
+/* Expected messages as UID sets of a bounded length. */
+static haul_rc fetch_row(audit *a, size_t from, size_t n, haul_err *e)
+{
+    haul_uids set = {0};
+    for (size_t i = from; i < from + n; i++)
+        haul_uids_add(&set, a->b->expect[i].uid, a->b->expect[i].uid);
+    haul_imap_command *c = haul_imap_command_new("UID FETCH ");
+    haul_uids_write(&set, &c->text);
+    haul_str_addz(&c->text, " (UID FLAGS INTERNALDATE RFC822.SIZE)\r\n");
+    c->data = on_message;
+    c->ctx = a;
+    haul_uids_done(&set);
+    return haul_imap_run(a->client, c, NULL, e);
+}
+
+/* ── what is no longer there ── */
+
+static const char *forget_gone(void *ctx, const haul_stored *s)
+{
+    const audit *a = ctx;
+    const char *at = strrchr(s->place, '=');
+    uint64_t uid = 0;
+    if (!at || !haul_parse_u64(at + 1, strlen(at + 1), &uid) || uid > HAUL_IMAP_UID_MAX)
+        return s->place;
+    haul_expect key = {.uid = (uint32_t)uid};
+    const haul_expect *x = bsearch(&key, a->b->expect, a->b->n_expect, sizeof(key), by_uid);
+    size_t i = x ? (size_t)(x - a->b->expect) : 0;
+    return x && !(a->met[i / 8] >> (i % 8) & 1) ? NULL : s->place;
+}
+
+static haul_rc check_gone(audit *a, haul_err *e)
+{
+    haul_box *b = a->b;
+    uint64_t gone = 0;
+    for (size_t i = 0; i < b->n_expect; i++)
+        if (!(a->met[i / 8] >> (i % 8) & 1)) {
+            haul_uids_remove(&b->ours, b->expect[i].uid);
+            b->ours_changed = true;
+            gone++;
+        }
+    if (!gone)
+        return HAUL_OK;
+    a->up->gone += gone;
+    haul_sink_issue(a->up->sink, NULL, HAUL_ISSUE_IMAP_GONE, "%s: %llu", b->name, (unsigned long long)gone);
+    return a->up->sink->recorded(a->up->sink->ctx, b->text, forget_gone, a, e);
+}
+
+/* ── copies that nobody sent ── */
+
+typedef struct twins { /* messages of ours as large as an unknown one */
+    const haul_box *b;
+    uint32_t uid[TWINS_MAX];
+    size_t n;
+} twins;
+
+static void on_twin(haul_imap_command *c, const haul_imap_reply *r)
+{
+    twins *w = c->ctx;
+    haul_imap_tokens t = {0};
+    uint64_t uid = 0;
+    haul_imap_tokens_init(&t, r->rest);
+    haul_imap_step(&t);
+    if (haul_imap_token_is(&t, "SEARCH"))
+        while (w->n < TWINS_MAX && haul_imap_step_number(&t, &uid))
+            if (uid <= HAUL_IMAP_UID_MAX && haul_uids_has(&w->b->ours, (uint32_t)uid))
+                w->uid[w->n++] = (uint32_t)uid;
+    haul_imap_tokens_done(&t);
+}
+
+/* The server does the looking: only messages of ours that are as large are compared. */
+static haul_rc is_copy(audit *a, haul_link *l, haul_found *f, bool *ret, haul_err *e)
+{
+    twins w = {.b = a->b};
+    uint8_t theirs[HAUL_SHA256_LEN], ours[HAUL_SHA256_LEN];
+    haul_imap_command *c = haul_imap_command_new("UID SEARCH UID 1:* LARGER %llu SMALLER %llu\r\n",
+                                                 (unsigned long long)(f->size ? f->size - 1 : 0),
+                                                 (unsigned long long)f->size + 1);
+    c->data = on_twin;
+    c->ctx = &w;
+    *ret = false;
+    haul_rc rc = haul_imap_run(a->client, c, NULL, e);
+    if (rc == HAUL_OK && w.n)
+        rc = haul_settle_digest(l, f->uid, theirs, e);
+    for (size_t i = 0; i < w.n && rc == HAUL_OK && !*ret; i++) {
+        rc = haul_settle_digest(l, w.uid[i], ours, e);
+        *ret = rc == HAUL_OK && memcmp(theirs, ours, sizeof(ours)) == 0;
+    }
+    return rc == HAUL_SKIP ? HAUL_OK : rc;
+}
+
+static haul_rc remove_copy(audit *a, uint32_t uid, haul_err *e)
+{
+    haul_imap_command *c = haul_imap_command_new("UID STORE %u +FLAGS.SILENT (\\Deleted)\r\n", (unsigned)uid);
+    haul_rc rc = haul_imap_run(a->client, c, NULL, e);
+    if (rc == HAUL_OK)
+        rc = haul_imap_run(a->client, haul_imap_command_new("UID EXPUNGE %u\r\n", (unsigned)uid), NULL, e);
+    return rc;
+}
+
+static haul_rc check_copy(audit *a, haul_link *l, haul_found *f, haul_err *e)
+{
+    bool copy = false, removed = a->up->config->remove_copies && a->up->uidplus;
+    haul_rc rc = is_copy(a, l, f, &copy, e);
+    if (rc != HAUL_OK || !copy)
+        return rc;
+    a->up->copies++;
+    haul_sink_issue(a->up->sink, NULL, HAUL_ISSUE_IMAP_COPY, "%s/;UID=%u%s", a->b->text, (unsigned)f->uid,
+                    removed ? ", removed" : "");
+    return removed ? remove_copy(a, f->uid, e) : HAUL_OK;
+}
+
+typedef struct others { /* messages that came since the watermark and are not ours */
+    const haul_box *b;
+    uint64_t n;
+} others;
+
+static void on_other(haul_imap_command *c, const haul_imap_reply *r)
+{
+    others *o = c->ctx;
+    haul_imap_tokens t = {0};
+    uint64_t uid = 0;
+    haul_imap_tokens_init(&t, r->rest);
+    haul_imap_step(&t);
+    if (haul_imap_token_is(&t, "SEARCH"))
+        while (haul_imap_step_number(&t, &uid))
+            o->n += uid >= o->b->watermark && uid <= HAUL_IMAP_UID_MAX &&
+                    !haul_uids_has(&o->b->ours, (uint32_t)uid);
+    haul_imap_tokens_done(&t);
+}
+
+static haul_rc check_copies(audit *a, haul_link *l, haul_err *e)
+{
+    haul_box *b = a->b;
+    others o = {.b = b};
+    haul_auto_str ours = {0};
+    haul_uids_write(&b->ours, &ours);
+    haul_imap_command *c = haul_imap_command_new("UID SEARCH UID %u:*", (unsigned)b->watermark);
+    if (ours.len && ours.len < SET_OCTETS)
+        haul_str_addf(&c->text, " NOT UID %s", ours.p);
+    haul_str_addz(&c->text, "\r\n");
+    c->data = on_other;
+    c->ctx = &o;
+    haul_rc rc = haul_imap_run(a->client, c, NULL, e);
+    if (rc != HAUL_OK || !o.n)
+        return rc;
+    rc = haul_settle_list(a->up, l, b, b->watermark, e);
+    for (size_t i = 0; rc == HAUL_OK && i < b->n_found; i++) {
+        haul_found *f = &b->found[i];
+        if (f->uid < b->watermark || f->taken || haul_uids_has(&b->ours, f->uid) || f->uid <= b->copies_upto)
+            continue;
+        rc = check_copy(a, l, f, e);
+        if (rc == HAUL_OK)
+            b->copies_upto = f->uid;
+    }
+    return rc;
+}
+
+/* ── a box ── */
+
+static haul_rc audit_on(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
+{
+    audit a = {.up = up, .b = b, .client = &l->session.client};
+    haul_rc rc =
+        haul_box_select(up, l, b, e); /* anew: what happened to the folder shows in its UIDVALIDITY */
+    if (rc == HAUL_OK && b->seen_validity != b->uidvalidity)
+        return haul_settle_renumbered(up, l, b, e);
+    qsort(b->expect, b->n_expect, sizeof(*b->expect), by_uid);
+    a.met = haul_calloc(b->n_expect / 8 + 1, 1);
+    for (size_t i = 0; i < b->n_expect && rc == HAUL_OK; i += ROW_UIDS)
+        rc = fetch_row(&a, i, b->n_expect - i < ROW_UIDS ? b->n_expect - i : ROW_UIDS, e);
+    if (rc == HAUL_OK)
+        rc = check_gone(&a, e);
+    if (rc == HAUL_OK)
+        rc = check_copies(&a, l, e);
+    free(a.met);
+    if (rc == HAUL_OK)
+        b->n_expect = 0;
+    return rc;
+}
+
+haul_rc haul_audit_box(haul_upload *up, haul_box *b, haul_err *e)
+{
+    while (b->n_expect) {
+        haul_link *l = NULL;
+        haul_err why = {0};
+        haul_rc rc = haul_link_idle(up, b, &l, e);
+        if (rc != HAUL_OK)
+            return rc;
+        rc = audit_on(up, l, b, &why);
+        if (rc == HAUL_OK)
+            return rc;
+        if (rc != HAUL_E_NETWORK) {
+            if (e)
+                *e = why;
+            return rc;
+        }
+        up->last_loss = why;
+        haul_link_lose(up, l);
+    }
+    return HAUL_OK;
+}

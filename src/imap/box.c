@@ -1,0 +1,313 @@
+/* Target folders: creating, selecting, and what their flags can hold. */
+#include "imap/keywords.h"
+#include "imap/names.h"
+#include "imap/upload.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BOXES_MAX (1u << 24)
+
+haul_box *haul_box_get(haul_upload *up, uint32_t id)
+{
+    if (id >= BOXES_MAX)
+        return NULL;
+    if (id >= up->n_boxes) {
+        size_t n = (size_t)id + 1 + id / 2;
+        up->boxes = haul_realloc(up->boxes, n * sizeof(haul_box *));
+        memset(up->boxes + up->n_boxes, 0, (n - up->n_boxes) * sizeof(haul_box *));
+        up->n_boxes = n;
+    }
+    if (!up->boxes[id]) {
+        up->boxes[id] = haul_calloc(1, sizeof(haul_box));
+        up->boxes[id]->id = id;
+        up->boxes[id]->unplaced_last = &up->boxes[id]->unplaced;
+    }
+    return up->boxes[id];
+}
+
+void haul_boxes_done(haul_upload *up)
+{
+    for (size_t i = 0; i < up->n_boxes; i++) {
+        haul_box *b = up->boxes[i];
+        if (!b)
+            continue;
+        free(b->text);
+        free(b->name);
+        free(b->wire);
+        free(b->create_refused);
+        free(b->found);
+        free(b->expect);
+        haul_uids_done(&b->ours);
+        if (b->keywords)
+            g_hash_table_destroy(b->keywords);
+        free(b);
+    }
+    free(up->boxes);
+    up->boxes = NULL;
+    up->n_boxes = 0;
+}
+
+/* ── creating ── */
+
+static haul_rc set_names(haul_upload *up, haul_box *b, const haul_path *path, haul_err *e)
+{
+    haul_auto_str name = {0}, wire = {0};
+    haul_imap_name_of(up->base, up->below, up->account.separator, path->text, &name);
+    if (path->n > 1 && !up->account.separator)
+        return haul_fail(e, HAUL_E_TARGET,
+                         "%s: the server has no folders in folders; --map can put it elsewhere", path->text);
+    if (!name.len || !haul_imap_mailbox(name.p, up->utf8, &wire))
+        return haul_fail(e, HAUL_E_TARGET, "%s: this name cannot be sent; --map can give another",
+                         path->text);
+    b->text = haul_strdup(path->text);
+    b->name = haul_strdup(name.p);
+    b->wire = haul_strdup(wire.p);
+    b->role = path->role;
+    b->exists = haul_icmp(b->name, "INBOX") == 0 || g_hash_table_contains(up->account.names, b->name);
+    return HAUL_OK;
+}
+
+static haul_rc create_once(haul_link *l, haul_box *b, const char *use, haul_imap_result *ret, haul_err *e)
+{
+    haul_imap_command *c = haul_imap_command_new("CREATE ");
+    haul_str_addf(&c->text, use ? "%s (USE (%s))\r\n" : "%s\r\n", b->wire, use);
+    return haul_imap_run(&l->session.client, c, ret, e);
+}
+
+/* A special use only where the server does not have it yet, and only for a folder that is not put below another. */
+static const char *use_of(const haul_upload *up, const haul_link *l, const haul_box *b)
+{
+    if (!haul_imap_can_do(&l->session, HAUL_IMAP_CAN_CREATE_SPECIAL_USE) || up->below ||
+        strchr(b->text, '/') || b->role >= HAUL_ROLE_COUNT || up->roles[b->role])
+        return NULL;
+    return haul_imap_special_use(b->role);
+}
+
+haul_rc haul_box_create(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
+{
+    const char *use = use_of(up, l, b);
+    haul_imap_result r = {0};
+    haul_rc rc = create_once(l, b, use, &r, e);
+    if (rc == HAUL_OK && r.kind != HAUL_IMAP_OK && use) {
+        haul_imap_result_done(&r);
+        r = (haul_imap_result){0};
+        rc = create_once(l, b, NULL, &r, e);
+    }
+    if (rc == HAUL_OK && r.kind != HAUL_IMAP_OK && !haul_imap_result_is(&r, "ALREADYEXISTS"))
+        free(b->create_refused), b->create_refused = haul_strdup(haul_strz(&r.text));
+    b->exists = rc == HAUL_OK;
+    haul_imap_result_done(&r);
+    if (rc == HAUL_OK && up->config->subscribe) {
+        haul_imap_command *c = haul_imap_command_new("SUBSCRIBE ");
+        haul_str_addf(&c->text, "%s\r\n", b->wire);
+        haul_imap_queue(&l->session.client, c);
+    }
+    return rc;
+}
+
+haul_rc haul_box_declare(haul_upload *up, haul_box *b, const haul_path *path, haul_err *e)
+{
+    haul_rc rc = b->name ? HAUL_OK : set_names(up, b, path, e);
+    while (rc == HAUL_OK && !b->exists) {
+        haul_link *l = NULL;
+        haul_err why = {0};
+        rc = haul_link_idle(up, NULL, &l, e);
+        if (rc != HAUL_OK)
+            return rc;
+        rc = haul_box_create(up, l, b, &why);
+        if (rc == HAUL_E_NETWORK) {
+            haul_link_lose(up, l);
+            rc = HAUL_OK;
+        } else if (rc != HAUL_OK && e) {
+            *e = why;
+        }
+    }
+    return rc;
+}
+
+/* ── selecting ── */
+
+static void note_flag(haul_box *b, haul_imap_tokens *t)
+{
+    const char *flag = haul_strz(&t->text);
+    if (strcmp(flag, "\\*") == 0) {
+        b->any_keyword = true;
+        return;
+    }
+    b->flags |= haul_imap_flag_of(flag, t->text.len);
+    if (flag[0] != '\\')
+        g_hash_table_insert(b->keywords, g_ascii_strdown(flag, -1), g_strdup(flag));
+}
+
+static void take_flags(haul_box *b, haul_span list)
+{
+    haul_imap_tokens t = {0};
+    haul_imap_tokens_init(&t, list);
+    b->knows_flags = true;
+    if (haul_imap_step(&t) == HAUL_IMAP_OPEN)
+        while (haul_imap_step(&t) == HAUL_IMAP_ATOM)
+            note_flag(b, &t);
+    haul_imap_tokens_done(&t);
+}
+
+static void on_opening(haul_imap_command *c, const haul_imap_reply *r)
+{
+    haul_box *b = c->ctx;
+    haul_span args = {0};
+    if (haul_imap_code(r, "UIDVALIDITY", &args))
+        b->seen_validity = haul_imap_uid(args);
+    else if (haul_imap_code(r, "UIDNEXT", &args))
+        b->uidnext = haul_imap_uid(args);
+    else if (haul_imap_code(r, "PERMANENTFLAGS", &args))
+        take_flags(b, args);
+    else if (r->has_number && haul_span_is(r->rest, "EXISTS"))
+        b->n_exists = r->number;
+}
+
+static void on_uidnext(haul_imap_command *c, const haul_imap_reply *r)
+{
+    haul_box *b = c->ctx;
+    haul_imap_tokens t = {0};
+    uint64_t n = 0;
+    haul_imap_tokens_init(&t, r->rest);
+    haul_imap_step(&t);
+    bool status =
+        haul_imap_token_is(&t, "STATUS") && haul_imap_pass(&t) && haul_imap_step(&t) == HAUL_IMAP_OPEN;
+    while (status && haul_imap_step(&t) == HAUL_IMAP_ATOM) {
+        bool next = haul_imap_token_is(&t, "UIDNEXT");
+        if (!haul_imap_step_number(&t, &n))
+            break;
+        if (next && n && n <= HAUL_IMAP_UID_MAX)
+            b->uidnext = (uint32_t)n;
+    }
+    haul_imap_tokens_done(&t);
+}
+
+/* SELECT need not tell UIDNEXT (RFC 3501 7.1). */
+static haul_rc ask_uidnext(haul_link *l, haul_box *b, haul_err *e)
+{
+    haul_imap_command *c = haul_imap_command_new("STATUS ");
+    haul_str_addf(&c->text, "%s (UIDNEXT)\r\n", b->wire);
+    c->data = on_uidnext;
+    c->ctx = b;
+    return haul_imap_run(&l->session.client, c, NULL, e);
+}
+
+haul_rc haul_box_select(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
+{
+    haul_imap_result r = {0};
+    haul_imap_command *c = haul_imap_command_new("SELECT ");
+    haul_str_addf(&c->text, "%s\r\n", b->wire);
+    c->data = on_opening;
+    c->ctx = b;
+    if (!b->keywords)
+        b->keywords = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    b->seen_validity = b->uidnext = 0;
+    b->any_keyword = b->knows_flags = false;
+    b->flags = 0;
+    l->selected = b;
+    haul_rc rc = haul_imap_run(&l->session.client, c, &r, e);
+    if (rc == HAUL_OK && r.kind != HAUL_IMAP_OK)
+        rc = haul_fail(e, HAUL_E_TARGET, "opening the folder %s: the server said: %s%s%s", b->name,
+                       b->create_refused ? b->create_refused : haul_strz(&r.text),
+                       b->create_refused ? "; " : "", b->create_refused ? haul_strz(&r.text) : "");
+    haul_imap_result_done(&r);
+    if (rc == HAUL_OK && !b->uidnext)
+        rc = ask_uidnext(l, b, e);
+    if (rc == HAUL_OK && !b->seen_validity)
+        rc = haul_fail(e, HAUL_E_TARGET,
+                       "the server keeps no UIDs in %s: what is sent could not be told apart", b->name);
+    (void)up;
+    return rc;
+}
+
+/* ── tokens: "v=UIDVALIDITY w=watermark s=o|c u=UIDs of ours" ── */
+
+void haul_box_token(const haul_box *b, bool clean, haul_tokens *to)
+{
+    haul_auto_str key = {0}, value = {0};
+    haul_str_addf(&key, HAUL_BOX_TOKEN "%s", b->text);
+    haul_str_addf(&value, "v=%u w=%u s=%c u=", (unsigned)b->uidvalidity, (unsigned)b->watermark,
+                  clean ? 'c' : 'o');
+    haul_uids_write(&b->ours, &value);
+    haul_tokens_put(to, key.p, value.p);
+}
+
+haul_rc haul_box_token_read(haul_box *b, const char *token, haul_err *e)
+{
+    unsigned validity = 0, watermark = 0;
+    char state = 0;
+    int at = 0;
+    if (sscanf(token, "v=%u w=%u s=%c u=%n", &validity, &watermark, &state, &at) != 3 || !at ||
+        !haul_uids_parse(&b->ours, (haul_span){token + at, strlen(token + at)}))
+        return haul_fail(e, HAUL_E_STATE, "the journal's record of the folder %s is damaged", b->text);
+    b->uidvalidity = validity;
+    b->watermark = watermark;
+    b->token_clean = state == 'c';
+    b->known = true;
+    return HAUL_OK;
+}
+
+/* ── opening for this run ── */
+
+static haul_rc save_token(haul_upload *up, haul_box *b, haul_err *e)
+{
+    haul_auto(haul_tokens) *t = haul_tokens_new();
+    haul_box_token(b, false, t);
+    haul_rc rc = up->sink->save(up->sink->ctx, t, e);
+    b->token_clean = false;
+    return rc;
+}
+
+/* What was there before: messages of an earlier tool (--skip-existing), or of our own run that was cut off. */
+static haul_rc look_around(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
+{
+    bool again = b->known && !b->token_clean;
+    haul_rc rc = HAUL_OK;
+    if (!b->known || b->token_clean)
+        b->watermark = b->uidnext ? b->uidnext : 1;
+    if (again)
+        rc = haul_settle_quiet(up, l, b, e);
+    if (rc == HAUL_OK && (again || up->config->skip_existing))
+        rc = haul_settle_list(up, l, b, up->config->skip_existing ? 1 : b->watermark, e);
+    return rc;
+}
+
+static haul_rc open_on(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
+{
+    haul_rc rc = haul_box_select(up, l, b, e);
+    if (rc != HAUL_OK)
+        return rc;
+    if (b->known && b->uidvalidity != b->seen_validity)
+        rc = haul_settle_renumbered(up, l, b, e);
+    else
+        b->uidvalidity = b->seen_validity;
+    if (rc == HAUL_OK && !b->opened)
+        rc = look_around(up, l, b, e);
+    return rc;
+}
+
+haul_rc haul_box_open(haul_upload *up, haul_box *b, haul_err *e)
+{
+    for (;;) {
+        haul_link *l = NULL;
+        haul_err why = {0};
+        haul_rc rc = haul_link_idle(up, b, &l, e);
+        if (rc != HAUL_OK)
+            return rc;
+        rc = open_on(up, l, b, &why);
+        if (rc == HAUL_OK) {
+            b->opened = b->known = true;
+            return save_token(up, b, e);
+        }
+        if (rc != HAUL_E_NETWORK) {
+            if (e)
+                *e = why;
+            return rc;
+        }
+        up->last_loss = why;
+        haul_link_lose(up, l);
+    }
+}

@@ -1,0 +1,120 @@
+/* What a folder can hold of flags and keywords. */
+#include "imap/keywords.h"
+#include "imap/upload.h"
+
+#include "base/utf.h"
+#include "mime/header.h"
+
+#include <string.h>
+
+static uint32_t intern(haul_upload *up, const char *text)
+{
+    gpointer at = NULL;
+    if (!up->flag_texts) {
+        up->flag_texts = g_ptr_array_new_with_free_func(g_free);
+        up->flag_index = g_hash_table_new(g_str_hash, g_str_equal);
+    }
+    if (g_hash_table_lookup_extended(up->flag_index, text, NULL, &at))
+        return GPOINTER_TO_UINT(at);
+    uint32_t index = up->flag_texts->len;
+    char *copy = g_strdup(text);
+    g_ptr_array_add(up->flag_texts, copy);
+    g_hash_table_insert(up->flag_index, copy, GUINT_TO_POINTER(index));
+    return index;
+}
+
+const char *haul_flags_at(const haul_upload *up, uint32_t index)
+{
+    return g_ptr_array_index(up->flag_texts, index);
+}
+
+uint32_t haul_flags_without_keywords(haul_upload *up, uint32_t index)
+{
+    haul_auto_str text = {0};
+    for (const char *p = haul_flags_at(up, index); *p;) {
+        size_t n = strcspn(p, " ");
+        if (*p == '\\')
+            haul_str_addf(&text, "%s%.*s", text.len ? " " : "", (int)n, p);
+        p += n + (p[n] == ' ');
+    }
+    return intern(up, haul_strz(&text));
+}
+
+/* New to the folder: the server shall say what it thinks of it before a body follows [imap-21]. */
+static bool is_new(haul_box *b, const char *atom)
+{
+    char *low = g_ascii_strdown(atom, -1);
+    if (g_hash_table_contains(b->keywords, low)) {
+        g_free(low);
+        return false;
+    }
+    g_hash_table_insert(b->keywords, low, g_strdup(atom));
+    return true;
+}
+
+static void add_atom(haul_box *b, const char *atom, haul_str *to, bool *ret_announce)
+{
+    *ret_announce |= is_new(b, atom);
+    haul_str_addf(to, "%s%s", to->len ? " " : "", atom);
+}
+
+static void add_keyword(haul_upload *up, haul_box *b, const haul_msg *m, const char *keyword, haul_str *to,
+                        bool *ret_announce)
+{
+    haul_auto_str atom = {0};
+    bool cut = false;
+    haul_imap_keyword_write(keyword, &atom, &cut);
+    char *low = g_ascii_strdown(haul_strz(&atom), -1);
+    const char *there = g_hash_table_lookup(b->keywords, low);
+    if (b->knows_flags && !b->any_keyword && !there) {
+        haul_sink_issue(up->sink, m, HAUL_ISSUE_KEYWORD_NOT_HELD, "%s", keyword);
+    } else {
+        if (cut || (there && strcmp(there, haul_strz(&atom)) != 0))
+            haul_sink_issue(up->sink, m, HAUL_ISSUE_KEYWORD_NAME_CHANGED, "%s → %s", keyword,
+                            there ? there : haul_strz(&atom));
+        add_atom(b, haul_strz(&atom), to, ret_announce);
+    }
+    g_free(low);
+}
+
+static void add_flags(haul_upload *up, haul_box *b, const haul_msg *m, haul_str *to, bool *ret_announce)
+{
+    haul_auto_str lost = {0};
+    unsigned not_held = 0;
+    for (unsigned bit = 1; bit & HAUL_FLAG_ALL; bit <<= 1) {
+        const char *name = m->flags & bit ? haul_imap_flag_name(bit) : NULL;
+        if (!name)
+            continue;
+        if (b->knows_flags && !(b->flags & bit) && (name[0] == '\\' || !b->any_keyword))
+            not_held |= bit;
+        else if (name[0] == '\\')
+            haul_str_addf(to, "%s%s", to->len ? " " : "", name);
+        else
+            add_atom(b, name, to, ret_announce);
+    }
+    if (!not_held)
+        return;
+    haul_flags_text(not_held, &lost);
+    haul_sink_issue(up->sink, m, HAUL_ISSUE_TARGET_FLAGS_NOT_HELD, "%s", haul_strz(&lost));
+}
+
+uint32_t haul_box_flags(haul_upload *up, haul_box *b, const haul_msg *m, bool *ret_announce)
+{
+    haul_auto_str text = {0};
+    *ret_announce = false;
+    add_flags(up, b, m, &text, ret_announce);
+    for (size_t i = 0; i < m->n_keywords && !up->gmail; i++)
+        add_keyword(up, b, m, m->keywords[i], &text, ret_announce);
+    return intern(up, haul_strz(&text));
+}
+
+bool haul_msg_needs_utf8(const haul_msg *m)
+{
+    const char *p = NULL;
+    size_t n = 0;
+    if (!haul_spool_get_facts(m->body)->eight_bit ||
+        haul_spool_head(m->body, HAUL_HEAD_MAX, &p, &n, NULL) != HAUL_OK)
+        return false;
+    size_t head = haul_header_length(p, n);
+    return haul_ascii_run(p, head) < head && haul_utf8_valid(p, head);
+}

@@ -1,0 +1,261 @@
+/* The upload: messages into folders over a few connections, each message exactly once.
+ *
+ * A box is a target folder. A batch is one APPEND command with one message or, with MULTIAPPEND, many. A link is a
+ * connection with its batches under way. All of it runs in the caller's thread: `pump` moves octets and takes answers,
+ * which become receipts at once.
+ *
+ * Exactly once (docs/formats/imap.md [imap-30]): before the first octet for a box leaves, its UIDVALIDITY and the lowest
+ * UID that a message of ours can get (the watermark) are durable. Whatever has no answer when a connection is lost is
+ * looked for among the messages from the watermark on that are not known to be ours, by size and digest, as a
+ * multiset, once the server has become quiet; only what is not there is sent again. */
+#ifndef HAUL_IMAP_UPLOAD_H
+#define HAUL_IMAP_UPLOAD_H
+
+#include "imap/grammar.h"
+#include "imap/session.h"
+#include "imap/uids.h"
+
+#define HAUL_BOX_TOKEN      "box:"               /* and the folder's path: what the journal keeps of it */
+#define HAUL_BATCH_MESSAGES 100u                 /* of one MULTIAPPEND */
+#define HAUL_BATCH_OCTETS   (8u * 1024u * 1024u) /* of one MULTIAPPEND, reached by its last message */
+#define HAUL_BATCHES_FLYING 4u                   /* of one link, with MULTIAPPEND */
+#define HAUL_SINGLES_FLYING 200u                 /* of one link, without */
+#define HAUL_OCTETS_FLYING                                                                                   \
+    (16u * 1024u * 1024u)                   /* of one link, without MULTIAPPEND; one message may exceed it */
+#define HAUL_STREAM_SIZE    (1024u * 1024u) /* larger messages are sent out of their spool */
+#define HAUL_LOST_MAX       3u              /* connections that one message alone may cost */
+#define HAUL_FAILURES_MAX   10u             /* connections lost or not opened in a row, without progress */
+#define HAUL_AUDIT_MESSAGES 50000u          /* stored and not looked at again yet, of one box */
+
+typedef struct haul_found { /* a message of the server that may be ours */
+    uint32_t uid;
+    bool digested, taken;
+    uint64_t size;
+    uint8_t sha256[HAUL_SHA256_LEN];
+} haul_found;
+
+typedef struct haul_expect { /* what the audit should see of a message */
+    uint32_t uid;
+    uint32_t flags; /* index into upload.flag_texts */
+    int64_t date_s; /* seconds since 1970 */
+    uint64_t size;
+} haul_expect;
+
+typedef struct haul_box {
+    uint32_t id;
+    char *text; /* path in reports */
+    char *name; /* of the mailbox, UTF-8 with separators */
+    char *wire; /* quoted, as it is sent */
+    haul_role role;
+    bool exists, renumbered; /* renumbered: another UIDVALIDITY was seen during the run */
+    bool opened;             /* opened: UIDVALIDITY and watermark are durable for this run */
+    bool known;              /* a token of it exists */
+    bool token_clean;        /* the last token says that nothing is under way */
+    bool any_keyword;        /* \* of PERMANENTFLAGS */
+    bool knows_flags;        /* PERMANENTFLAGS was told at all */
+    unsigned flags;          /* HAUL_FLAG_* that can be stored */
+    GHashTable *keywords;    /* lower-case atoms that were stored here: name as first seen */
+    char *create_refused;    /* the server's words, or NULL */
+    uint32_t uidvalidity, seen_validity, uidnext, watermark;
+    uint64_t n_exists;
+    haul_uids ours;
+    bool ours_changed;
+    unsigned flying;   /* messages in batches, built or sent, without a receipt */
+    haul_found *found; /* by uid */
+    size_t n_found, cap_found;
+    uint32_t copies_upto; /* UIDs up to here were looked at by the audit */
+    uint32_t found_upto;  /* UIDs up to here are in `found` or ours */
+    haul_expect *expect;
+    size_t n_expect, cap_expect;
+    struct haul_pending *unplaced, **unplaced_last; /* stored, UID not told (no UIDPLUS) */
+    size_t n_unplaced;
+} haul_box;
+
+typedef struct haul_pending { /* a message between message() and its receipt */
+    struct haul_pending *next;
+    haul_msg *msg; /* a reference */
+    haul_box *box;
+    uint64_t size; /* canonical */
+    const uint8_t *sha256;
+    uint32_t flags; /* index into upload.flag_texts */
+    char date[HAUL_IMAP_DATE_LEN];
+    int64_t date_s;
+    bool announce; /* a keyword is new to the box: the server shall read the flags before the body comes */
+    bool utf8;     /* RFC 6855 UTF8 (…) */
+    unsigned lost; /* connections lost while it was alone under way */
+    size_t body;   /* octets of it are at batch->command->text.p + body, unless msg->body is streamed */
+    bool streamed;
+} haul_pending;
+
+typedef struct haul_batch {
+    struct haul_batch *next;
+    struct haul_upload *up;
+    struct haul_link *link;
+    haul_box *box;
+    haul_pending **items;
+    size_t n_items;
+    uint64_t octets;
+    bool alone;       /* nothing else is sent before it is answered */
+    bool suspect;     /* the connection broke while the server was taking it */
+    size_t settled;   /* messages before it was settled */
+    unsigned retries; /* refused for reasons that pass */
+    int64_t begun_ms;
+    haul_imap_command *command;
+} haul_batch;
+
+typedef struct haul_link {
+    haul_imap_session session;
+    haul_box *selected; /* as of the last queued SELECT */
+    unsigned n_batches;
+    uint64_t octets;
+    bool alone;
+    bool denied;     /* the server refused this connection while it granted others */
+    int64_t last_ms; /* something was queued */
+} haul_link;
+
+typedef struct haul_upload {
+    haul_sink *sink;
+    haul_imap_config *config;
+    haul_imap_account account;
+    char *base; /* in front of every folder: namespace prefix and the folder of the URL, with separators */
+    bool below; /* the URL names a folder: everything goes below it, and special uses are no matter */
+    const char *roles[HAUL_ROLE_COUNT]; /* path texts of folders that the account has for them */
+    haul_link links[HAUL_CONNS_MAX];
+    size_t n_links;                                /* that may be opened */
+    bool multi, plus, minus, uidplus, utf8, gmail; /* what the server can */
+    bool first_login; /* nothing was reached yet: a failure ends the run at once */
+    bool stopping;    /* the user wants to */
+    bool took;        /* the message at hand has become an item */
+    haul_box **boxes;
+    size_t n_boxes;
+    haul_batch *building;
+    haul_batch *again, **again_last; /* to be sent again */
+    haul_batch *limbo, **limbo_last; /* outcome unknown */
+    GPtrArray *flag_texts;           /* "\Seen $Junk", each once */
+    GHashTable *flag_index;
+    /* manners */
+    int64_t not_before_ms; /* the server asked to wait */
+    haul_str asked;        /* its words */
+    unsigned failures;     /* connections lost or not opened in a row, without progress */
+    unsigned throttled;    /* requests to wait in a row, without progress */
+    unsigned refused_row;  /* messages set aside in a row */
+    unsigned over_quota;
+    double debt_messages, debt_octets;
+    int64_t rate_ms;
+    int64_t latency_ms; /* the longest that an APPEND has taken */
+    uint64_t day_octets;
+    int64_t day;
+    uint64_t sent_octets;
+    /* speed, for COMPRESS */
+    bool want_compress;
+    int64_t watch_ms, blocked_ms, told_ms;
+    uint64_t watch_octets;
+    haul_err last_loss;
+    haul_rc fatal; /* what ends the run, found in a callback */
+    haul_err fatal_why;
+    uint64_t copies, gone, changed, restored;
+} haul_upload;
+
+/* ── upload.c: messages and batches ── */
+/* up->took tells, also after a failure, whether the message became an item, which gets its receipt in any case. */
+HAUL_MUST_USE haul_rc haul_upload_message(haul_upload *up, haul_box *box, const haul_msg *m, haul_err *e);
+/* Send what is being built, wait for every answer. Recovers lost connections. */
+HAUL_MUST_USE haul_rc haul_upload_drain(haul_upload *up, haul_err *e);
+/* Move octets, take answers, recover what was lost; does not wait. */
+HAUL_MUST_USE haul_rc haul_upload_work(haul_upload *up, haul_err *e);
+/* Every message without a receipt gets one: it is not stored as far as we know. */
+void haul_upload_give_up(haul_upload *up, const haul_err *why);
+/* A message is on the server: receipt, and what the audit needs. Frees the item. */
+void haul_pending_stored(haul_upload *up, haul_pending *item, uint32_t uid);
+/* A message is set aside, with a reason. Frees the item. */
+void haul_pending_refused(haul_upload *up, haul_pending *item, const char *reason);
+/* Put a finished batch where it will be sent (again). */
+void haul_upload_again(haul_upload *up, haul_batch *b);
+/* The callback of every APPEND. */
+void haul_batch_answered(haul_imap_command *c, const haul_imap_reply *r);
+
+/* ── batch.c: the APPEND command ── */
+haul_batch *haul_batch_new(haul_upload *up, haul_box *box);
+HAUL_MUST_USE haul_rc haul_batch_add(haul_batch *b, haul_pending *item, const haul_batch *from, haul_err *e);
+void haul_batch_finish(haul_batch *b); /* the last CRLF */
+bool haul_batch_full(const haul_batch *b);
+void haul_batch_free(haul_batch *b); /* the batch and its command, not its items */
+void haul_pending_free(haul_pending *item);
+/* Two batches instead of b, which is freed; and one of its i-th item only, b staying. */
+void haul_batch_halve(haul_batch *b, bool alone, haul_batch *ret[2]);
+haul_batch *haul_batch_single(const haul_batch *b, size_t i);
+
+/* ── link.c: connections ── */
+/* A link for a batch: with the box selected, and room; waits for it. */
+HAUL_MUST_USE haul_rc haul_link_for(haul_upload *up, const haul_batch *b, haul_link **ret, haul_err *e);
+void haul_link_send(haul_upload *up, haul_link *l, haul_batch *b);
+/* Pump every open link; the batches of one that broke are in limbo or to be sent again afterwards. */
+HAUL_MUST_USE haul_rc haul_links_pump(haul_upload *up, haul_err *e);
+HAUL_MUST_USE haul_rc haul_links_wait(haul_upload *up, int ms, const char *phase, haul_err *e);
+/* A link that is open and has nothing under way: one that has b (may be NULL) selected, any other, opened, or
+ * waited for. */
+HAUL_MUST_USE haul_rc haul_link_idle(haul_upload *up, const haul_box *b, haul_link **ret, haul_err *e);
+HAUL_MUST_USE haul_rc haul_link_open(haul_upload *up, haul_link *l, haul_err *e);
+void haul_link_lose(haul_upload *up, haul_link *l);
+/* Sleep, unless the user stops. */
+HAUL_MUST_USE haul_rc haul_upload_sleep(haul_upload *up, int64_t ms, const char *why, haul_err *e);
+
+/* ── box.c: folders ── */
+haul_box *haul_box_get(haul_upload *up, uint32_t id);
+void haul_boxes_done(haul_upload *up);
+/* Declare: CREATE unless it exists, SUBSCRIBE. */
+HAUL_MUST_USE haul_rc haul_box_declare(haul_upload *up, haul_box *b, const haul_path *path, haul_err *e);
+/* Select it on a link, learn UIDVALIDITY, UIDNEXT and PERMANENTFLAGS; make the watermark durable. */
+HAUL_MUST_USE haul_rc haul_box_open(haul_upload *up, haul_box *b, haul_err *e);
+HAUL_MUST_USE haul_rc haul_box_select(haul_upload *up, haul_link *l, haul_box *b, haul_err *e);
+void haul_box_token(const haul_box *b, bool clean, haul_tokens *to);
+HAUL_MUST_USE haul_rc haul_box_token_read(haul_box *b, const char *token, haul_err *e);
+HAUL_MUST_USE haul_rc haul_box_create(haul_upload *up, haul_link *l, haul_box *b, haul_err *e);
+/* What can be kept of a message's flags and keywords: the text for APPEND, interned. Losses are issues of m. */
+uint32_t haul_box_flags(haul_upload *up, haul_box *b, const haul_msg *m, bool *ret_announce);
+const char *haul_flags_at(const haul_upload *up, uint32_t index);
+uint32_t haul_flags_without_keywords(haul_upload *up, uint32_t index);
+/* UTF8=ACCEPT is on and the header has UTF-8 in it: it must be said (RFC 6855 4). */
+bool haul_msg_needs_utf8(const haul_msg *m);
+
+/* ── settle.c: what the server has ── */
+/* Find the outcome of every batch in limbo; what is not stored is to be sent again. */
+HAUL_MUST_USE haul_rc haul_settle_limbo(haul_upload *up, haul_err *e);
+/* Add the messages from uid `low` on that are not ours to b->found. */
+HAUL_MUST_USE haul_rc haul_settle_list(haul_upload *up, haul_link *l, haul_box *b, uint32_t low, haul_err *e);
+/* A message of b->found with this size and digest, now taken: its UID; 0: there is none. */
+HAUL_MUST_USE haul_rc haul_settle_match(haul_upload *up, haul_box *b, uint64_t size, const uint8_t *sha256,
+                                        uint32_t *ret_uid, haul_err *e);
+/* The digest of one message as the server gives it. HAUL_SKIP: it is not there. */
+HAUL_MUST_USE haul_rc haul_settle_digest(haul_link *l, uint32_t uid, uint8_t ret[HAUL_SHA256_LEN],
+                                         haul_err *e);
+HAUL_MUST_USE haul_rc haul_settle_quiet(haul_upload *up, haul_link *l, haul_box *b, haul_err *e);
+/* UIDs for the messages of a server without UIDPLUS. */
+HAUL_MUST_USE haul_rc haul_settle_unplaced(haul_upload *up, haul_box *b, haul_err *e);
+/* The folder was made anew: find every recorded message again by content. */
+HAUL_MUST_USE haul_rc haul_settle_renumbered(haul_upload *up, haul_link *l, haul_box *b, haul_err *e);
+
+/* ── audit.c ── */
+/* Look at what this run stored: there, size, time, flags; and for copies that the server made. */
+HAUL_MUST_USE haul_rc haul_audit_box(haul_upload *up, haul_box *b, haul_err *e);
+
+/* ── pace.c: manners ── */
+typedef enum haul_refusal {
+    HAUL_REFUSED_MESSAGE, /* this message (or one of this batch) */
+    HAUL_REFUSED_LATER,   /* anything, for now */
+    HAUL_REFUSED_QUOTA,   /* no room */
+    HAUL_REFUSED_NO_BOX,  /* the folder is not there */
+    HAUL_REFUSED_SESSION, /* the login is no longer good: connect anew */
+} haul_refusal;
+haul_refusal haul_refusal_of(const haul_upload *up, const haul_imap_reply *r);
+/* The server asked to wait: "Suggested Backoff Time: N milliseconds", or exponentially with jitter. */
+void haul_pace_back_off(haul_upload *up, const haul_imap_reply *r);
+/* Wait until a message of this size may be sent: --rate, --daily-limit, the server's wish. */
+HAUL_MUST_USE haul_rc haul_pace_wait(haul_upload *up, uint64_t octets, size_t messages, haul_err *e);
+void haul_pace_progress(haul_upload *up); /* something was stored */
+/* Before another connection after up->failures lost ones: wait, or give up with what was lost last. */
+HAUL_MUST_USE haul_rc haul_pace_reconnect(haul_upload *up, haul_err *e);
+
+extern const haul_reader_ops haul_imap_reader_ops; /* reader.c: what verify reads */
+
+#endif
