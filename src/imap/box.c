@@ -40,6 +40,7 @@ void haul_boxes_done(haul_upload *up)
         free(b->found);
         free(b->expect);
         haul_uids_done(&b->ours);
+        haul_labels_done(b);
         if (b->keywords)
             g_hash_table_destroy(b->keywords);
         free(b);
@@ -256,7 +257,9 @@ static haul_rc save_token(haul_upload *up, haul_box *b, haul_err *e)
 {
     haul_auto(haul_tokens) *t = haul_tokens_new();
     haul_box_token(b, false, t);
-    haul_rc rc = up->sink->save(up->sink->ctx, t, e);
+    haul_rc rc = haul_labels_store(up, e); /* what is saved with it has receipts */
+    if (rc == HAUL_OK)
+        rc = up->sink->save(up->sink->ctx, t, e);
     b->token_clean = false;
     return rc;
 }

@@ -163,7 +163,10 @@ haul_rc haul_upload_sleep(haul_upload *up, int64_t ms, const char *why, haul_err
 
 static unsigned flying_max(const haul_upload *up)
 {
-    return up->multi ? HAUL_BATCHES_FLYING : up->plus ? HAUL_SINGLES_FLYING : 2;
+    return up->multi   ? HAUL_BATCHES_FLYING
+           : up->plus  ? HAUL_SINGLES_FLYING
+           : up->minus ? HAUL_SMALL_FLYING
+                       : 2;
 }
 
 static bool has_room(const haul_upload *up, const haul_link *l, const haul_batch *b)

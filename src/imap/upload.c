@@ -38,6 +38,8 @@ void haul_pending_stored(haul_upload *up, haul_pending *item, uint32_t uid)
     b->ours_changed = true;
     b->flying--;
     expect(b, item, uid);
+    if (up->gmail)
+        haul_labels_add(up, b, item->msg, uid);
     receipt(up, item, uid);
     up->refused_row = up->over_quota = 0;
     haul_pace_progress(up);

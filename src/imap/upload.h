@@ -20,6 +20,7 @@
 #define HAUL_BATCH_OCTETS   (8u * 1024u * 1024u) /* of one MULTIAPPEND, reached by its last message */
 #define HAUL_BATCHES_FLYING 4u                   /* of one link, with MULTIAPPEND */
 #define HAUL_SINGLES_FLYING 200u                 /* of one link, without */
+#define HAUL_SMALL_FLYING   32u /* the same with LITERAL-, where larger messages wait for the server */
 #define HAUL_OCTETS_FLYING                                                                                   \
     (16u * 1024u * 1024u)                   /* of one link, without MULTIAPPEND; one message may exceed it */
 #define HAUL_STREAM_SIZE    (1024u * 1024u) /* larger messages are sent out of their spool */
@@ -40,6 +41,11 @@ typedef struct haul_expect { /* what the audit should see of a message */
     int64_t date_s; /* seconds since 1970 */
     uint64_t size;
 } haul_expect;
+
+typedef struct haul_label_of { /* labels that a message is still to get */
+    uint32_t uid;
+    char *text;
+} haul_label_of;
 
 typedef struct haul_box {
     uint32_t id;
@@ -69,6 +75,8 @@ typedef struct haul_box {
     size_t n_expect, cap_expect;
     struct haul_pending *unplaced, **unplaced_last; /* stored, UID not told (no UIDPLUS) */
     size_t n_unplaced;
+    haul_label_of *labels;
+    size_t n_labels;
 } haul_box;
 
 typedef struct haul_pending { /* a message between message() and its receipt */
@@ -234,6 +242,12 @@ HAUL_MUST_USE haul_rc haul_settle_quiet(haul_upload *up, haul_link *l, haul_box 
 HAUL_MUST_USE haul_rc haul_settle_unplaced(haul_upload *up, haul_box *b, haul_err *e);
 /* The folder was made anew: find every recorded message again by content. */
 HAUL_MUST_USE haul_rc haul_settle_renumbered(haul_upload *up, haul_link *l, haul_box *b, haul_err *e);
+
+/* ── labels.c ── */
+void haul_labels_add(haul_upload *up, haul_box *b, const haul_msg *m, uint32_t uid);
+/* Store the labels of every message that has a receipt: before the journal is committed. */
+HAUL_MUST_USE haul_rc haul_labels_store(haul_upload *up, haul_err *e);
+void haul_labels_done(haul_box *b);
 
 /* ── audit.c ── */
 /* Look at what this run stored: there, size, time, flags; and for copies that the server made. */
