@@ -36,7 +36,7 @@ void haul_boxes_done(haul_upload *up)
         free(b->text);
         free(b->name);
         free(b->wire);
-        free(b->create_refused);
+        free(b->refused);
         free(b->found);
         free(b->expect);
         haul_uids_done(&b->ours);
@@ -52,22 +52,29 @@ void haul_boxes_done(haul_upload *up)
 
 /* ── creating ── */
 
-static haul_rc set_names(haul_upload *up, haul_box *b, const haul_path *path, haul_err *e)
+/* A folder that the server does not want costs its messages, not the run. */
+static void refuse(haul_upload *up, haul_box *b, const char *words)
+{
+    if (b->refused)
+        return;
+    b->refused = haul_strdup(words);
+    haul_sink_issue(up->sink, NULL, HAUL_ISSUE_IMAP_FOLDER_REFUSED, "%s: %s", b->text, words);
+}
+
+static void set_names(haul_upload *up, haul_box *b, const haul_path *path)
 {
     haul_auto_str name = {0}, wire = {0};
-    haul_imap_name_of(up->base, up->below, up->account.separator, path->text, &name);
-    if (path->n > 1 && !up->account.separator)
-        return haul_fail(e, HAUL_E_TARGET,
-                         "%s: the server has no folders in folders; --map can put it elsewhere", path->text);
-    if (!name.len || !haul_imap_mailbox(name.p, up->utf8, &wire))
-        return haul_fail(e, HAUL_E_TARGET, "%s: this name cannot be sent; --map can give another",
-                         path->text);
     b->text = haul_strdup(path->text);
-    b->name = haul_strdup(name.p);
-    b->wire = haul_strdup(wire.p);
     b->role = path->role;
+    haul_imap_name_of(up->base, up->below, up->account.separator, path->text, &name);
+    b->name = haul_strdup(haul_strz(&name));
+    bool sendable = name.len && haul_imap_mailbox(name.p, up->utf8, &wire);
+    b->wire = haul_strdup(haul_strz(&wire));
     b->exists = haul_icmp(b->name, "INBOX") == 0 || g_hash_table_contains(up->account.names, b->name);
-    return HAUL_OK;
+    if (path->n > 1 && !up->account.separator)
+        refuse(up, b, "the server has no folders in folders; --map can put it elsewhere");
+    else if (!sendable)
+        refuse(up, b, "this name cannot be sent; --map can give another");
 }
 
 static haul_rc create_once(haul_link *l, haul_box *b, const char *use, haul_imap_result *ret, haul_err *e)
@@ -97,7 +104,7 @@ haul_rc haul_box_create(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
         rc = create_once(l, b, NULL, &r, e);
     }
     if (rc == HAUL_OK && r.kind != HAUL_IMAP_OK && !haul_imap_result_is(&r, "ALREADYEXISTS"))
-        free(b->create_refused), b->create_refused = haul_strdup(haul_strz(&r.text));
+        refuse(up, b, haul_strz(&r.text));
     b->exists = rc == HAUL_OK;
     haul_imap_result_done(&r);
     if (rc == HAUL_OK && up->config->subscribe) {
@@ -110,8 +117,10 @@ haul_rc haul_box_create(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
 
 haul_rc haul_box_declare(haul_upload *up, haul_box *b, const haul_path *path, haul_err *e)
 {
-    haul_rc rc = b->name ? HAUL_OK : set_names(up, b, path, e);
-    while (rc == HAUL_OK && !b->exists) {
+    haul_rc rc = HAUL_OK;
+    if (!b->name)
+        set_names(up, b, path);
+    while (rc == HAUL_OK && !b->exists && !b->refused) {
         haul_link *l = NULL;
         haul_err why = {0};
         rc = haul_link_idle(up, NULL, &l, e);
@@ -210,17 +219,17 @@ haul_rc haul_box_select(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
     b->flags = 0;
     l->selected = b;
     haul_rc rc = haul_imap_run(&l->session.client, c, &r, e);
-    if (rc == HAUL_OK && r.kind != HAUL_IMAP_OK)
-        rc = haul_fail(e, HAUL_E_TARGET, "opening the folder %s: the server said: %s%s%s", b->name,
-                       b->create_refused ? b->create_refused : haul_strz(&r.text),
-                       b->create_refused ? "; " : "", b->create_refused ? haul_strz(&r.text) : "");
+    if (rc == HAUL_OK && r.kind != HAUL_IMAP_OK) {
+        refuse(up, b, haul_strz(&r.text));
+        rc = haul_fail(e, HAUL_E_TARGET, "opening the folder %s: the server said: %s", b->name,
+                       haul_strz(&r.text));
+    }
     haul_imap_result_done(&r);
     if (rc == HAUL_OK && !b->uidnext)
         rc = ask_uidnext(l, b, e);
     if (rc == HAUL_OK && !b->seen_validity)
         rc = haul_fail(e, HAUL_E_TARGET,
                        "the server keeps no UIDs in %s: what is sent could not be told apart", b->name);
-    (void)up;
     return rc;
 }
 
@@ -294,6 +303,8 @@ static haul_rc open_on(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
 
 haul_rc haul_box_open(haul_upload *up, haul_box *b, haul_err *e)
 {
+    if (b->opened && !b->renumbered) /* it was quiet for a while, as the journal says: no longer */
+        return save_token(up, b, e);
     for (;;) {
         haul_link *l = NULL;
         haul_err why = {0};

@@ -435,17 +435,23 @@ static void relay_data(haul_imap_command *cmd, const haul_imap_reply *r)
     y->data(&mine, r);
 }
 
+haul_rc haul_imap_wait(haul_imap_client *c, haul_imap_command *cmd, haul_err *e)
+{
+    haul_rc rc = HAUL_OK;
+    while (rc == HAUL_OK && (rc = haul_imap_pump(c, e)) == HAUL_OK && !cmd->done)
+        rc = wait_slice(c, e);
+    return rc;
+}
+
 haul_rc haul_imap_run(haul_imap_client *c, haul_imap_command *cmd, haul_imap_result *ret, haul_err *e)
 {
     relay y = {.w = {.ctx = cmd->ctx}, .data = cmd->data};
-    haul_rc rc = HAUL_OK;
     cmd->ctx = &y;
     cmd->data = y.data ? relay_data : NULL;
     cmd->tagged = note_result;
     cmd->keep = true;
     haul_imap_queue(c, cmd);
-    while (rc == HAUL_OK && (rc = haul_imap_pump(c, e)) == HAUL_OK && !cmd->done)
-        rc = wait_slice(c, e);
+    haul_rc rc = haul_imap_wait(c, cmd, e);
     if (cmd->done) {
         haul_imap_command_free(cmd);
     } else { /* it stays in the queue of a lost connection, and must not point here */

@@ -279,7 +279,7 @@ void haul_conn_wait(haul_conn *const *c, const bool *write, size_t n, int ms)
     (void)poll(fds, used, ms); /* whatever comes of it, the next send or recv tells */
 }
 
-haul_rc haul_conn_compress(haul_conn *c, haul_err *e)
+haul_rc haul_conn_compress(haul_conn *c, haul_span read, haul_err *e)
 {
     /* RFC 4978: raw deflate, no zlib header */
     if (deflateInit2(&c->out, LEVEL, Z_DEFLATED, -15, 9, Z_DEFAULT_STRATEGY) != Z_OK)
@@ -290,7 +290,10 @@ haul_rc haul_conn_compress(haul_conn *c, haul_err *e)
     }
     c->wire_cap = DEFLATE_STEP * 2;
     c->wire = haul_alloc(c->wire_cap);
-    c->raw = haul_alloc(RAW_MAX);
+    c->raw = haul_alloc(RAW_MAX > read.len ? RAW_MAX : read.len);
+    memcpy(c->raw, read.p, read.len);
+    c->in.next_in = (unsigned char *)c->raw;
+    c->in.avail_in = (unsigned)read.len;
     c->deflating = true;
     return HAUL_OK;
 }

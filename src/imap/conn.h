@@ -5,6 +5,7 @@
 #define HAUL_IMAP_CONN_H
 
 #include "base/err.h"
+#include "base/str.h"
 
 #include <stdint.h>
 
@@ -48,8 +49,9 @@ HAUL_MUST_USE haul_rc haul_conn_recv(haul_conn *c, char *to, size_t cap, size_t 
 bool haul_conn_pending(const haul_conn *c);
 /* Wait until something can be read, or written where `write` is set, or ms milliseconds are over. */
 void haul_conn_wait(haul_conn *const *c, const bool *write, size_t n, int ms);
-/* From here on both ways are deflated; nothing may be under way. */
-HAUL_MUST_USE haul_rc haul_conn_compress(haul_conn *c, haul_err *e);
+/* From here on both ways are deflated; nothing may be under way. read: octets that were read already and belong to the
+ * deflated stream. */
+HAUL_MUST_USE haul_rc haul_conn_compress(haul_conn *c, haul_span read, haul_err *e);
 /* TLS itself compresses (old servers): then COMPRESS only costs. */
 bool haul_conn_tls_compresses(const haul_conn *c);
 uint64_t haul_conn_octets_sent(const haul_conn *c); /* as offered, before deflating */

@@ -128,7 +128,7 @@ static haul_rc choose(haul_imap_session *s, bool token, haul_sasl_mech *ret, hau
 
 static haul_rc refused(const haul_imap_reply *r, const haul_sasl *sasl, haul_err *e)
 {
-    const char *more = haul_sasl_detail(sasl);
+    const char *more = sasl ? haul_sasl_detail(sasl) : "";
     bool later = haul_imap_code(r, "UNAVAILABLE", NULL) || haul_imap_code(r, "INUSE", NULL) ||
                  haul_imap_code(r, "LIMIT", NULL) || r->kind == HAUL_IMAP_BYE;
     return haul_fail(e, later ? HAUL_E_NETWORK : HAUL_E_AUTH, "the server refused the login: %.*s%s%s",
@@ -190,12 +190,58 @@ static haul_rc exchange(haul_imap_session *s, haul_sasl *sasl, const haul_sasl_i
     return rc;
 }
 
+/* Old servers have no AUTH= but take the command LOGIN (RFC 3501 6.2.3); quoted strings hold no 8-bit octets. */
+static haul_rc login_command(haul_imap_session *s, const haul_secret *password, haul_err *e)
+{
+    char tag[12];
+    haul_auto(haul_secret) *line = haul_secret_new();
+    const char *z[] = {s->config->url.user, haul_secret_text(password)};
+    haul_imap_next_tag(&s->client, tag);
+    haul_rc rc = haul_secret_cat(line, e, tag, " LOGIN");
+    for (size_t i = 0; rc == HAUL_OK && i < HAUL_COUNT(z); i++) {
+        rc = haul_secret_cat(line, e, " \"");
+        for (const char *p = z[i]; rc == HAUL_OK && *p; p++) {
+            if ((unsigned char)*p < 32 || (unsigned char)*p > 126)
+                return haul_fail(e, HAUL_E_AUTH, "the server takes only ASCII in user and password");
+            rc = haul_secret_add(line, "\\", *p == '"' || *p == '\\', e);
+            if (rc == HAUL_OK)
+                rc = haul_secret_add(line, p, 1, e);
+        }
+        if (rc == HAUL_OK)
+            rc = haul_secret_cat(line, e, "\"");
+    }
+    if (rc == HAUL_OK)
+        rc = haul_secret_cat(line, e, "\r\n");
+    if (rc == HAUL_OK)
+        rc = haul_imap_send_now(&s->client, haul_secret_text(line), haul_secret_len(line), e);
+    while (rc == HAUL_OK) {
+        haul_imap_reply r;
+        rc = haul_imap_next_reply(&s->client, &r, e);
+        if (rc == HAUL_OK &&
+            (r.kind == HAUL_IMAP_BYE || (haul_span_is(r.tag, tag) && r.kind != HAUL_IMAP_OK)))
+            return refused(&r, NULL, e);
+        if (rc == HAUL_OK && haul_span_is(r.tag, tag))
+            break;
+    }
+    return rc;
+}
+
+static bool only_login(const haul_imap_session *s)
+{
+    return !strstr(haul_strz(&s->caps), " AUTH=") && !s->config->auth && s->config->url.user &&
+           !haul_imap_can_do(s, HAUL_IMAP_CAN_LOGINDISABLED);
+}
+
 static haul_rc authenticate(haul_imap_session *s, haul_err *e)
 {
     const haul_imap_config *c = s->config;
     bool token = wants_token(c);
     haul_sasl_mech mech;
     haul_auto(haul_secret) *secret = haul_secret_new();
+    if (!token && only_login(s)) {
+        haul_rc got = get_secret(s, false, secret, e);
+        return got == HAUL_OK ? login_command(s, secret, e) : got;
+    }
     haul_rc rc = choose(s, token, &mech, e);
     if (rc == HAUL_OK && haul_sasl_infos[mech].need != HAUL_SASL_CERTIFICATE)
         rc = get_secret(s, token, secret, e);
@@ -271,16 +317,29 @@ void haul_imap_logout(haul_imap_session *s)
     haul_imap_session_done(s);
 }
 
+/* What follows the OK in the same segment is deflated already. */
+static void on_compress(haul_imap_command *cmd, const haul_imap_reply *r)
+{
+    haul_imap_client *c = cmd->client;
+    if (r->kind != HAUL_IMAP_OK)
+        return;
+    if (haul_conn_compress(c->conn, (haul_span){c->in + c->in_at, c->in_len - c->in_at}, &c->why) != HAUL_OK)
+        c->dead = HAUL_E_NETWORK;
+    c->in_at = c->in_len;
+}
+
 haul_rc haul_imap_compress_now(haul_imap_session *s, haul_err *e)
 {
-    haul_imap_result r = {0};
     if (s->compressed || !haul_imap_can_do(s, HAUL_IMAP_CAN_COMPRESS) ||
         haul_conn_tls_compresses(s->client.conn))
         return HAUL_OK;
-    s->compressed = true;
-    haul_rc rc = haul_imap_run(&s->client, haul_imap_command_new("COMPRESS DEFLATE\r\n"), &r, e);
-    if (rc == HAUL_OK && r.kind == HAUL_IMAP_OK)
-        rc = haul_conn_compress(s->client.conn, e);
-    haul_imap_result_done(&r);
+    s->compressed = true; /* also when it is refused: it is asked for once */
+    haul_imap_command *c = haul_imap_command_new("COMPRESS DEFLATE\r\n");
+    c->tagged = on_compress;
+    c->keep = true;
+    haul_imap_queue(&s->client, c);
+    haul_rc rc = haul_imap_wait(&s->client, c, e);
+    if (c->done)
+        haul_imap_command_free(c);
     return rc;
 }

@@ -259,6 +259,49 @@ haul_rc haul_settle_quiet(haul_upload *up, haul_link *l, haul_box *b, haul_err *
     return rc;
 }
 
+/* ── servers without UIDPLUS ── */
+
+/* In the common case the new messages are ours, in the order of sending: sizes tell. */
+static bool same_order(const haul_box *b, size_t from)
+{
+    const haul_pending *item = b->unplaced;
+    size_t i = from;
+    for (; item && i < b->n_found && b->found[i].size == item->size; item = item->next)
+        i++;
+    return !item && i == b->n_found;
+}
+
+static haul_rc place_on(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
+{
+    size_t from = b->n_found;
+    haul_rc rc = l->selected == b ? HAUL_OK : haul_box_select(up, l, b, e);
+    if (rc == HAUL_OK)
+        rc = haul_settle_list(up, l, b, b->watermark, e);
+    bool in_order = rc == HAUL_OK && same_order(b, from);
+    while (rc == HAUL_OK && b->unplaced) {
+        haul_pending *item = b->unplaced;
+        uint32_t uid = 0;
+        if (in_order) {
+            b->found[from].taken = true;
+            uid = b->found[from++].uid;
+        } else {
+            rc = match_on(l, b, item->size, item->sha256, &uid, e);
+        }
+        if (rc != HAUL_OK)
+            break;
+        b->unplaced = item->next;
+        b->n_unplaced--;
+        if (uid)
+            haul_pending_stored(up, item, uid);
+        else
+            haul_pending_refused(
+                up, item, "the server said it was stored, but it is not in the folder, or was changed");
+    }
+    if (!b->unplaced)
+        b->unplaced_last = &b->unplaced;
+    return rc;
+}
+
 /* ── limbo ── */
 
 /* Messages of the batch that are there get their receipts; what is left of it is sent again. */
@@ -324,6 +367,8 @@ static haul_rc settle_box(haul_upload *up, haul_link *l, haul_box *b, haul_err *
         rc = haul_settle_renumbered(up, l, b, e);
     if (rc == HAUL_OK)
         rc = haul_settle_quiet(up, l, b, e);
+    if (rc == HAUL_OK && b->unplaced) /* those that were answered have the first claim */
+        rc = place_on(up, l, b, e);
     if (rc == HAUL_OK)
         rc = haul_settle_list(up, l, b, b->watermark, e);
     for (haul_batch **at = &up->limbo; rc == HAUL_OK && *at;) {
@@ -381,49 +426,6 @@ haul_rc haul_settle_limbo(haul_upload *up, haul_err *e)
         }
     }
     return HAUL_OK;
-}
-
-/* ── servers without UIDPLUS ── */
-
-/* In the common case the new messages are ours, in the order of sending: sizes tell. */
-static bool same_order(const haul_box *b, size_t from)
-{
-    const haul_pending *item = b->unplaced;
-    size_t i = from;
-    for (; item && i < b->n_found && b->found[i].size == item->size; item = item->next)
-        i++;
-    return !item && i == b->n_found;
-}
-
-static haul_rc place_on(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
-{
-    size_t from = b->n_found;
-    haul_rc rc = l->selected == b ? HAUL_OK : haul_box_select(up, l, b, e);
-    if (rc == HAUL_OK)
-        rc = haul_settle_list(up, l, b, b->watermark, e);
-    bool in_order = rc == HAUL_OK && same_order(b, from);
-    while (rc == HAUL_OK && b->unplaced) {
-        haul_pending *item = b->unplaced;
-        uint32_t uid = 0;
-        if (in_order) {
-            b->found[from].taken = true;
-            uid = b->found[from++].uid;
-        } else {
-            rc = match_on(l, b, item->size, item->sha256, &uid, e);
-        }
-        if (rc != HAUL_OK)
-            break;
-        b->unplaced = item->next;
-        b->n_unplaced--;
-        if (uid)
-            haul_pending_stored(up, item, uid);
-        else
-            haul_pending_refused(
-                up, item, "the server said it was stored, but it is not in the folder, or was changed");
-    }
-    if (!b->unplaced)
-        b->unplaced_last = &b->unplaced;
-    return rc;
 }
 
 haul_rc haul_settle_unplaced(haul_upload *up, haul_box *b, haul_err *e)

@@ -210,7 +210,7 @@ static void put_tokens(imap_sink *s, haul_tokens *to)
         haul_box *b = up->boxes[i];
         if (!b || !b->opened)
             continue;
-        bool clean = !b->flying && !(up->building && up->building->box == b);
+        bool clean = !b->flying && !b->unsure && !(up->building && up->building->box == b);
         if (!b->ours_changed && clean == b->token_clean)
             continue;
         haul_box_token(b, clean, to);

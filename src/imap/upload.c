@@ -349,12 +349,23 @@ static haul_rc build(haul_upload *up, haul_pending *item, haul_err *e)
     return haul_batch_full(up->building) ? submit_building(up, e) : HAUL_OK;
 }
 
+static haul_rc refuse_for_box(haul_upload *up, const haul_box *box, const haul_msg *m)
+{
+    haul_err why = {0};
+    haul_fail(&why, HAUL_SKIP, "the server does not take the folder %s: %s", box->name, box->refused);
+    up->took = true;
+    haul_sink_receipt(up->sink, m, NULL, HAUL_SKIP, &why);
+    return HAUL_OK;
+}
+
 haul_rc haul_upload_message(haul_upload *up, haul_box *box, const haul_msg *m, haul_err *e)
 {
     bool there = false;
     haul_rc rc = haul_upload_work(up, e);
-    if (rc == HAUL_OK && !(box->opened && !box->token_clean))
+    if (rc == HAUL_OK && !box->refused && !(box->opened && !box->token_clean))
         rc = haul_box_open(up, box, e);
+    if (box->refused && (rc == HAUL_OK || rc == HAUL_E_TARGET))
+        return refuse_for_box(up, box, m);
     if (rc == HAUL_OK && box->n_expect >= HAUL_AUDIT_MESSAGES)
         rc = haul_audit_box(up, box, e);
     if (rc == HAUL_OK && box->n_unplaced >= UNPLACED_MAX)
@@ -404,6 +415,7 @@ static void give_up_items(haul_upload *up, haul_batch *b, const char *reason)
 {
     while (b) {
         haul_batch *next = b->next;
+        b->box->unsure = true;
         for (size_t i = 0; i < b->n_items; i++)
             haul_pending_refused(up, b->items[i], reason);
         haul_batch_free(b);
@@ -426,6 +438,7 @@ void haul_upload_give_up(haul_upload *up, const haul_err *why)
         haul_box *b = up->boxes[i];
         while (b && b->unplaced) {
             haul_pending *item = b->unplaced;
+            b->unsure = true;
             b->unplaced = item->next;
             haul_pending_refused(up, item, why->text);
         }

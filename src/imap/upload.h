@@ -54,6 +54,8 @@ typedef struct haul_box {
     char *wire; /* quoted, as it is sent */
     haul_role role;
     bool exists, renumbered; /* renumbered: another UIDVALIDITY was seen during the run */
+    bool unsure;             /* the run gave up messages that may have been stored */
+    char *refused;           /* the server does not make or open it: its words; or NULL */
     bool opened;             /* opened: UIDVALIDITY and watermark are durable for this run */
     bool known;              /* a token of it exists */
     bool token_clean;        /* the last token says that nothing is under way */
@@ -61,7 +63,6 @@ typedef struct haul_box {
     bool knows_flags;        /* PERMANENTFLAGS was told at all */
     unsigned flags;          /* HAUL_FLAG_* that can be stored */
     GHashTable *keywords;    /* lower-case atoms that were stored here: name as first seen */
-    char *create_refused;    /* the server's words, or NULL */
     uint32_t uidvalidity, seen_validity, uidnext, watermark;
     uint64_t n_exists;
     haul_uids ours;
