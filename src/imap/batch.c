@@ -14,7 +14,7 @@ haul_batch *haul_batch_new(haul_upload *up, haul_box *box)
     haul_str_addz(&b->command->text, box->wire);
     b->command->ctx = b;
     b->command->tagged = haul_batch_answered;
-    b->command->keep = true;
+    b->command->keep = b->command->literal = true;
     return b;
 }
 

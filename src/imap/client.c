@@ -278,9 +278,15 @@ static haul_rc take_tagged(haul_imap_client *c, const haul_imap_reply *r, haul_e
     haul_imap_command **at = find_tag(c, r->tag), *cmd = *at;
     if (!cmd)
         return haul_fail(e, HAUL_E_NETWORK, "the server answered a command that was not sent");
-    if (r->kind == HAUL_IMAP_BAD)
+    if (r->kind == HAUL_IMAP_BAD && cmd->literal)
         return haul_fail(e, HAUL_E_NETWORK, "the server did not understand: %.*s", (int)r->rest.len,
                          r->rest.p);
+    haul_imap_reply plain =
+        *r; /* without a literal nothing can be taken for commands: a refusal like any other */
+    if (r->kind == HAUL_IMAP_BAD) {
+        plain.kind = HAUL_IMAP_NO;
+        r = &plain;
+    }
     if (r->kind != HAUL_IMAP_OK && r->kind != HAUL_IMAP_NO)
         return haul_fail(e, HAUL_E_NETWORK, "the server's answer is none");
     if (still_owed(c, cmd)) /* go on sending what was promised, then take the answer: drop the rest at once */
@@ -313,8 +319,6 @@ static haul_rc take_reply(haul_imap_client *c, haul_err *e)
         return haul_fail(e, HAUL_E_NETWORK, "the server did not understand: %.*s", (int)r.rest.len, r.rest.p);
     if (c->first && c->first->data)
         c->first->data(c->first, &r);
-    if (c->unasked)
-        c->unasked(c->unasked_ctx, &r);
     return HAUL_OK;
 }
 

@@ -32,6 +32,7 @@ struct haul_imap_command {
     void *ctx;
     haul_imap_client *client;
     bool keep;
+    bool literal; /* it holds one: BAD ends the connection */
     /* set by the client */
     char tag[12];
     size_t piece, sent;
@@ -66,9 +67,6 @@ struct haul_imap_client {
     unsigned silence_s;         /* with commands waiting; then the connection counts as lost */
     bool (*waiting)(void *ctx, const char *phase);
     void *ctx;
-    /* Untagged replies that no command waits for (and all others, too): FLAGS, EXISTS, alerts. May be NULL. */
-    void (*unasked)(void *ctx, const haul_imap_reply *r);
-    void *unasked_ctx;
 };
 
 /* Takes the connection. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define COMPRESS_BELOW 3e6 /* octets a second: a link slower than this gains by deflating (bench/README.md) */
+#define KEEP_ALIVE_MS  60000
 #define COMPRESS_MS    2000 /* sending is watched that long first */
 
 /* ── opening and losing ── */
@@ -18,7 +19,6 @@ haul_rc haul_link_open(haul_upload *up, haul_link *l, haul_err *e)
             return rc;
         rc = haul_imap_login(&l->session, up->config, &why);
         if (rc == HAUL_OK) {
-            l->last_ms = haul_clock_ms();
             return HAUL_OK;
         }
         /* A token may have run out between two looks at it, once. */
@@ -159,6 +159,18 @@ haul_rc haul_upload_sleep(haul_upload *up, int64_t ms, const char *why, haul_err
     return rc;
 }
 
+/* Servers log out who is silent; a source may be slow. */
+void haul_links_keep_alive(haul_upload *up)
+{
+    int64_t now = haul_clock_ms();
+    for (size_t i = 0; i < up->n_links; i++) {
+        haul_link *l = &up->links[i];
+        if (!l->session.open || l->session.client.first || now - l->session.client.spoke_ms < KEEP_ALIVE_MS)
+            continue;
+        haul_imap_queue(&l->session.client, haul_imap_command_new("NOOP\r\n"));
+    }
+}
+
 /* ── choosing ── */
 
 static unsigned flying_max(const haul_upload *up)
@@ -279,7 +291,7 @@ haul_rc haul_link_for(haul_upload *up, const haul_batch *b, haul_link **ret, hau
     }
 }
 
-void haul_link_send(haul_upload *up, haul_link *l, haul_batch *b)
+void haul_link_send(haul_link *l, haul_batch *b)
 {
     if (l->selected != b->box)
         select_later(l, b->box);
@@ -289,9 +301,7 @@ void haul_link_send(haul_upload *up, haul_link *l, haul_batch *b)
     l->n_batches++;
     l->octets += b->octets;
     l->alone = b->alone;
-    l->last_ms = haul_clock_ms();
     haul_imap_queue(&l->session.client, b->command);
-    up->sent_octets += b->octets;
     haul_err why = {0};
     (void)!haul_imap_pump(&l->session.client, &why); /* what breaks is seen by the next pump of all links */
 }

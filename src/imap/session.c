@@ -232,6 +232,14 @@ static bool only_login(const haul_imap_session *s)
            !haul_imap_can_do(s, HAUL_IMAP_CAN_LOGINDISABLED);
 }
 
+/* A server's words may hold what it was sent; they are reported. */
+static haul_rc unsaid(const haul_secret *secret, haul_rc rc, haul_err *e)
+{
+    if (rc != HAUL_OK && e && haul_secret_shown(secret, e->text))
+        haul_fail(e, rc, "the server refused the login");
+    return rc;
+}
+
 static haul_rc authenticate(haul_imap_session *s, haul_err *e)
 {
     const haul_imap_config *c = s->config;
@@ -240,7 +248,7 @@ static haul_rc authenticate(haul_imap_session *s, haul_err *e)
     haul_auto(haul_secret) *secret = haul_secret_new();
     if (!token && only_login(s)) {
         haul_rc got = get_secret(s, false, secret, e);
-        return got == HAUL_OK ? login_command(s, secret, e) : got;
+        return got == HAUL_OK ? unsaid(secret, login_command(s, secret, e), e) : got;
     }
     haul_rc rc = choose(s, token, &mech, e);
     if (rc == HAUL_OK && haul_sasl_infos[mech].need != HAUL_SASL_CERTIFICATE)
@@ -249,7 +257,7 @@ static haul_rc authenticate(haul_imap_session *s, haul_err *e)
         return rc;
     haul_sasl_login login = {.user = c->url.user, .secret = secret, .host = c->url.host, .port = c->url.port};
     haul_auto(haul_sasl) *sasl = haul_sasl_new(mech, &login);
-    return exchange(s, sasl, &haul_sasl_infos[mech], e);
+    return unsaid(secret, exchange(s, sasl, &haul_sasl_infos[mech], e), e);
 }
 
 static void on_enabled(haul_imap_command *c, const haul_imap_reply *r)

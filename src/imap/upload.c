@@ -239,7 +239,7 @@ static haul_rc submit(haul_upload *up, haul_batch *b, haul_err *e)
     if (rc == HAUL_OK)
         rc = haul_link_for(up, b, &l, e);
     if (rc == HAUL_OK)
-        haul_link_send(up, l, b);
+        haul_link_send(l, b);
     else
         haul_upload_again(up, b);
     return rc;
@@ -287,6 +287,7 @@ static haul_rc place_all(haul_upload *up, size_t least, haul_err *e)
 
 haul_rc haul_upload_work(haul_upload *up, haul_err *e)
 {
+    haul_links_keep_alive(up);
     haul_rc rc = haul_links_pump(up, e);
     if (rc == HAUL_OK && up->limbo)
         rc = haul_settle_limbo(up, e);

@@ -118,8 +118,7 @@ typedef struct haul_link {
     unsigned n_batches;
     uint64_t octets;
     bool alone;
-    bool denied;     /* the server refused this connection while it granted others */
-    int64_t last_ms; /* something was queued */
+    bool denied; /* the server refused this connection while it granted others */
 } haul_link;
 
 typedef struct haul_upload {
@@ -154,7 +153,6 @@ typedef struct haul_upload {
     int64_t latency_ms; /* the longest that an APPEND has taken */
     uint64_t day_octets;
     int64_t day;
-    uint64_t sent_octets;
     /* speed, for COMPRESS */
     bool want_compress;
     int64_t watch_ms, blocked_ms, told_ms;
@@ -197,7 +195,7 @@ haul_batch *haul_batch_single(const haul_batch *b, size_t i);
 /* ── link.c: connections ── */
 /* A link for a batch: with the box selected, and room; waits for it. */
 HAUL_MUST_USE haul_rc haul_link_for(haul_upload *up, const haul_batch *b, haul_link **ret, haul_err *e);
-void haul_link_send(haul_upload *up, haul_link *l, haul_batch *b);
+void haul_link_send(haul_link *l, haul_batch *b);
 /* Pump every open link; the batches of one that broke are in limbo or to be sent again afterwards. */
 HAUL_MUST_USE haul_rc haul_links_pump(haul_upload *up, haul_err *e);
 HAUL_MUST_USE haul_rc haul_links_wait(haul_upload *up, int ms, const char *phase, haul_err *e);
@@ -206,6 +204,7 @@ HAUL_MUST_USE haul_rc haul_links_wait(haul_upload *up, int ms, const char *phase
 HAUL_MUST_USE haul_rc haul_link_idle(haul_upload *up, const haul_box *b, haul_link **ret, haul_err *e);
 HAUL_MUST_USE haul_rc haul_link_open(haul_upload *up, haul_link *l, haul_err *e);
 void haul_link_lose(haul_upload *up, haul_link *l);
+void haul_links_keep_alive(haul_upload *up);
 /* Sleep, unless the user stops. */
 HAUL_MUST_USE haul_rc haul_upload_sleep(haul_upload *up, int64_t ms, const char *why, haul_err *e);
 
