@@ -1,4 +1,5 @@
 #include "cli/cmd.h"
+#include "cli/preflight.h"
 #include "cli/result.h"
 #include "pipe/filter.h"
 #include "pipe/state.h"
@@ -156,6 +157,8 @@ static void summary(const haul_request *r, const haul_totals *t, const json_t *r
         haul_str_addz(to, "dry run: nothing was written\n");
     counts_text(t, to);
     size_line(t, r->job.dry_run, haul_bar_elapsed(&r->bar), to);
+    if (r->job.dry_run)
+        haul_preflight_text(&r->job, report, to);
     haul_result_issues(t->issues, 0, to);
     report_line(&r->job, to);
     damage_line(&r->job, t, to);

@@ -327,6 +327,7 @@ static void run_options(haul_request *r, const haul_args *a)
     job->pim_files = haul_args_get(a, HAUL_OPT_PIM_FILES) != NULL;
     job->full = haul_args_get(a, HAUL_OPT_FULL) != NULL;
     job->merge = haul_args_get(a, HAUL_OPT_MERGE) != NULL;
+    job->repair = haul_args_get(a, HAUL_OPT_REPAIR) != NULL;
     job->state_dir = haul_args_get(a, HAUL_OPT_STATE);
     job->report = haul_args_get(a, HAUL_OPT_REPORT);
     job->message = haul_bar_message;

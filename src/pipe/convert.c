@@ -1,6 +1,7 @@
 /* The loop of design.md section 3: one direction, one item at a time, every item accounted for. */
 #include "pipe/filter.h"
 #include "pipe/measure.h"
+#include "pipe/preflight.h"
 #include "pipe/run.h"
 
 #include "base/hash.h"
@@ -501,6 +502,7 @@ static haul_rc report(haul_run *r, haul_rc rc, json_t **ret_report, haul_err *e)
     if (rc != HAUL_OK)
         roll_back(r);
     json_t *json = haul_report_json(r->report, &r->totals, r->to, rc == HAUL_OK || !e ? NULL : e->text);
+    haul_preflight_report(r, json);
     haul_rc done = haul_report_write(r->report, json, r->job->dry_run ? NULL : r->state.p, &why);
     if (ret_report)
         *ret_report = json_incref(json);

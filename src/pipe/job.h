@@ -49,8 +49,9 @@ typedef struct haul_job {
     size_t n_rules;
     const char *prefix; /* --prefix, NULL = none */
     bool dedupe, dry_run, merge;
-    bool full;             /* verify: compare the octets of a server's messages, too */
-    bool pim_files;        /* calendars and address books go to TARGET.pim as well */
+    bool full;      /* verify: compare the octets of a server's messages, too */
+    bool repair;    /* what the target would not take is mended where it can be; else such an item fails */
+    bool pim_files; /* calendars and address books go to TARGET.pim as well */
     const char *state_dir; /* --state, NULL = as haul_state_path says */
     const char *report;    /* --report FILE: a further copy of report.json; NULL = none */
     unsigned commit_items; /* items a batch; 0 = the default */

@@ -20,6 +20,8 @@ typedef struct haul_run_folder { /* by source folder id */
     haul_folder_count *count;
 } haul_run_folder;
 
+typedef struct haul_preflight haul_preflight;
+
 typedef struct haul_run {
     const haul_job *job;
     const haul_format *to;
@@ -29,7 +31,8 @@ typedef struct haul_run {
     haul_report *report;
     haul_sink sink;
     haul_tokens *tokens;
-    haul_pim *pim; /* NULL: not asked for */
+    haul_pim *pim;             /* NULL: not asked for */
+    haul_preflight *preflight; /* NULL: the target takes everything, or no message has come yet */
     haul_str pim_dir;
     bool refused; /* the sink did not take r->msg */
     haul_msg *msg;
@@ -62,6 +65,8 @@ HAUL_MUST_USE haul_rc haul_store_message(haul_run *r, haul_err *e);
 HAUL_MUST_USE haul_rc haul_store_commit(haul_run *r, bool settle, haul_err *e);
 /* Before the journal is asked for this digest (--dedupe): a message that has it may be without a receipt. */
 HAUL_MUST_USE haul_rc haul_store_know(haul_run *r, const uint8_t *sha256, haul_err *e);
+/* m is not stored, for this reason: accounted for as failed. */
+HAUL_MUST_USE haul_rc haul_store_refused(haul_run *r, const haul_msg *m, const haul_err *why, haul_err *e);
 /* Finish the sink and commit; then nothing more may be stored. */
 HAUL_MUST_USE haul_rc haul_store_finish(haul_run *r, haul_err *e);
 void haul_store_close(haul_run *r);

@@ -1,4 +1,5 @@
 /* The target side of a run: journal, sink, receipts, commits. */
+#include "pipe/preflight.h"
 #include "pipe/run.h"
 
 #include "io/atomic.h"
@@ -85,7 +86,7 @@ static haul_rc record_stored(haul_run *r, const haul_msg *m, const char *place, 
     return haul_run_account(r, &line, e);
 }
 
-static haul_rc record_refused(haul_run *r, const haul_msg *m, const haul_err *why, haul_err *e)
+haul_rc haul_store_refused(haul_run *r, const haul_msg *m, const haul_err *why, haul_err *e)
 {
     const char *text = why && why->text[0] ? why->text : "the target refused it";
     r->refused |= m == r->msg;
@@ -103,8 +104,10 @@ static haul_rc record_refused(haul_run *r, const haul_msg *m, const haul_err *wh
 static void on_receipt(void *ctx, const haul_msg *m, const char *place, haul_rc rc, const haul_err *why)
 {
     haul_run *r = ctx;
+    if (rc != HAUL_OK)
+        haul_preflight_returned(r, m);
     haul_rc done = rc == HAUL_OK ? record_stored(r, m, place, &r->deferred_err)
-                                 : record_refused(r, m, why, &r->deferred_err);
+                                 : haul_store_refused(r, m, why, &r->deferred_err);
     if (done != HAUL_OK)
         r->deferred = done;
 }
@@ -433,10 +436,13 @@ haul_rc haul_store_message(haul_run *r, haul_err *e)
 {
     haul_msg *m = r->msg;
     haul_run_folder *f = folder_of(r, m);
+    haul_rc rc = haul_preflight_message(r, e);
+    if (rc != HAUL_OK)
+        return rc == HAUL_END ? HAUL_OK : rc;
     if (r->job->dry_run)
         return record_stored(r, m, "", e);
     r->refused = false;
-    haul_rc rc = r->sink.ops->message(&r->sink, f->to.id, m, e);
+    rc = r->sink.ops->message(&r->sink, f->to.id, m, e);
     if (rc == HAUL_OK)
         rc = take_deferred(r, e);
     if (rc == HAUL_OK && r->pim && !r->refused)
@@ -489,6 +495,7 @@ void haul_store_close(haul_run *r)
         r->sink.ops->close(&r->sink);
     free(r->sink.state);
     haul_pim_close(r->pim);
+    haul_preflight_free(r->preflight);
     haul_str_done(&r->pim_dir);
     haul_tokens_free(r->tokens);
     haul_journal_close(r->journal);
