@@ -187,7 +187,7 @@ static bool has_room(const haul_upload *up, const haul_link *l, const haul_batch
         return false;
     if (up->want_compress && !l->session.compressed && haul_imap_can_do(&l->session, HAUL_IMAP_CAN_COMPRESS))
         return l->n_batches == 0;
-    return up->multi || !l->n_batches || l->octets + b->octets <= HAUL_OCTETS_FLYING;
+    return !l->n_batches || l->octets + b->octets <= (up->multi ? HAUL_BATCHED_FLYING : HAUL_OCTETS_FLYING);
 }
 
 /* One folder a connection; but where each message costs a round trip, any connection may help. */

@@ -80,25 +80,13 @@ static haul_rc first_words(haul_imap_session *s, haul_err *e)
 
 /* ── authentication ── */
 
-static haul_rc take_secret(haul_imap_session *s, const haul_secret_source *src, bool keep, haul_secret *to,
-                           haul_err *e)
-{
-    haul_imap_config *c = s->config;
-    if (keep && c->kept)
-        return haul_secret_add(to, haul_secret_text(c->kept), haul_secret_len(c->kept), e);
-    haul_rc rc = haul_secret_get(src, to, &c->password_exposed, e);
-    if (rc == HAUL_OK && keep) {
-        c->kept = haul_secret_new();
-        rc = haul_secret_add(c->kept, haul_secret_text(to), haul_secret_len(to), e);
-    }
-    return rc;
-}
-
-/* Files and commands are read anew for each connection: a token may have run out. */
+/* A token from a command is taken anew for each connection: it may have run out. All else is asked for once, and kept. */
 static haul_rc get_secret(haul_imap_session *s, bool is_token, haul_secret *to, haul_err *e)
 {
-    const haul_imap_config *c = s->config;
+    haul_imap_config *c = s->config;
     haul_auto_str what = {0};
+    if (c->kept)
+        return haul_secret_add(to, haul_secret_text(c->kept), haul_secret_len(c->kept), e);
     haul_str_addf(&what, "%s of %s@%s", is_token ? "access token" : "password",
                   c->url.user ? c->url.user : "", c->url.host);
     haul_secret_source src = {.file = is_token ? NULL : c->password_file,
@@ -106,11 +94,19 @@ static haul_rc get_secret(haul_imap_session *s, bool is_token, haul_secret *to, 
                               .env = is_token ? "MAILHAUL_OAUTH_TOKEN" : "MAILHAUL_PASSWORD",
                               .ask = is_token ? NULL : c->ask,
                               .what = what.p};
-    return take_secret(s, &src, !src.file && !src.command, to, e);
+    haul_rc rc = haul_secret_get(&src, to, &c->password_exposed, e);
+    if (rc != HAUL_OK || (is_token && c->token_command))
+        return rc;
+    c->kept = haul_secret_new();
+    c->kept_is_token = is_token;
+    return haul_secret_add(c->kept, haul_secret_text(to), haul_secret_len(to), e);
 }
 
+/* The variable is gone once it was read. */
 static bool wants_token(const haul_imap_config *c)
 {
+    if (c->kept)
+        return c->kept_is_token;
     return c->token_command || (getenv("MAILHAUL_OAUTH_TOKEN") && !c->password_file && !c->password_command);
 }
 

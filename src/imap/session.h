@@ -24,7 +24,8 @@ typedef struct haul_imap_config {
     const char *auth; /* a mechanism by name, or NULL */
     const char *password_file, *password_command, *token_command;
     const haul_ask *ask;
-    haul_secret *kept;              /* from the environment or a prompt: these are asked only once */
+    haul_secret *kept; /* what was asked for once: all but tokens of a command */
+    bool kept_is_token;
     const haul_imap_preset *preset; /* NULL: by what the server says */
     haul_imap_preset preset_said;
     haul_imap_compress compress;

@@ -22,11 +22,12 @@
 #define HAUL_SINGLES_FLYING 200u                 /* of one link, without */
 #define HAUL_SMALL_FLYING   32u /* the same with LITERAL-, where larger messages wait for the server */
 #define HAUL_OCTETS_FLYING                                                                                   \
-    (16u * 1024u * 1024u)                   /* of one link, without MULTIAPPEND; one message may exceed it */
-#define HAUL_STREAM_SIZE    (1024u * 1024u) /* larger messages are sent out of their spool */
-#define HAUL_LOST_MAX       3u              /* connections that one message alone may cost */
-#define HAUL_FAILURES_MAX   10u             /* connections lost or not opened in a row, without progress */
-#define HAUL_AUDIT_MESSAGES 50000u          /* stored and not looked at again yet, of one box */
+    (16u * 1024u * 1024u) /* of one link, without MULTIAPPEND; one message may exceed it */
+#define HAUL_BATCHED_FLYING (40u * 1024u * 1024u) /* with it */
+#define HAUL_STREAM_SIZE    (1024u * 1024u)       /* larger messages are sent out of their spool */
+#define HAUL_LOST_MAX       3u                    /* connections that one message alone may cost */
+#define HAUL_FAILURES_MAX   10u    /* connections lost or not opened in a row, without progress */
+#define HAUL_AUDIT_MESSAGES 50000u /* stored and not looked at again yet, of one box */
 
 typedef struct haul_found { /* a message of the server that may be ours */
     uint32_t uid;
