@@ -92,3 +92,11 @@ haul_rc haul_labels_store(haul_upload *up, haul_err *e)
             rc = store_box(up, up->boxes[i], e);
     return rc;
 }
+
+bool haul_labels_wait(const haul_upload *up)
+{
+    for (size_t i = 0; up->gmail && i < up->n_boxes; i++)
+        if (up->boxes[i] && up->boxes[i]->n_labels)
+            return true;
+    return false;
+}

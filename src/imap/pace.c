@@ -155,7 +155,9 @@ static haul_rc count_day(haul_upload *up, uint64_t octets, haul_err *e)
         up->day = day;
         up->day_octets = 0;
     }
-    if (up->day_octets && up->day_octets + octets > up->config->daily_limit)
+    bool over = up->day_octets && up->day_octets + octets > up->config->daily_limit;
+    up->stopping |= over; /* what was sent is waited for, nothing more is sent: as when the user stops */
+    if (over)
         return haul_fail(
             e, HAUL_E_INTERRUPTED,
             "the limit of %llu octets a day is reached (--daily-limit); the same command goes on after "

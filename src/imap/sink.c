@@ -232,6 +232,8 @@ static haul_rc imap_commit(haul_sink *sink, haul_tokens *ret, haul_err *e)
     haul_rc rc = sink->settle && !s->broken ? haul_upload_drain(&s->up, e) : HAUL_OK;
     if (rc == HAUL_E_INTERRUPTED && !s->broken)
         rc = haul_upload_drain(&s->up, e); /* the user said stop meanwhile: what is left of it is short */
+    if (rc == HAUL_OK && s->broken && haul_labels_wait(&s->up)) /* the journal must not have these yet */
+        return haul_fail(e, HAUL_E_NETWORK, "labels of messages could not be stored; the next run does it");
     if (rc == HAUL_OK && !s->broken)
         rc = haul_labels_store(&s->up, e);
     if (rc != HAUL_OK)

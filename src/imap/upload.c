@@ -365,6 +365,9 @@ haul_rc haul_upload_message(haul_upload *up, haul_box *box, const haul_msg *m, h
     haul_rc rc = haul_upload_work(up, e);
     if (rc == HAUL_OK && !box->refused && !(box->opened && !box->token_clean))
         rc = haul_box_open(up, box, e);
+    if (rc == HAUL_OK && box->renumbered)
+        return haul_fail(e, HAUL_E_TARGET, "%s was made anew during the run; run the same command again",
+                         box->name);
     if (box->refused && (rc == HAUL_OK || rc == HAUL_E_TARGET))
         return refuse_for_box(up, box, m);
     if (rc == HAUL_OK && box->n_expect >= HAUL_AUDIT_MESSAGES)

@@ -248,6 +248,7 @@ HAUL_MUST_USE haul_rc haul_settle_renumbered(haul_upload *up, haul_link *l, haul
 void haul_labels_add(haul_upload *up, haul_box *b, const haul_msg *m, uint32_t uid);
 /* Store the labels of every message that has a receipt: before the journal is committed. */
 HAUL_MUST_USE haul_rc haul_labels_store(haul_upload *up, haul_err *e);
+bool haul_labels_wait(const haul_upload *up); /* some are still to be stored */
 void haul_labels_done(haul_box *b);
 
 /* ── audit.c ── */

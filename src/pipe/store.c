@@ -455,11 +455,8 @@ haul_rc haul_store_message(haul_run *r, haul_err *e)
     return rc == HAUL_OK ? commit_in_time(r, e) : rc;
 }
 
-haul_rc haul_store_commit(haul_run *r, bool settle, haul_err *e)
+static haul_rc commit(haul_run *r, bool settle, haul_err *e)
 {
-    if (r->job->dry_run)
-        return haul_report_commit(r->report, e);
-    r->progress.phase = settle ? "syncing" : r->progress.phase;
     r->sink.settle = settle;
     haul_rc rc = r->sink.ops->commit(&r->sink, r->tokens, e);
     if (rc == HAUL_OK)
@@ -481,12 +478,28 @@ haul_rc haul_store_commit(haul_run *r, bool settle, haul_err *e)
     return haul_report_commit(r->report, e);
 }
 
+/* A lost server leaves receipts behind; what was stored by then is stored, and need not be looked for again. */
+static haul_rc keep_receipts(haul_run *r, haul_rc rc)
+{
+    if (rc != HAUL_OK && r->to->schemes)
+        (void)!commit(r, false, NULL);
+    return rc;
+}
+
+haul_rc haul_store_commit(haul_run *r, bool settle, haul_err *e)
+{
+    if (r->job->dry_run)
+        return haul_report_commit(r->report, e);
+    r->progress.phase = settle ? "syncing" : r->progress.phase;
+    return keep_receipts(r, commit(r, settle, e));
+}
+
 haul_rc haul_store_finish(haul_run *r, haul_err *e)
 {
     if (r->job->dry_run)
         return HAUL_OK;
     haul_rc rc = r->sink.ops->finish(&r->sink, e);
-    return rc == HAUL_OK ? haul_store_commit(r, true, e) : rc;
+    return rc == HAUL_OK ? haul_store_commit(r, true, e) : keep_receipts(r, rc);
 }
 
 void haul_store_close(haul_run *r)
