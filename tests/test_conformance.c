@@ -69,9 +69,20 @@ static const char *make_sample(void)
     return path;
 }
 
+/* A format of servers has nothing that these tests could look at in the file system: its own test does. */
+static bool is_written(const haul_format *f)
+{
+    return f->sink && !f->schemes;
+}
+
+static bool is_read(const haul_format *f)
+{
+    return f->reader && !f->schemes;
+}
+
 static bool both_ways(const haul_format *f)
 {
-    return f->reader && f->sink;
+    return is_read(f) && is_written(f);
 }
 
 static const char *target_path(const haul_format *f, const char *name)
@@ -134,6 +145,37 @@ Test(conformance, every_format_is_complete)
             cr_expect(o->help && *o->help, "%s", o->name);
             cr_expect(!o->choices || strstr(o->choices, o->value), "%s", o->name);
         }
+    }
+}
+
+static size_t bars(const char *text)
+{
+    size_t n = 0;
+    for (; *text; text++)
+        n += *text == '|';
+    return n;
+}
+
+/* What the rest of the program asks of a format whose targets are URLs, without naming one. */
+Test(conformance, a_remote_format_is_known_by_its_schemes_alone)
+{
+    for (size_t i = 0; haul_formats[i]; i++) {
+        const haul_format *f = haul_formats[i];
+        if (!f->schemes)
+            continue;
+        cr_expect_str_eq(f->suffixes, "", "%s: a file's name says nothing", f->name);
+        cr_expect(!f->ports || bars(f->ports) == bars(f->schemes), "%s", f->name);
+        cr_expect(!f->sink || !f->sink->is_file, "%s", f->name);
+        for (const char *p = f->schemes; *p; p += strcspn(p, "|"), p += *p == '|') {
+            haul_auto_str url = {0};
+            haul_str_addf(&url, "%.*s://jo@h/A", (int)strcspn(p, "|"), p);
+            cr_expect_eq(haul_format_for_target(url.p), f, "%s", url.p);
+            cr_expect(haul_target_is_remote(url.p), "%s", url.p);
+        }
+        haul_probe files = {.label = "a", .head = sample, .head_len = sizeof(sample) - 1};
+        haul_probe dir = {.label = "a", .is_dir = true, .head = ""};
+        cr_expect(!f->reader || (!f->reader->probe(&files) && !f->reader->probe(&dir)), "%s", f->name);
+        cr_expect_not(haul_target_is_remote(f->name));
     }
 }
 
@@ -247,7 +289,7 @@ Test(conformance, damaged_files_end_in_a_code, .timeout = 120)
     snprintf(victim, sizeof(victim), "%s", testing_path("victim"));
     for (size_t i = 0; haul_formats[i]; i++) {
         const haul_format *f = haul_formats[i];
-        if (!f->reader)
+        if (!is_read(f))
             continue;
         for (size_t n = 0; n < sizeof(sample) - 1; n += 3) {
             haul_auto_str keys = {0};
@@ -313,7 +355,7 @@ Test(conformance, stopped_at_every_message_it_goes_on, .timeout = 120)
     const char *mbox = make_sample();
     for (size_t i = 0; haul_formats[i]; i++) {
         const haul_format *f = haul_formats[i];
-        if (!f->sink)
+        if (!is_written(f))
             continue;
         run r = {0};
         const char *whole = target_path(f, "whole");
@@ -349,7 +391,7 @@ Test(conformance, a_target_that_is_not_ours_is_refused_and_left_alone)
     const char *mbox = make_sample();
     for (size_t i = 0; haul_formats[i]; i++) {
         const haul_format *f = haul_formats[i];
-        if (!f->sink)
+        if (!is_written(f))
             continue;
         run r = {0};
         bool file = f->sink->is_file && f->sink->is_file(target_path(f, "mine"), NULL);
@@ -390,7 +432,7 @@ Test(conformance, a_run_that_breaks_adds_up_and_goes_on)
     haul_str_done(&big);
     for (size_t i = 0; haul_formats[i]; i++) {
         const haul_format *f = haul_formats[i];
-        if (!f->sink)
+        if (!is_written(f))
             continue;
         run r = {0};
         const char *target = target_path(f, "broken");
@@ -428,7 +470,7 @@ Test(conformance, an_empty_target_has_nothing_already_stored)
     for (size_t i = 0; haul_formats[i]; i++) {
         const haul_format *f = haul_formats[i];
         char state[4096];
-        if (!f->sink)
+        if (!is_written(f))
             continue;
         snprintf(state, sizeof(state), "%s", testing_path("%s-state", f->name));
         for (int turn = 0; turn < 2; turn++) {
@@ -457,7 +499,7 @@ Test(conformance, what_is_filtered_cannot_fail)
     haul_totals t = {0};
     haul_err e = {0};
     size_t any = 0;
-    while (!haul_formats[any]->sink)
+    while (!is_written(haul_formats[any]))
         any++;
     haul_job job = {.command = "convert",
                     .sources = sources,
@@ -476,7 +518,7 @@ Test(conformance, dry_run_writes_nothing)
     const char *sources[] = {mbox, NULL};
     for (size_t i = 0; haul_formats[i]; i++) {
         const haul_format *f = haul_formats[i];
-        if (!f->sink)
+        if (!is_written(f))
             continue;
         haul_totals totals = {0};
         haul_err e = {0};
@@ -494,7 +536,7 @@ Test(conformance, duplicates_are_named_not_stored)
     const char *sources[] = {mbox, NULL};
     for (size_t i = 0; haul_formats[i]; i++) {
         const haul_format *f = haul_formats[i];
-        if (!f->sink)
+        if (!is_written(f))
             continue;
         haul_totals t = {0};
         haul_err e = {0};
@@ -562,7 +604,7 @@ Test(conformance, a_source_keeps_its_name_whatever_else_is_read)
     const char *const *runs[] = {both, only_b, turned};
     static const uint64_t stored[] = {2 * SAMPLE_MESSAGES, 0, 0};
     for (size_t i = 0; haul_formats[i]; i++)
-        for (size_t k = 0; haul_formats[i]->sink && k < HAUL_COUNT(runs); k++) {
+        for (size_t k = 0; is_written(haul_formats[i]) && k < HAUL_COUNT(runs); k++) {
             haul_totals t = {0};
             haul_err e = {0};
             haul_job job = {.command = "convert",

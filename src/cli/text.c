@@ -127,12 +127,22 @@ void haul_text_duration(haul_str *to, uint64_t seconds)
         haul_str_addf(to, "%u:%02u", minutes, rest);
 }
 
+/* Octets of the word at text that go on one line: all of it, or, of choices that are too many for one, up to a '|'. */
+static size_t word_len(const char *text, size_t room)
+{
+    size_t len = strcspn(text, " "), cut = len;
+    while (cut && haul_text_columns(text, cut) > room)
+        for (cut--; cut && text[cut - 1] != '|'; cut--)
+            ;
+    return cut ? cut : len;
+}
+
 void haul_text_wrap(haul_str *to, const char *text, size_t at, size_t indent, size_t width)
 {
-    bool fresh = true;
+    bool fresh = true, broken = false;
     while (*text) {
-        size_t len = strcspn(text, " "), columns = haul_text_columns(text, len);
-        if (!fresh && at + 1 + columns > width) {
+        size_t len = word_len(text, width - indent), columns = haul_text_columns(text, len);
+        if (broken || (!fresh && at + 1 + columns > width)) {
             haul_str_addc(to, '\n');
             blanks(to, indent);
             at = indent;
@@ -144,6 +154,7 @@ void haul_text_wrap(haul_str *to, const char *text, size_t at, size_t indent, si
         at += columns + !fresh;
         fresh = false;
         text += len;
+        broken = *text && *text != ' ';
         text += strspn(text, " ");
     }
     haul_str_addc(to, '\n');
