@@ -15,11 +15,11 @@ typedef struct preset_row {
 } preset_row;
 
 static const char *const dots[] = {".", "..", "dbox-Mails", NULL};
-/* Labels that the server has itself; CREATE answers NO. */
+/* Labels that the server has itself; CREATE answers NO. INBOX is none of them: what is called so belongs there. */
 static const char *const gmail_labels[] = {
-    "[Gmail]", "[Google Mail]", "[Imap]",  "Sent",      "Drafts",   "Draft", "Trash",     "Bin",
-    "Spam",    "All Mail",      "Starred", "Important", "Chat",     "Chats", "Muted",     "Read",
-    "Unread",  "Snoozed",       "Inbox",   "Scheduled", "Phishing", "All",   "Sent Mail", NULL};
+    "[Gmail]", "[Google Mail]", "[Imap]",    "Sent",      "Drafts", "Draft",     "Trash", "Bin",
+    "Spam",    "All Mail",      "Starred",   "Important", "Chat",   "Chats",     "Muted", "Read",
+    "Unread",  "Snoozed",       "Scheduled", "Phishing",  "All",    "Sent Mail", NULL};
 static const char *const exchange_names[] = {"Files", NULL};
 
 static const preset_row rows[HAUL_IMAP_PRESET_COUNT] = {
