@@ -1,6 +1,7 @@
 /* What the user said about the server, checked. */
 #include "imap/session.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 #define CONNECT_S   30u
@@ -112,9 +113,12 @@ static haul_rc daily(haul_imap_config *c, const haul_values *v, haul_err *e)
     return HAUL_OK;
 }
 
+/* By address, not by how the name begins: "127.example.org" is anybody's. */
 static bool is_loopback(const char *host)
 {
-    return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
+    struct in_addr address;
+    return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
+           (inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127);
 }
 
 /* "yes" allows it to this machine only; a host that is named allows it to that host. */
