@@ -53,6 +53,8 @@ void haul_link_lose(haul_upload *up, haul_link *l)
     haul_imap_client *c = &l->session.client;
     bool begun = true, first = true;
     haul_imap_command *cmd = c->first;
+    if (!l->session.open) /* found out twice */
+        return;
     c->first = NULL;
     while (cmd) {
         haul_imap_command *next = cmd->next;

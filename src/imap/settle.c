@@ -235,11 +235,15 @@ static void on_count(haul_imap_command *c, const haul_imap_reply *r)
 
 static haul_rc poll_once(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
 {
+    haul_rc rc = haul_upload_sleep(up, POLL_MS, "waiting for the server to become quiet", e);
+    if (rc != HAUL_OK)
+        return rc;
+    if (!l->session.open) /* it broke while we slept */
+        return haul_fail(e, HAUL_E_NETWORK, "%s", up->last_loss.text);
     haul_imap_command *c = haul_imap_command_new("NOOP\r\n");
     c->data = on_count;
     c->ctx = b;
-    haul_rc rc = haul_upload_sleep(up, POLL_MS, "waiting for the server to become quiet", e);
-    return rc == HAUL_OK ? haul_imap_run(&l->session.client, c, NULL, e) : rc;
+    return haul_imap_run(&l->session.client, c, NULL, e);
 }
 
 haul_rc haul_settle_quiet(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
