@@ -323,7 +323,7 @@ static haul_rc settle_batch(haul_upload *up, haul_link *l, haul_batch *b, haul_e
         else
             b->items[left++] = item;
     }
-    b->settled = b->n_items;
+    b->settled = b->settled ? b->settled : b->n_items; /* what its text has; this may be the second attempt */
     b->n_items = left;
     return rc;
 }

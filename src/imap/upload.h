@@ -107,7 +107,7 @@ typedef struct haul_batch {
     uint64_t octets;
     bool alone;       /* nothing else is sent before it is answered */
     bool suspect;     /* the connection broke while the server was taking it */
-    size_t settled;   /* messages before it was settled */
+    size_t settled;   /* messages in its text, once it was looked for on the server */
     unsigned retries; /* refused for reasons that pass */
     int64_t begun_ms;
     haul_imap_command *command;
