@@ -345,6 +345,8 @@ static haul_rc build(haul_upload *up, haul_pending *item, haul_err *e)
         up->building = haul_batch_new(up, item->box);
     haul_err why = {0};
     haul_rc added = haul_batch_add(up->building, item, NULL, rc == HAUL_OK ? e : &why);
+    if (added != HAUL_OK) /* its spool cannot be read back: the run ends, and nothing else has the item */
+        haul_pending_refused(up, item, rc == HAUL_OK && e ? e->text : why.text);
     if (rc != HAUL_OK || added != HAUL_OK)
         return rc != HAUL_OK ? rc : added;
     return haul_batch_full(up->building) ? submit_building(up, e) : HAUL_OK;
