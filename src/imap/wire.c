@@ -143,13 +143,15 @@ static void take_literal_token(haul_imap_tokens *t)
     t->type = HAUL_IMAP_STRING;
 }
 
-/* An atom runs to a blank or parenthesis; the inside of [ ] belongs to it: BODY[HEADER.FIELDS (Date)]. */
+/* An atom runs to a blank or parenthesis; in BODY[HEADER.FIELDS (Date)] the inside of [ ] belongs to it, in a keyword "[x"
+ * it does not. */
 static void take_atom(haul_imap_tokens *t)
 {
     const char *from = t->p;
-    bool inside = false;
+    bool inside = false, section = haul_istarts(from, (size_t)(t->end - from), "BODY[") ||
+                                   haul_istarts(from, (size_t)(t->end - from), "BINARY");
     for (; t->p < t->end; t->p++) {
-        inside = *t->p == '[' || (inside && *t->p != ']');
+        inside = section && (*t->p == '[' || (inside && *t->p != ']'));
         if (!inside && (*t->p == ' ' || *t->p == '(' || *t->p == ')'))
             break;
     }
