@@ -140,7 +140,7 @@ static const row long_rows[] = {
             "123456789 123456789 x\n--b--\n"),
      LONG,
      "Content-Type: multipart/mixed; boundary=b\r\n\r\n" LINE60
-     "123456789 \r\n123456789 123456789 123456789 123456789 123456789 \r\n--b\r\n"
+     "123456789\r\n 123456789 123456789 123456789 123456789 123456789 \r\n--b\r\n"
      "Content-Transfer-Encoding: quoted-printable\r\n\r\n" LINE60 "123456789 12345=\r\n6789 x\r\n--b--\r\n",
      "1 long line broken; encoded: part 1 (text/plain) as quoted-printable"},
 };

@@ -166,7 +166,7 @@ static size_t cut_at(const haul_mend *m, haul_span s, haul_mend_how how)
             if (s.p[n - back] == '=')
                 return n - back;
     for (size_t i = n; how == HAUL_MEND_TEXT && i > n / 2; i--)
-        if (s.p[i - 1] == ' ')
+        if (s.p[i] == ' ') /* in front of it: what is a field (message/delivery-status) is folded */
             return i;
     return n ? n : 1;
 }

@@ -21,7 +21,7 @@ typedef struct haul_mend {
 } haul_mend;
 
 typedef enum haul_mend_how {
-    HAUL_MEND_TEXT,   /* NUL goes, CR ends a line, long lines are broken, at a blank where there is one */
+    HAUL_MEND_TEXT,   /* NUL goes, CR ends a line, long lines are broken, in front of a blank where there is one */
     HAUL_MEND_WHOLE,  /* the same, but lines stay whole */
     HAUL_MEND_KEEP,   /* only CR ends a line: the rest is encoded by the caller */
     HAUL_MEND_BASE64, /* as TEXT, but broken at 76 */

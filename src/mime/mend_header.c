@@ -1,5 +1,6 @@
 /* Header sections, written anew field by field. */
 #include "mime/encode.h"
+#include "mime/header.h"
 #include "mime/mend.h"
 
 #include <string.h>
@@ -170,14 +171,19 @@ static haul_rc put_encoding(haul_mend *m, const char *cte, haul_err *e)
 haul_rc haul_mend_header(haul_mend *m, const haul_piece *e, bool top, const char *cte, haul_err *err)
 {
     haul_rc rc = HAUL_OK;
+    haul_span has;
+    bool add = cte && !haul_header_find(e->header.p, e->header.len, "content-transfer-encoding", &has);
     bool said = false;
     for (size_t at = 0; at < e->header.len && rc == HAUL_OK;) {
         field f = {.raw = next_field(e->header, &at)};
-        if (!cte || !is_encoding(f.raw))
-            rc = put(m, &f, top, err);
-        else if (!said) /* where it was; further ones meant nothing */
+        bool encoding = cte && !add && is_encoding(f.raw),
+             stray = add && haul_line_is(f.raw.p, f.raw.len) == HAUL_LINE_OTHER;
+        if ((encoding || stray) &&
+            !said) /* further ones meant nothing; some readers end the header at a stray line */
             rc = put_encoding(m, cte, err);
-        said |= cte && is_encoding(f.raw);
+        said |= encoding || stray;
+        if (rc == HAUL_OK && !encoding)
+            rc = put(m, &f, top, err);
         haul_str_done(&f.clean);
     }
     return rc == HAUL_OK && cte && !said ? put_encoding(m, cte, err) : rc;

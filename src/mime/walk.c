@@ -103,14 +103,17 @@ static GMimeContentType *parse_type(haul_span header, bool *ret_typed)
     return g_mime_content_type_parse(NULL, haul_strz(&flat));
 }
 
+/* Encodings that are in use and of which we know no more. What else is no encoding ("8bits", "plain") changes nothing:
+ * readers show such contents as they are. */
+static bool is_foreign(haul_span value)
+{
+    return haul_istarts(value.p, value.len, "x-") || haul_istarts(value.p, value.len, "uu") ||
+           haul_istarts(value.p, value.len, "binhex") || haul_istarts(value.p, value.len, "mac-") ||
+           haul_istarts(value.p, value.len, "yenc");
+}
+
 static haul_walk_encoding encoding_of(haul_span header)
 {
-    static const struct {
-        const char *name;
-        haul_walk_encoding is;
-    } known[] = {
-        {"7bit", HAUL_WALK_PLAIN},    {"8bit", HAUL_WALK_PLAIN},          {"", HAUL_WALK_PLAIN},
-        {"binary", HAUL_WALK_BINARY}, {"quoted-printable", HAUL_WALK_QP}, {"base64", HAUL_WALK_BASE64}};
     haul_span value;
     if (!haul_header_find(header.p, header.len, "content-transfer-encoding", &value))
         return HAUL_WALK_PLAIN;
@@ -118,10 +121,13 @@ static haul_walk_encoding encoding_of(haul_span header)
     for (size_t i = 0; i < value.len; i++)
         if (strchr(" \t\r\n;(", value.p[i])) /* NUL included */
             value.len = i;
-    for (size_t i = 0; i < HAUL_COUNT(known); i++)
-        if (haul_span_is(value, known[i].name))
-            return known[i].is;
-    return HAUL_WALK_UNKNOWN;
+    if (haul_span_is(value, "quoted-printable"))
+        return HAUL_WALK_QP;
+    if (haul_span_is(value, "base64"))
+        return HAUL_WALK_BASE64;
+    if (haul_span_is(value, "binary"))
+        return HAUL_WALK_BINARY;
+    return is_foreign(value) ? HAUL_WALK_UNKNOWN : HAUL_WALK_PLAIN;
 }
 
 static void name_type(haul_piece *e, const char *major, const char *minor)
