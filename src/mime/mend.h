@@ -9,10 +9,10 @@ typedef struct haul_mend {
     unsigned faults;
     size_t line_max; /* SIZE_MAX = no limit */
     haul_out *to;
-    const char *start; /* of the message: offsets are from here */
-    unsigned cp;       /* of its header, 0 = unknown */
-    bool has_crlf;     /* the source has CRLF line ends: a bare LF may be data */
-    bool skip_end;     /* base64 has ended its last line: the line end in front of the delimiter is there */
+    const char *start, *end; /* of the message: offsets are from start */
+    unsigned cp;             /* of its header, 0 = unknown */
+    bool has_crlf;           /* the source has CRLF line ends: a bare LF may be data */
+    bool skip_end; /* base64 has ended its last line: the line end in front of the delimiter is there */
     /* What was done. */
     uint64_t nul_removed, nul_first, nul_encoded, cr_made, cr_dropped, cr_blank, lines_kept, lines_broken;
     uint64_t fields, colons, parts, separators, ends;
@@ -21,7 +21,7 @@ typedef struct haul_mend {
 } haul_mend;
 
 typedef enum haul_mend_how {
-    HAUL_MEND_TEXT,   /* NUL goes, CR ends a line, long lines are broken, in front of a blank where there is one */
+    HAUL_MEND_TEXT, /* NUL goes, CR ends a line, long lines are broken, in front of a blank where there is one */
     HAUL_MEND_WHOLE,  /* the same, but lines stay whole */
     HAUL_MEND_KEEP,   /* only CR ends a line: the rest is encoded by the caller */
     HAUL_MEND_BASE64, /* as TEXT, but broken at 76 */

@@ -117,7 +117,8 @@ static haul_rc put_field(haul_mend *m, const field *f, bool faulty, bool top, ha
     haul_span name = {all.p, (size_t)(colon - all.p)}, value = {colon + 1, all.len - name.len - 1};
     while (name.p[name.len - 1] == ' ' || name.p[name.len - 1] == '\t')
         name.len--;
-    bool blanks = top && m->faults & HAUL_FAULT_HEADER_MALFORMED && name.p + name.len < colon;
+    bool taken = f->clean.len > 5 && memcmp(f->clean.p, "From ", 5) == 0; /* "From :" is no fault */
+    bool blanks = top && m->faults & HAUL_FAULT_HEADER_MALFORMED && name.p + name.len < colon && !taken;
     m->colons += blanks;
     m->changes += blanks;
     if (faulty) {
@@ -128,6 +129,12 @@ static haul_rc put_field(haul_mend *m, const field *f, bool faulty, bool top, ha
     haul_rc rc = haul_out_write(m->to, name.p, blanks ? name.len : (size_t)(colon - name.p), e);
     size_t rest = f->clean.len - (size_t)(colon - f->clean.p);
     return rc == HAUL_OK ? haul_out_write(m->to, colon, rest, e) : rc;
+}
+
+/* NULs that are no fault to this target, but make a name none. */
+static bool nul_in_name(const field *f)
+{
+    return memchr(f->clean.p, 0, (size_t)((char *)memchr(f->clean.p, ':', f->clean.len) - f->clean.p));
 }
 
 static haul_rc put(haul_mend *m, field *f, bool top, haul_err *e)
@@ -143,12 +150,14 @@ static haul_rc put(haul_mend *m, field *f, bool top, haul_err *e)
     case HAUL_LINE_BLANK: /* a line of NULs: it must not end the header */
         return HAUL_OK;
     case HAUL_LINE_FIELD:
-        return put_field(m, f, faulty, top, e);
+        if (!bad || !nul_in_name(f))
+            return put_field(m, f, faulty, top, e);
+        break;
     case HAUL_LINE_OTHER:
         bad |= faulty;
         break;
     default: /* a fold at the very beginning, an mbox line */
-        bad = faulty;
+        bad = faulty || (bad && !f->clean.p[0]);
         break;
     }
     return bad ? put_other(m, f, e) : haul_out_write(m->to, f->clean.p, f->clean.len, e);

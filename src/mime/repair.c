@@ -141,13 +141,22 @@ static haul_rc add_fields(haul_mend *m, const haul_piece *e, haul_err *err)
     return haul_out_write(m->to, text.p, text.len, err);
 }
 
+/* Text that no empty line parts from the header is header to the target. */
+static bool reads_as_header(const haul_mend *m, haul_span text)
+{
+    haul_mend high = {.faults = m->faults & HAUL_FAULT_HEADER_8BIT};
+    size_t n = haul_header_length(text.p, text.len);
+    return m->faults & HAUL_FAULT_HEADER_MALFORMED ||
+           haul_mend_needed(&high, (haul_span){text.p, n ? n : text.len}, true);
+}
+
 static haul_rc put_header(haul_mend *m, const haul_piece *e, bool top, const char *cte, haul_err *err)
 {
     haul_rc rc = haul_mend_header(m, e, top, cte, err);
     if (rc == HAUL_OK && cte)
         rc = add_fields(m, e, err);
-    bool bad = top && m->faults & HAUL_FAULT_HEADER_MALFORMED;
-    bool missing = !e->blank.len && e->body.len && (cte || bad);
+    haul_span rest = {e->header.p + e->header.len, (size_t)(m->end - e->header.p) - e->header.len};
+    bool missing = !e->blank.len && rest.len && (cte || (top && reads_as_header(m, rest)));
     m->separators += missing;
     m->changes += missing;
     if (rc == HAUL_OK && missing)
@@ -302,6 +311,7 @@ haul_rc haul_repair(haul_spool *from, unsigned faults, const haul_limits *l, hau
     if (rc == HAUL_OK) {
         all_lines_cr(&m, f, &in.s);
         m.start = haul_strz(&in.s);
+        m.end = m.start + in.s.len;
         rc = put_all(&m, (haul_span){m.start, in.s.len}, e);
     }
     if (rc == HAUL_OK)
