@@ -1,5 +1,5 @@
 /* What became of what was stored: the server is asked again, and nothing it did is passed over in silence. */
-#include "imap/keywords.h"
+#include "imap/fetch.h"
 #include "imap/upload.h"
 
 #include "base/time.h"
@@ -12,18 +12,9 @@
 #define SET_OCTETS                                                                                           \
     4000u /* of a set that goes into a SEARCH: longer ones are left out, and the answer is longer */
 
-typedef struct seen { /* one FETCH */
-    uint32_t uid;
-    uint64_t size;
-    bool has_size, has_date, has_flags;
-    int64_t date_us;
-    haul_str flags; /* " \Seen $Junk ", lower case */
-} seen;
-
 typedef struct audit {
     haul_upload *up;
     haul_box *b;
-    haul_str restore; /* commands to be sent */
     haul_imap_client *client;
     uint8_t *met; /* a bit an expected message */
 } audit;
@@ -34,62 +25,19 @@ static int by_uid(const void *a, const void *b)
     return (x->uid > y->uid) - (x->uid < y->uid);
 }
 
-static void take_flag_list(haul_imap_tokens *t, seen *s)
-{
-    s->has_flags = haul_imap_step(t) == HAUL_IMAP_OPEN;
-    haul_str_addc(&s->flags, ' ');
-    while (s->has_flags && haul_imap_step(t) == HAUL_IMAP_ATOM) {
-        for (const char *p = haul_strz(&t->text); *p; p++)
-            haul_str_addc(&s->flags, (char)haul_lower((unsigned char)*p));
-        haul_str_addc(&s->flags, ' ');
-    }
-}
-
-static bool take_seen(haul_span rest, seen *s)
-{
-    haul_imap_tokens t = {0};
-    uint64_t n = 0;
-    int tz = 0;
-    haul_imap_tokens_init(&t, rest);
-    haul_imap_step(&t);
-    bool fetch = haul_imap_token_is(&t, "FETCH") && haul_imap_step(&t) == HAUL_IMAP_OPEN;
-    while (fetch && haul_imap_step(&t) == HAUL_IMAP_ATOM) {
-        if (haul_imap_token_is(&t, "UID")) {
-            if (haul_imap_step_number(&t, &n) && n <= HAUL_IMAP_UID_MAX)
-                s->uid = (uint32_t)n;
-        } else if (haul_imap_token_is(&t, "RFC822.SIZE")) {
-            s->has_size = haul_imap_step_number(&t, &s->size);
-        } else if (haul_imap_token_is(&t, "INTERNALDATE")) {
-            s->has_date = haul_imap_step(&t) == HAUL_IMAP_STRING &&
-                          haul_imap_date_read(haul_strz(&t.text), t.text.len, &s->date_us, &tz);
-        } else if (haul_imap_token_is(&t, "FLAGS")) {
-            take_flag_list(&t, s);
-        } else if (!haul_imap_pass(&t)) {
-            break;
-        }
-    }
-    haul_imap_tokens_done(&t);
-    return s->uid != 0;
-}
-
 /* Flags that were sent and are not there. */
-static void missing_flags(const haul_upload *up, const haul_expect *x, const seen *s, haul_str *to)
+static void missing_flags(const haul_upload *up, const haul_expect *x, const haul_fetch *s, haul_str *to)
 {
     for (const char *p = haul_flags_at(up, x->flags); *p;) {
         size_t n = strcspn(p, " ");
-        haul_auto_str low = {0};
-        haul_str_addc(&low, ' ');
-        for (size_t i = 0; i < n; i++)
-            haul_str_addc(&low, (char)haul_lower((unsigned char)p[i]));
-        haul_str_addc(&low, ' ');
-        if (!strstr(haul_strz(&s->flags), low.p))
+        if (!haul_fetch_has(s, p, n))
             haul_str_addf(to, "%s%.*s", to->len ? " " : "", (int)n, p);
         p += n + (p[n] == ' ');
     }
 }
 
 /* A change goes to the item's folder as a notice: its receipt is out already. */
-static void compare(audit *a, const haul_expect *x, const seen *s)
+static void compare(audit *a, const haul_expect *x, const haul_fetch *s)
 {
     haul_sink *sink = a->up->sink;
     haul_auto_str missing = {0};
@@ -121,8 +69,8 @@ static void compare(audit *a, const haul_expect *x, const seen *s)
 static void on_message(haul_imap_command *c, const haul_imap_reply *r)
 {
     audit *a = c->ctx;
-    seen s = {0};
-    if (r->has_number && take_seen(r->rest, &s)) {
+    haul_fetch s = {0};
+    if (r->has_number && haul_fetch_parse(r->rest, &s)) {
         haul_expect key = {.uid = s.uid};
         haul_expect *x = bsearch(&key, a->b->expect, a->b->n_expect, sizeof(key), by_uid);
         size_t i = x ? (size_t)(x - a->b->expect) : 0;
@@ -131,7 +79,7 @@ static void on_message(haul_imap_command *c, const haul_imap_reply *r)
             compare(a, x, &s);
         }
     }
-    haul_str_done(&s.flags);
+    haul_fetch_done(&s);
 }
 
 /* Expected messages as UID sets of a bounded length. */

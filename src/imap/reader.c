@@ -1,25 +1,14 @@
 /* What verify reads: the messages that a run of ours stored, as the server has them now. */
+#include "imap/fetch.h"
 #include "imap/keywords.h"
 #include "imap/names.h"
 #include "imap/upload.h"
-
-#include "base/time.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define ROW_UIDS 1000u /* metadata asked for together */
 #define AHEAD    16u   /* bodies asked for before they are needed */
-
-typedef struct one { /* metadata of a message */
-    uint32_t uid;
-    uint64_t size;
-    int64_t received_us;
-    int tz;
-    bool has_size, has_date;
-    haul_str flags; /* NUL after each */
-    haul_str message_id;
-} one;
 
 typedef struct ahead { /* a body asked for */
     uint32_t uid;
@@ -37,7 +26,7 @@ typedef struct imap_reader {
     haul_box *box; /* made of it */
     bool selected;
     haul_uids left; /* UIDs whose metadata is still to be asked for */
-    one *row;
+    haul_fetch *row;
     size_t n_row, cap_row, at;
     uint32_t folders;
     haul_out relay; /* a body comes here … */
@@ -72,16 +61,10 @@ static haul_rc reader_open(haul_reader *r, haul_err *e)
 
 /* ── folders ── */
 
-static void one_done(one *o)
-{
-    haul_str_done(&o->flags);
-    haul_str_done(&o->message_id);
-}
-
 static void row_done(imap_reader *s)
 {
     for (size_t i = 0; i < s->n_row; i++)
-        one_done(&s->row[i]);
+        haul_fetch_done(&s->row[i]);
     s->n_row = s->at = s->next_body = 0;
 }
 
@@ -189,61 +172,12 @@ static haul_rc select_box(haul_reader *r, haul_err *e)
 
 /* ── metadata ── */
 
-static void take_flags(haul_imap_tokens *t, one *o)
-{
-    if (haul_imap_step(t) != HAUL_IMAP_OPEN)
-        return;
-    while (haul_imap_step(t) == HAUL_IMAP_ATOM)
-        haul_str_add(&o->flags, haul_strz(&t->text), t->text.len + 1);
-}
-
-/* Ten values; the last is the message id (RFC 3501 7.4.2). */
-static void take_envelope(haul_imap_tokens *t, one *o)
-{
-    if (haul_imap_step(t) != HAUL_IMAP_OPEN)
-        return;
-    for (int i = 0; i < 9; i++)
-        if (!haul_imap_pass(t))
-            return;
-    if (haul_imap_step(t) == HAUL_IMAP_STRING)
-        haul_str_add(&o->message_id, haul_strz(&t->text), t->text.len);
-    (void)haul_imap_step(t);
-}
-
-static bool take_one(haul_span rest, one *o)
-{
-    haul_imap_tokens t = {0};
-    uint64_t n = 0;
-    haul_imap_tokens_init(&t, rest);
-    haul_imap_step(&t);
-    bool fetch = haul_imap_token_is(&t, "FETCH") && haul_imap_step(&t) == HAUL_IMAP_OPEN;
-    while (fetch && haul_imap_step(&t) == HAUL_IMAP_ATOM) {
-        if (haul_imap_token_is(&t, "UID")) {
-            if (haul_imap_step_number(&t, &n) && n <= HAUL_IMAP_UID_MAX)
-                o->uid = (uint32_t)n;
-        } else if (haul_imap_token_is(&t, "RFC822.SIZE")) {
-            o->has_size = haul_imap_step_number(&t, &o->size);
-        } else if (haul_imap_token_is(&t, "INTERNALDATE")) {
-            o->has_date = haul_imap_step(&t) == HAUL_IMAP_STRING &&
-                          haul_imap_date_read(haul_strz(&t.text), t.text.len, &o->received_us, &o->tz);
-        } else if (haul_imap_token_is(&t, "FLAGS")) {
-            take_flags(&t, o);
-        } else if (haul_imap_token_is(&t, "ENVELOPE")) {
-            take_envelope(&t, o);
-        } else if (!haul_imap_pass(&t)) {
-            break;
-        }
-    }
-    haul_imap_tokens_done(&t);
-    return o->uid != 0;
-}
-
 static void on_row(haul_imap_command *c, const haul_imap_reply *r)
 {
     imap_reader *s = c->ctx;
-    one o = {0};
-    if (!r->has_number || !take_one(r->rest, &o) || s->n_row >= ROW_UIDS * 2) {
-        one_done(&o);
+    haul_fetch o = {0};
+    if (!r->has_number || !haul_fetch_parse(r->rest, &o) || s->n_row >= ROW_UIDS * 2) {
+        haul_fetch_done(&o);
         return;
     }
     if (s->n_row == s->cap_row) {
@@ -286,7 +220,7 @@ static haul_rc next_row(imap_reader *s, haul_err *e)
     return haul_imap_run(&s->session.client, c, NULL, e);
 }
 
-static void fill(imap_reader *s, const one *o, haul_msg *m)
+static void fill(imap_reader *s, const haul_fetch *o, haul_msg *m)
 {
     const char *flags = haul_strz(&o->flags);
     m->folder = s->folders - 1;
@@ -295,7 +229,7 @@ static void fill(imap_reader *s, const one *o, haul_msg *m)
     for (size_t i = 0; i < o->flags.len; i += strlen(flags + i) + 1)
         haul_imap_flag_into(m, flags + i, strlen(flags + i));
     if (o->has_date)
-        haul_msg_received(m, o->received_us, o->tz);
+        haul_msg_received(m, o->date_us, o->tz_min);
     if (o->has_size) {
         m->size = o->size;
         m->set |= HAUL_SET_SIZE;
@@ -336,7 +270,10 @@ static void on_body(haul_imap_command *c, const haul_imap_reply *r)
 {
     ahead *any = c->ctx;
     imap_reader *s = any->of;
-    uint32_t uid = r->has_number && s->session.client.reader.has_body ? haul_imap_fetch_uid(r->rest) : 0;
+    haul_fetch f = {0};
+    bool whole = r->has_number && s->session.client.reader.has_body && haul_fetch_parse(r->rest, &f);
+    uint32_t uid = whole ? f.uid : 0;
+    haul_fetch_done(&f);
     for (size_t i = 0; uid && i < s->n_ring; i++) {
         ahead *a = &s->ring[(s->first + i) % AHEAD];
         if (a->uid != uid || a->here)

@@ -1,207 +1,33 @@
-/* What the server has of what was sent [imap-30]. */
+/* What happens to a message when its outcome is not known [imap-30]. */
+#include "imap/fetch.h"
 #include "imap/upload.h"
+
+#include "base/time.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define QUIET_MS     2000u  /* nothing new for so long: nobody is storing any more … */
 #define QUIET_MAX_MS 30000u /* … or this, where the server has been slower */
+#define QUIET_TIMES  6 /* a folder that others keep filling is never quiet: no longer than so many times */
 #define POLL_MS      200
-#define AHEAD        64u                  /* bodies asked for together … */
-#define AHEAD_OCTETS (8u * 1024u * 1024u) /* … of so many octets */
-#define FOUND_MAX    50000000u
 
-/* ── what is there ── */
-
-typedef struct listing {
-    haul_box *b;
-    uint32_t low;
-    bool full;
-} listing;
-
-static void add_found(listing *y, uint32_t uid, uint64_t size)
+bool haul_keeps_dates(const haul_upload *up)
 {
-    haul_box *b = y->b;
-    if (!uid || uid < y->low || uid <= b->found_upto || haul_uids_has(&b->ours, uid))
-        return;
-    if (b->n_found >= FOUND_MAX) {
-        y->full = true;
-        return;
-    }
-    if (b->n_found == b->cap_found) {
-        b->cap_found = b->cap_found ? b->cap_found * 2 : 64;
-        b->found = haul_realloc(b->found, b->cap_found * sizeof(*b->found));
-    }
-    b->found[b->n_found++] = (haul_found){.uid = uid, .size = size};
+    return up->account.preset != HAUL_IMAP_PRESET_GENERIC;
 }
 
-/* "FETCH (UID 12 RFC822.SIZE 345)", in any order; what else comes is passed over. */
-static bool fetch_numbers(haul_span rest, uint32_t *ret_uid, uint64_t *ret_size)
+haul_wanted haul_wanted_of(const haul_upload *up, const haul_pending *item)
 {
-    haul_imap_tokens t = {0};
-    bool has_uid = false, has_size = false;
-    uint64_t n = 0;
-    haul_imap_tokens_init(&t, rest);
-    haul_imap_step(&t);
-    bool fetch = haul_imap_token_is(&t, "FETCH") && haul_imap_step(&t) == HAUL_IMAP_OPEN;
-    while (fetch && haul_imap_step(&t) == HAUL_IMAP_ATOM) {
-        bool uid = haul_imap_token_is(&t, "UID"), size = haul_imap_token_is(&t, "RFC822.SIZE");
-        if (!uid && !size) {
-            if (!haul_imap_pass(&t))
-                break;
-            continue;
-        }
-        if (!haul_imap_step_number(&t, &n))
-            break;
-        if (uid && n <= HAUL_IMAP_UID_MAX) {
-            *ret_uid = (uint32_t)n;
-            has_uid = n > 0;
-        } else if (size) {
-            *ret_size = n;
-            has_size = true;
-        }
-    }
-    haul_imap_tokens_done(&t);
-    return has_uid && has_size;
+    return (haul_wanted){.size = item->size,
+                         .sha256 = item->sha256,
+                         .date_s = item->date_s,
+                         .flags = haul_flags_print(haul_flags_at(up, item->flags), ' ')};
 }
 
-static void on_size(haul_imap_command *c, const haul_imap_reply *r)
+haul_rc haul_settle_match(haul_upload *up, haul_box *b, const haul_wanted *w, uint32_t *ret_uid, haul_err *e)
 {
-    uint32_t uid = 0;
-    uint64_t size = 0;
-    if (r->has_number && fetch_numbers(r->rest, &uid, &size))
-        add_found(c->ctx, uid, size);
-}
-
-static int by_uid(const void *a, const void *b)
-{
-    const haul_found *x = a, *y = b;
-    return (x->uid > y->uid) - (x->uid < y->uid);
-}
-
-haul_rc haul_settle_list(haul_upload *up, haul_link *l, haul_box *b, uint32_t low, haul_err *e)
-{
-    listing y = {.b = b, .low = low};
-    size_t before = b->n_found;
-    uint32_t from = b->found_upto >= low ? b->found_upto + 1 : low;
-    haul_imap_command *c = haul_imap_command_new("UID FETCH %u:* (UID RFC822.SIZE)\r\n", (unsigned)from);
-    c->data = on_size;
-    c->ctx = &y;
-    haul_rc rc = haul_imap_run(&l->session.client, c, NULL, e);
-    (void)up;
-    if (rc != HAUL_OK) {
-        b->n_found = before;
-        return rc;
-    }
-    qsort(b->found + before, b->n_found - before, sizeof(*b->found), by_uid);
-    if (b->n_found > before)
-        b->found_upto = b->found[b->n_found - 1].uid;
-    return y.full ? haul_fail(e, HAUL_E_LIMIT, "%s has too many messages to look through", b->name) : HAUL_OK;
-}
-
-/* ── digests ── */
-
-typedef struct digesting {
-    haul_box *b;
-    haul_spool *body;
-    haul_imap_client *client;
-} digesting;
-
-static void on_body(haul_imap_command *c, const haul_imap_reply *r)
-{
-    digesting *d = c->ctx;
-    if (!r->has_number || !d->client->reader.has_body)
-        return;
-    haul_found key = {.uid = haul_imap_fetch_uid(r->rest)};
-    haul_found *f = bsearch(&key, d->b->found, d->b->n_found, sizeof(key), by_uid);
-    if (f && haul_spool_freeze(d->body, NULL) == HAUL_OK) {
-        memcpy(f->sha256, haul_spool_get_facts(d->body)->sha256, HAUL_SHA256_LEN);
-        f->digested = true;
-    }
-    haul_spool_reset(d->body);
-}
-
-/* Fetch the bodies of the message at `at` and of those behind it that have no digest yet. */
-static haul_rc digest_some(haul_link *l, haul_box *b, size_t at, haul_err *e)
-{
-    haul_auto_str set = {0};
-    haul_auto(haul_spool) *body = haul_spool_new(true);
-    digesting d = {.b = b, .body = body, .client = &l->session.client};
-    uint64_t octets = 0;
-    unsigned n = 0;
-    for (size_t i = at; i < b->n_found && n < AHEAD && octets < AHEAD_OCTETS; i++) {
-        if (b->found[i].digested || b->found[i].taken)
-            continue;
-        haul_str_addf(&set, "%s%u", n++ ? "," : "", (unsigned)b->found[i].uid);
-        octets += b->found[i].size;
-    }
-    haul_imap_command *c = haul_imap_command_new("UID FETCH ");
-    haul_str_addf(&c->text, "%s (UID BODY.PEEK[])\r\n", set.p);
-    c->data = on_body;
-    c->ctx = &d;
-    l->session.client.reader.body = haul_spool_out(body);
-    haul_rc rc = haul_imap_run(&l->session.client, c, NULL, e);
-    l->session.client.reader.body = NULL;
-    if (rc == HAUL_OK && !b->found[at].digested) /* it was expunged meanwhile, or the server gives no body */
-        b->found[at].taken = true;
-    return rc;
-}
-
-typedef struct one_digest {
-    haul_spool *body;
-    haul_imap_client *client;
-    bool done;
-} one_digest;
-
-static void on_one(haul_imap_command *c, const haul_imap_reply *r)
-{
-    one_digest *d = c->ctx;
-    d->done |= r->has_number && d->client->reader.has_body;
-}
-
-haul_rc haul_settle_digest(haul_link *l, uint32_t uid, uint8_t ret[HAUL_SHA256_LEN], haul_err *e)
-{
-    haul_auto(haul_spool) *body = haul_spool_new(true);
-    one_digest d = {.body = body, .client = &l->session.client};
-    haul_imap_command *c = haul_imap_command_new("UID FETCH %u (UID BODY.PEEK[])\r\n", (unsigned)uid);
-    c->data = on_one;
-    c->ctx = &d;
-    l->session.client.reader.body = haul_spool_out(body);
-    haul_rc rc = haul_imap_run(&l->session.client, c, NULL, e);
-    l->session.client.reader.body = NULL;
-    if (rc == HAUL_OK && !d.done)
-        return haul_fail(e, HAUL_SKIP, "no such message");
-    if (rc == HAUL_OK)
-        rc = haul_spool_freeze(body, e);
-    if (rc == HAUL_OK)
-        memcpy(ret, haul_spool_get_facts(body)->sha256, HAUL_SHA256_LEN);
-    return rc;
-}
-
-static haul_rc match_on(haul_link *l, haul_box *b, uint64_t size, const uint8_t *sha256, uint32_t *ret_uid,
-                        haul_err *e)
-{
-    for (size_t i = 0; i < b->n_found; i++) {
-        haul_found *f = &b->found[i];
-        if (f->taken || f->size != size)
-            continue;
-        haul_rc rc = f->digested ? HAUL_OK : l ? digest_some(l, b, i, e) : HAUL_SKIP;
-        if (rc != HAUL_OK)
-            return rc;
-        if (f->digested && memcmp(f->sha256, sha256, HAUL_SHA256_LEN) == 0) {
-            f->taken = true;
-            *ret_uid = f->uid;
-            return HAUL_OK;
-        }
-    }
-    *ret_uid = 0;
-    return HAUL_OK;
-}
-
-haul_rc haul_settle_match(haul_upload *up, haul_box *b, uint64_t size, const uint8_t *sha256,
-                          uint32_t *ret_uid, haul_err *e)
-{
-    haul_rc rc = match_on(NULL, b, size, sha256, ret_uid, e);
+    haul_rc rc = haul_found_match(NULL, b, w, ret_uid, e);
     while (rc == HAUL_SKIP || rc == HAUL_E_NETWORK) { /* a body has to be looked at */
         haul_link *l = NULL;
         haul_err why = {0};
@@ -213,7 +39,7 @@ haul_rc haul_settle_match(haul_upload *up, haul_box *b, uint64_t size, const uin
             return haul_fail(e, HAUL_E_TARGET, "%s was made anew during the run; run the same command again",
                              b->name);
         if (rc == HAUL_OK)
-            rc = match_on(l, b, size, sha256, ret_uid, &why);
+            rc = haul_found_match(l, b, w, ret_uid, &why);
         if (rc == HAUL_E_NETWORK) {
             up->last_loss = why;
             haul_link_lose(up, l);
@@ -249,11 +75,12 @@ static haul_rc poll_once(haul_upload *up, haul_link *l, haul_box *b, haul_err *e
 haul_rc haul_settle_quiet(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
 {
     int64_t wait = up->latency_ms * 3 > QUIET_MS ? up->latency_ms * 3 : QUIET_MS;
-    int64_t since = haul_clock_ms();
+    int64_t began = haul_clock_ms(), since = began;
     uint64_t last = b->n_exists;
     haul_rc rc = HAUL_OK;
     wait = wait < QUIET_MAX_MS ? wait : QUIET_MAX_MS;
-    while (rc == HAUL_OK && haul_clock_ms() - since < wait) {
+    for (int64_t now = began; rc == HAUL_OK && now - since < wait && now - began < wait * QUIET_TIMES;
+         now = haul_clock_ms()) {
         rc = poll_once(up, l, b, e);
         if (b->n_exists != last) {
             last = b->n_exists;
@@ -270,9 +97,22 @@ static bool same_order(const haul_box *b, size_t from)
 {
     const haul_pending *item = b->unplaced;
     size_t i = from;
-    for (; item && i < b->n_found && b->found[i].size == item->size; item = item->next)
+    while (item && i < b->n_found && b->found[i].size == item->size && b->found[i].date_s == item->date_s) {
+        item = item->next;
         i++;
+    }
     return !item && i == b->n_found;
+}
+
+/* What came last has the first claim: what was there before may be of an earlier run, and another message's. */
+static haul_rc match_placed(haul_upload *up, haul_link *l, const haul_pending *item, size_t from,
+                            uint32_t *ret_uid, haul_err *e)
+{
+    haul_wanted w = haul_wanted_of(up, item);
+    w.from = from;
+    haul_rc rc = haul_found_match(l, item->box, &w, ret_uid, e);
+    w.from = 0;
+    return rc == HAUL_OK && !*ret_uid ? haul_found_match(l, item->box, &w, ret_uid, e) : rc;
 }
 
 static haul_rc place_on(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
@@ -289,7 +129,7 @@ static haul_rc place_on(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
             b->found[from].taken = true;
             uid = b->found[from++].uid;
         } else {
-            rc = match_on(l, b, item->size, item->sha256, &uid, e);
+            rc = match_placed(up, l, item, from, &uid, e);
         }
         if (rc != HAUL_OK)
             break;
@@ -309,22 +149,35 @@ static haul_rc place_on(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
 /* ── limbo ── */
 
 /* Messages of the batch that are there get their receipts; what is left of it is sent again. */
-static haul_rc settle_batch(haul_upload *up, haul_link *l, haul_batch *b, haul_err *e)
+static haul_rc settle_batch(haul_upload *up, haul_link *l, haul_batch *b, bool same_date, haul_err *e)
 {
     size_t left = 0;
     haul_rc rc = HAUL_OK;
+    b->settled = b->settled ? b->settled : b->n_items; /* what its text has; this may be the second attempt */
     for (size_t i = 0; i < b->n_items; i++) {
         haul_pending *item = b->items[i];
+        haul_wanted w = haul_wanted_of(up, item);
         uint32_t uid = 0;
+        w.same_date = same_date;
         if (rc == HAUL_OK)
-            rc = match_on(l, b->box, item->size, item->sha256, &uid, e);
+            rc = haul_found_match(l, b->box, &w, &uid, e);
         if (rc == HAUL_OK && uid)
             haul_pending_stored(up, item, uid);
         else
             b->items[left++] = item;
     }
-    b->settled = b->settled ? b->settled : b->n_items; /* what its text has; this may be the second attempt */
     b->n_items = left;
+    return rc;
+}
+
+/* Twins first go to those that are alike in date, too; then to whoever is left: not every server keeps dates. */
+static haul_rc settle_batches(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
+{
+    haul_rc rc = HAUL_OK;
+    for (int pass = 0; pass < 2; pass++)
+        for (haul_batch *one = up->limbo; rc == HAUL_OK && one; one = one->next)
+            if (one->box == b)
+                rc = settle_batch(up, l, one, pass == 0, e);
     return rc;
 }
 
@@ -375,15 +228,14 @@ static haul_rc settle_box(haul_upload *up, haul_link *l, haul_box *b, haul_err *
         rc = place_on(up, l, b, e);
     if (rc == HAUL_OK)
         rc = haul_settle_list(up, l, b, b->watermark, e);
+    if (rc == HAUL_OK)
+        rc = settle_batches(up, l, b, e);
     for (haul_batch **at = &up->limbo; rc == HAUL_OK && *at;) {
         haul_batch *one = *at;
         if (one->box != b) {
             at = &one->next;
             continue;
         }
-        rc = settle_batch(up, l, one, e);
-        if (rc != HAUL_OK)
-            break;
         *at = one->next;
         send_rest(up, one);
     }
@@ -469,8 +321,12 @@ static const char *find_recorded(void *ctx, const haul_stored *s)
 {
     renumber *n = ctx;
     uint32_t uid = 0;
+    haul_wanted w = {.size = s->size,
+                     .sha256 = s->sha256,
+                     .date_s = haul_imap_date_clamp(s->received_us) / HAUL_US,
+                     .same_date = s->has_received && haul_keeps_dates(n->up)};
     if (n->rc == HAUL_OK && s->size)
-        n->rc = match_on(n->l, n->b, s->size, s->sha256, &uid, n->e);
+        n->rc = haul_found_match(n->l, n->b, &w, &uid, n->e);
     if (n->rc != HAUL_OK)
         return s->place; /* the walk ends in a failure, and nothing of it is kept */
     if (!uid) {

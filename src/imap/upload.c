@@ -325,8 +325,9 @@ static haul_pending *item_new(haul_upload *up, haul_box *box, const haul_msg *m)
 static haul_rc look_first(haul_upload *up, haul_pending *item, bool *ret_there, haul_err *e)
 {
     uint32_t uid = 0;
-    haul_rc rc =
-        item->box->n_found ? haul_settle_match(up, item->box, item->size, item->sha256, &uid, e) : HAUL_OK;
+    haul_wanted w = haul_wanted_of(up, item);
+    w.same_date = haul_keeps_dates(up) && !up->config->skip_existing;
+    haul_rc rc = item->box->n_found ? haul_settle_match(up, item->box, &w, &uid, e) : HAUL_OK;
     *ret_there = rc == HAUL_OK && uid;
     if (*ret_there) {
         if (uid < item->box->watermark)

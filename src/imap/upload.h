@@ -32,9 +32,18 @@
 typedef struct haul_found { /* a message of the server that may be ours */
     uint32_t uid;
     bool digested, taken;
-    uint64_t size;
+    uint64_t size, flags; /* flags: haul_flags_print */
+    int64_t date_s;
     uint8_t sha256[HAUL_SHA256_LEN];
 } haul_found;
+
+typedef struct haul_wanted { /* a message of ours that may be among them */
+    uint64_t size, flags;
+    int64_t date_s;
+    const uint8_t *sha256;
+    bool same_date; /* the server keeps dates: one with another is another message, if only a twin */
+    size_t from;    /* index of the first in box->found that counts */
+} haul_wanted;
 
 typedef struct haul_expect { /* what the audit should see of a message */
     uint32_t uid;
@@ -227,14 +236,23 @@ uint32_t haul_flags_without_keywords(haul_upload *up, uint32_t index);
 /* UTF8=ACCEPT is on and the header has UTF-8 in it: it must be said (RFC 6855 4). */
 bool haul_msg_needs_utf8(const haul_msg *m);
 
-/* ── settle.c: what the server has ── */
-/* Find the outcome of every batch in limbo; what is not stored is to be sent again. */
-HAUL_MUST_USE haul_rc haul_settle_limbo(haul_upload *up, haul_err *e);
+/* ── found.c: what the server has ── */
 /* Add the messages from uid `low` on that are not ours to b->found. */
 HAUL_MUST_USE haul_rc haul_settle_list(haul_upload *up, haul_link *l, haul_box *b, uint32_t low, haul_err *e);
-/* A message of b->found with this size and digest, now taken: its UID; 0: there is none. */
-HAUL_MUST_USE haul_rc haul_settle_match(haul_upload *up, haul_box *b, uint64_t size, const uint8_t *sha256,
-                                        uint32_t *ret_uid, haul_err *e);
+/* The message of b->found that is w, now taken: its UID; 0: there is none. Of twins the one that is alike in date and
+ * flags. l has b selected; NULL: HAUL_SKIP where a body would have to be fetched. */
+HAUL_MUST_USE haul_rc haul_found_match(haul_link *l, haul_box *b, const haul_wanted *w, uint32_t *ret_uid,
+                                       haul_err *e);
+
+/* ── settle.c: what is not known ── */
+/* A kind of server that is known to give every message the date it was sent with. */
+bool haul_keeps_dates(const haul_upload *up);
+haul_wanted haul_wanted_of(const haul_upload *up, const haul_pending *item);
+/* haul_found_match, on a link that it finds itself. */
+HAUL_MUST_USE haul_rc haul_settle_match(haul_upload *up, haul_box *b, const haul_wanted *w, uint32_t *ret_uid,
+                                        haul_err *e);
+/* Find the outcome of every batch in limbo; what is not stored is to be sent again. */
+HAUL_MUST_USE haul_rc haul_settle_limbo(haul_upload *up, haul_err *e);
 /* The digest of one message as the server gives it. HAUL_SKIP: it is not there. */
 HAUL_MUST_USE haul_rc haul_settle_digest(haul_link *l, uint32_t uid, uint8_t ret[HAUL_SHA256_LEN],
                                          haul_err *e);

@@ -296,20 +296,3 @@ uint32_t haul_imap_uid(haul_span s)
     uint64_t n = 0;
     return haul_parse_u64(s.p, s.len, &n) && n <= HAUL_IMAP_UID_MAX ? (uint32_t)n : 0;
 }
-
-uint32_t haul_imap_fetch_uid(haul_span rest)
-{
-    haul_imap_tokens t = {0};
-    uint64_t n = 0;
-    haul_imap_tokens_init(&t, rest);
-    haul_imap_step(&t);
-    bool fetch = haul_imap_token_is(&t, "FETCH") && haul_imap_step(&t) == HAUL_IMAP_OPEN, found = false;
-    while (fetch && !found && haul_imap_step(&t) == HAUL_IMAP_ATOM) {
-        if (haul_imap_token_is(&t, "UID"))
-            found = haul_imap_step_number(&t, &n);
-        else if (!haul_imap_pass(&t))
-            break;
-    }
-    haul_imap_tokens_done(&t);
-    return found && n <= HAUL_IMAP_UID_MAX ? (uint32_t)n : 0;
-}

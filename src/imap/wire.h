@@ -81,9 +81,6 @@ HAUL_MUST_USE bool haul_imap_reply_parse(haul_span line, haul_imap_reply *ret);
 /* The response code's name is `name`; *ret_args (may be NULL) is what follows it. */
 bool haul_imap_code(const haul_imap_reply *r, const char *name, haul_span *ret_args);
 
-/* The UID in "FETCH (… UID 12 …)" (the rest of an untagged reply); 0: it has none. */
-uint32_t haul_imap_fetch_uid(haul_span rest);
-
 /* Octets of a UID that a reply gave, 0 when it is none (0 is no UID). */
 uint32_t haul_imap_uid(haul_span s);
 

@@ -1,0 +1,185 @@
+/* Messages that the server has and that may be ours, and which of them is which [imap-30]. */
+#include "imap/fetch.h"
+#include "imap/upload.h"
+
+#include "base/time.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define AHEAD        64u                  /* bodies asked for together … */
+#define AHEAD_OCTETS (8u * 1024u * 1024u) /* … of so many octets */
+#define FOUND_MAX    50000000u
+
+/* ── what is there ── */
+
+typedef struct listing {
+    haul_box *b;
+    uint32_t low;
+    bool full;
+} listing;
+
+static void add_found(listing *y, const haul_fetch *f)
+{
+    haul_box *b = y->b;
+    if (f->uid < y->low || f->uid <= b->found_upto || haul_uids_has(&b->ours, f->uid))
+        return;
+    if (b->n_found >= FOUND_MAX) {
+        y->full = true;
+        return;
+    }
+    if (b->n_found == b->cap_found) {
+        b->cap_found = b->cap_found ? b->cap_found * 2 : 64;
+        b->found = haul_realloc(b->found, b->cap_found * sizeof(*b->found));
+    }
+    b->found[b->n_found++] = (haul_found){
+        .uid = f->uid, .size = f->size, .date_s = f->date_us / HAUL_US, .flags = haul_fetch_print(f)};
+}
+
+static void on_listed(haul_imap_command *c, const haul_imap_reply *r)
+{
+    haul_fetch f = {0};
+    if (r->has_number && haul_fetch_parse(r->rest, &f) && f.has_size)
+        add_found(c->ctx, &f);
+    haul_fetch_done(&f);
+}
+
+static int by_uid(const void *a, const void *b)
+{
+    const haul_found *x = a, *y = b;
+    return (x->uid > y->uid) - (x->uid < y->uid);
+}
+
+haul_rc haul_settle_list(haul_upload *up, haul_link *l, haul_box *b, uint32_t low, haul_err *e)
+{
+    listing y = {.b = b, .low = low};
+    size_t before = b->n_found;
+    uint32_t from = b->found_upto >= low ? b->found_upto + 1 : low;
+    haul_imap_command *c =
+        haul_imap_command_new("UID FETCH %u:* (UID FLAGS INTERNALDATE RFC822.SIZE)\r\n", (unsigned)from);
+    c->data = on_listed;
+    c->ctx = &y;
+    haul_rc rc = haul_imap_run(&l->session.client, c, NULL, e);
+    (void)up;
+    if (rc != HAUL_OK) {
+        b->n_found = before;
+        return rc;
+    }
+    qsort(b->found + before, b->n_found - before, sizeof(*b->found), by_uid);
+    if (b->n_found > before)
+        b->found_upto = b->found[b->n_found - 1].uid;
+    return y.full ? haul_fail(e, HAUL_E_LIMIT, "%s has too many messages to look through", b->name) : HAUL_OK;
+}
+
+/* ── digests ── */
+
+typedef struct digesting {
+    haul_box *b;
+    haul_spool *body;
+    haul_imap_client *client;
+} digesting;
+
+static void on_body(haul_imap_command *c, const haul_imap_reply *r)
+{
+    digesting *d = c->ctx;
+    if (!r->has_number || !d->client->reader.has_body)
+        return;
+    haul_fetch fetch = {0};
+    haul_found key = {.uid = haul_fetch_parse(r->rest, &fetch) ? fetch.uid : 0};
+    haul_fetch_done(&fetch);
+    haul_found *f = bsearch(&key, d->b->found, d->b->n_found, sizeof(key), by_uid);
+    if (f && haul_spool_freeze(d->body, NULL) == HAUL_OK) {
+        memcpy(f->sha256, haul_spool_get_facts(d->body)->sha256, HAUL_SHA256_LEN);
+        f->digested = true;
+    }
+    haul_spool_reset(d->body);
+}
+
+/* Fetch the bodies of the message at `at` and of those behind it that have no digest yet. */
+static haul_rc digest_some(haul_link *l, haul_box *b, size_t at, haul_err *e)
+{
+    haul_auto_str set = {0};
+    haul_auto(haul_spool) *body = haul_spool_new(true);
+    digesting d = {.b = b, .body = body, .client = &l->session.client};
+    uint64_t octets = 0;
+    unsigned n = 0;
+    for (size_t i = at; i < b->n_found && n < AHEAD && octets < AHEAD_OCTETS; i++) {
+        if (b->found[i].digested || b->found[i].taken)
+            continue;
+        haul_str_addf(&set, "%s%u", n++ ? "," : "", (unsigned)b->found[i].uid);
+        octets += b->found[i].size;
+    }
+    haul_imap_command *c = haul_imap_command_new("UID FETCH ");
+    haul_str_addf(&c->text, "%s (UID BODY.PEEK[])\r\n", set.p);
+    c->data = on_body;
+    c->ctx = &d;
+    l->session.client.reader.body = haul_spool_out(body);
+    haul_rc rc = haul_imap_run(&l->session.client, c, NULL, e);
+    l->session.client.reader.body = NULL;
+    if (rc == HAUL_OK && !b->found[at].digested) /* it was expunged meanwhile, or the server gives no body */
+        b->found[at].taken = true;
+    return rc;
+}
+
+typedef struct one_digest {
+    haul_spool *body;
+    haul_imap_client *client;
+    bool done;
+} one_digest;
+
+static void on_one(haul_imap_command *c, const haul_imap_reply *r)
+{
+    one_digest *d = c->ctx;
+    d->done |= r->has_number && d->client->reader.has_body;
+}
+
+haul_rc haul_settle_digest(haul_link *l, uint32_t uid, uint8_t ret[HAUL_SHA256_LEN], haul_err *e)
+{
+    haul_auto(haul_spool) *body = haul_spool_new(true);
+    one_digest d = {.body = body, .client = &l->session.client};
+    haul_imap_command *c = haul_imap_command_new("UID FETCH %u (UID BODY.PEEK[])\r\n", (unsigned)uid);
+    c->data = on_one;
+    c->ctx = &d;
+    l->session.client.reader.body = haul_spool_out(body);
+    haul_rc rc = haul_imap_run(&l->session.client, c, NULL, e);
+    l->session.client.reader.body = NULL;
+    if (rc == HAUL_OK && !d.done)
+        return haul_fail(e, HAUL_SKIP, "no such message");
+    if (rc == HAUL_OK)
+        rc = haul_spool_freeze(body, e);
+    if (rc == HAUL_OK)
+        memcpy(ret, haul_spool_get_facts(body)->sha256, HAUL_SHA256_LEN);
+    return rc;
+}
+
+/* ── which is which ── */
+
+/* Twins differ in time and flags only: of several that fit, the one that is alike in these. */
+static unsigned likeness(const haul_found *f, const haul_wanted *w)
+{
+    return (f->date_s == w->date_s ? 2u : 0u) + (f->flags == w->flags ? 1u : 0u);
+}
+
+haul_rc haul_found_match(haul_link *l, haul_box *b, const haul_wanted *w, uint32_t *ret_uid, haul_err *e)
+{
+    haul_found *best = NULL;
+    *ret_uid = 0;
+    for (size_t i = w->from; i < b->n_found; i++) {
+        haul_found *f = &b->found[i];
+        if (f->taken || f->size != w->size || (w->same_date && f->date_s != w->date_s))
+            continue;
+        haul_rc rc = f->digested ? HAUL_OK : l ? digest_some(l, b, i, e) : HAUL_SKIP;
+        if (rc != HAUL_OK)
+            return rc;
+        f = &b->found[i];
+        if (f->taken || !f->digested || memcmp(f->sha256, w->sha256, HAUL_SHA256_LEN) != 0)
+            continue;
+        if (!best || likeness(f, w) > likeness(best, w))
+            best = f;
+    }
+    if (!best)
+        return HAUL_OK;
+    best->taken = true;
+    *ret_uid = best->uid;
+    return HAUL_OK;
+}
