@@ -284,6 +284,7 @@ static haul_rc look_around(haul_upload *up, haul_link *l, haul_box *b, haul_err 
         rc = haul_settle_quiet(up, l, b, e);
     if (rc == HAUL_OK && (again || up->config->skip_existing))
         rc = haul_settle_list(up, l, b, up->config->skip_existing ? 1 : b->watermark, e);
+    b->n_before = b->n_found;
     return rc;
 }
 

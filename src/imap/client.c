@@ -317,8 +317,11 @@ static haul_rc take_reply(haul_imap_client *c, haul_err *e)
     }
     if (r.kind == HAUL_IMAP_BAD)
         return haul_fail(e, HAUL_E_NETWORK, "the server did not understand: %.*s", (int)r.rest.len, r.rest.p);
-    if (c->first && c->first->data)
-        c->first->data(c->first, &r);
+    haul_imap_command *cmd = c->first;
+    while (cmd && !cmd->data) /* Dovecot answers a NOOP only after the FETCH behind it */
+        cmd = cmd->next;
+    if (cmd)
+        cmd->data(cmd, &r);
     return HAUL_OK;
 }
 

@@ -59,6 +59,8 @@ haul_rc haul_settle_list(haul_upload *up, haul_link *l, haul_box *b, uint32_t lo
         haul_imap_command_new("UID FETCH %u:* (UID FLAGS INTERNALDATE RFC822.SIZE)\r\n", (unsigned)from);
     c->data = on_listed;
     c->ctx = &y;
+    /* a session learns of what others appended when it is asked about nothing (RFC 3501 7) */
+    haul_imap_queue(&l->session.client, haul_imap_command_new("NOOP\r\n"));
     haul_rc rc = haul_imap_run(&l->session.client, c, NULL, e);
     (void)up;
     if (rc != HAUL_OK) {
@@ -164,7 +166,7 @@ haul_rc haul_found_match(haul_link *l, haul_box *b, const haul_wanted *w, uint32
 {
     haul_found *best = NULL;
     *ret_uid = 0;
-    for (size_t i = w->from; i < b->n_found; i++) {
+    for (size_t i = w->from; i < (w->to ? w->to : b->n_found); i++) {
         haul_found *f = &b->found[i];
         if (f->taken || f->size != w->size || (w->same_date && f->date_s != w->date_s))
             continue;

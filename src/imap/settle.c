@@ -90,6 +90,22 @@ haul_rc haul_settle_quiet(haul_upload *up, haul_link *l, haul_box *b, haul_err *
     return rc;
 }
 
+static haul_rc wait_for_others(haul_upload *up, haul_err *e)
+{
+    for (;;) {
+        bool busy = false;
+        for (size_t i = 0; i < up->n_links; i++)
+            busy |= up->links[i].n_batches > 0;
+        if (!busy)
+            return HAUL_OK;
+        haul_rc rc = haul_links_wait(up, 500, "waiting for the server", e);
+        if (rc == HAUL_OK)
+            rc = haul_links_pump(up, e);
+        if (rc != HAUL_OK)
+            return rc;
+    }
+}
+
 /* ── servers without UIDPLUS ── */
 
 /* In the common case the new messages are ours, in the order of sending: sizes tell. */
@@ -104,15 +120,20 @@ static bool same_order(const haul_box *b, size_t from)
     return !item && i == b->n_found;
 }
 
-/* What came last has the first claim: what was there before may be of an earlier run, and another message's. */
+/* What came last has the first claim: what was there before may be of an earlier run, and another message's. But a twin
+ * with another date is the last choice. */
 static haul_rc match_placed(haul_upload *up, haul_link *l, const haul_pending *item, size_t from,
                             uint32_t *ret_uid, haul_err *e)
 {
     haul_wanted w = haul_wanted_of(up, item);
-    w.from = from;
-    haul_rc rc = haul_found_match(l, item->box, &w, ret_uid, e);
-    w.from = 0;
-    return rc == HAUL_OK && !*ret_uid ? haul_found_match(l, item->box, &w, ret_uid, e) : rc;
+    haul_rc rc = HAUL_OK;
+    *ret_uid = 0;
+    for (unsigned i = 0; rc == HAUL_OK && !*ret_uid && i < 4; i++) {
+        w.from = i & 1u ? 0 : from;
+        w.same_date = i < 2;
+        rc = haul_found_match(l, item->box, &w, ret_uid, e);
+    }
+    return rc;
 }
 
 static haul_rc place_on(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
@@ -245,22 +266,6 @@ static haul_rc settle_box(haul_upload *up, haul_link *l, haul_box *b, haul_err *
     return rc;
 }
 
-static haul_rc wait_for_others(haul_upload *up, haul_err *e)
-{
-    for (;;) {
-        bool busy = false;
-        for (size_t i = 0; i < up->n_links; i++)
-            busy |= up->links[i].n_batches > 0;
-        if (!busy)
-            return HAUL_OK;
-        haul_rc rc = haul_links_wait(up, 500, "waiting for the server", e);
-        if (rc == HAUL_OK)
-            rc = haul_links_pump(up, e);
-        if (rc != HAUL_OK)
-            return rc;
-    }
-}
-
 haul_rc haul_settle_limbo(haul_upload *up, haul_err *e)
 {
     while (up->limbo) {
@@ -289,7 +294,9 @@ haul_rc haul_settle_unplaced(haul_upload *up, haul_box *b, haul_err *e)
     while (b->unplaced) {
         haul_link *l = NULL;
         haul_err why = {0};
-        haul_rc rc = haul_link_idle(up, b, &l, e);
+        haul_rc rc = wait_for_others(up, e); /* what is new there then is what was answered */
+        if (rc == HAUL_OK)
+            rc = haul_link_idle(up, b, &l, e);
         if (rc != HAUL_OK)
             return rc;
         rc = place_on(up, l, b, &why);
@@ -343,7 +350,7 @@ haul_rc haul_settle_renumbered(haul_upload *up, haul_link *l, haul_box *b, haul_
 {
     renumber n = {.up = up, .l = l, .b = b, .e = e};
     haul_uids_done(&b->ours);
-    b->n_found = b->n_expect = 0;
+    b->n_found = b->n_before = b->n_expect = 0;
     b->found_upto = 0;
     haul_sink_issue(up->sink, NULL, HAUL_ISSUE_IMAP_RENUMBERED, "%s: UIDVALIDITY was %u, is %u", b->name,
                     (unsigned)b->uidvalidity, (unsigned)b->seen_validity);

@@ -327,7 +327,8 @@ static haul_rc look_first(haul_upload *up, haul_pending *item, bool *ret_there, 
     uint32_t uid = 0;
     haul_wanted w = haul_wanted_of(up, item);
     w.same_date = haul_keeps_dates(up) && !up->config->skip_existing;
-    haul_rc rc = item->box->n_found ? haul_settle_match(up, item->box, &w, &uid, e) : HAUL_OK;
+    w.to = item->box->n_before;
+    haul_rc rc = w.to ? haul_settle_match(up, item->box, &w, &uid, e) : HAUL_OK;
     *ret_there = rc == HAUL_OK && uid;
     if (*ret_there) {
         if (uid < item->box->watermark)

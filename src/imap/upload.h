@@ -41,8 +41,8 @@ typedef struct haul_wanted { /* a message of ours that may be among them */
     uint64_t size, flags;
     int64_t date_s;
     const uint8_t *sha256;
-    bool same_date; /* the server keeps dates: one with another is another message, if only a twin */
-    size_t from;    /* index of the first in box->found that counts */
+    bool same_date;  /* the server keeps dates: one with another is another message, if only a twin */
+    size_t from, to; /* indexes into box->found: of the first that counts, and behind the last; to 0 = all */
 } haul_wanted;
 
 typedef struct haul_expect { /* what the audit should see of a message */
@@ -79,6 +79,7 @@ typedef struct haul_box {
     bool ours_changed;
     unsigned flying;   /* messages in batches, built or sent, without a receipt */
     haul_found *found; /* by uid */
+    size_t n_before;   /* of them: there before this run sent anything to the box */
     size_t n_found, cap_found;
     uint32_t copies_upto; /* UIDs up to here were looked at by the audit */
     uint32_t found_upto;  /* UIDs up to here are in `found` or ours */
