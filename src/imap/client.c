@@ -33,8 +33,6 @@ void haul_imap_command_free(haul_imap_command *c)
 {
     if (!c)
         return;
-    if (c->drop)
-        c->drop(c);
     haul_str_done(&c->text);
     free(c->pieces);
     free(c);

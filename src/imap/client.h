@@ -28,7 +28,6 @@ struct haul_imap_command {
     void (*data)(haul_imap_command *c, const haul_imap_reply *r);
     /* The tagged reply: OK or NO. The command is freed when this returns, unless keep is set. May be NULL. */
     void (*tagged)(haul_imap_command *c, const haul_imap_reply *r);
-    void (*drop)(haul_imap_command *c); /* before it is freed, in any case: for what ctx holds; may be NULL */
     void *ctx;
     haul_imap_client *client;
     bool keep;
@@ -71,7 +70,7 @@ struct haul_imap_client {
 
 /* Takes the connection. */
 void haul_imap_client_init(haul_imap_client *c, haul_conn *conn);
-/* Close it; commands without an answer are freed (their drop is called). */
+/* Close it; commands without an answer are freed. */
 void haul_imap_client_done(haul_imap_client *c);
 /* Put a command at the end of the queue; it is the client's from here on. */
 void haul_imap_queue(haul_imap_client *c, haul_imap_command *cmd);
