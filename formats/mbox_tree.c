@@ -254,14 +254,14 @@ static bool is_accounts_name(const char *name)
 static void classify(haul_mbox_walk *w, haul_mbox_frame *f)
 {
     const char *label = haul_tree_label(w->r->tree);
-    bool mail = has_entry(f, "Mail", HAUL_ENTRY_DIR), imap = has_entry(f, "ImapMail", HAUL_ENTRY_DIR);
+    bool mail = has_entry(f, "Mail", HAUL_ENTRY_DIR), cached = has_entry(f, "ImapMail", HAUL_ENTRY_DIR);
     f->thunderbird |= has_ending(f, ".msf", HAUL_ENTRY_FILE) || has_ending(f, ".sbd", HAUL_ENTRY_DIR);
     if (f->place != PLACE_PLAIN)
         return;
-    if ((mail && imap) || ((mail || imap) && has_entry(f, "prefs.js", HAUL_ENTRY_FILE))) {
+    if ((mail && cached) || ((mail || cached) && has_entry(f, "prefs.js", HAUL_ENTRY_FILE))) {
         f->place = PLACE_PROFILE;
         f->name_accounts = (mail ? count_accounts(w, join(&f->arena, f->dir, "Mail")) : 0) +
-                               (imap ? count_accounts(w, join(&f->arena, f->dir, "ImapMail")) : 0) >
+                               (cached ? count_accounts(w, join(&f->arena, f->dir, "ImapMail")) : 0) >
                            1;
     } else if (!f->up && strcmp(label, "Takeout") == 0) {
         f->place = PLACE_TAKEOUT;

@@ -375,8 +375,9 @@ Test(cli, formats_as_json_is_the_registry)
         const json_t *f = json_array_get(list, n), *keeps = json_object_get(f, "keeps");
         const char *name = json_string_value(json_object_get(f, "name"));
         cr_expect(name && strcmp(name, haul_formats[n]->name) == 0);
-        cr_expect(json_is_true(json_object_get(f, "reads")) ==
-                  (haul_formats[n]->reader && !haul_formats[n]->schemes)); /* servers are read by verify only */
+        cr_expect(
+            json_is_true(json_object_get(f, "reads")) ==
+            (haul_formats[n]->reader && !haul_formats[n]->schemes)); /* servers are read by verify only */
         cr_expect(json_is_true(json_object_get(f, "writes")) == (haul_formats[n]->sink != NULL));
         cr_expect(json_is_true(json_object_get(keeps, "keywords")) == haul_formats[n]->keeps_keywords);
         cr_expect(json_is_true(json_object_get(keeps, "folders")) == haul_formats[n]->keeps_folders);
