@@ -291,9 +291,10 @@ static haul_rc take_tagged(haul_imap_client *c, const haul_imap_reply *r, haul_e
         return haul_fail(e, HAUL_E_NETWORK, "the server answered before the command was sent: %.*s",
                          (int)r->rest.len, r->rest.p);
     unlink_command(c, at);
+    bool keep = cmd->keep; /* then the callback may have freed it */
     if (cmd->tagged)
         cmd->tagged(cmd, r);
-    if (!cmd->keep)
+    if (!keep)
         haul_imap_command_free(cmd);
     return HAUL_OK;
 }

@@ -67,9 +67,10 @@ haul_rc haul_settle_list(haul_upload *up, haul_link *l, haul_box *b, uint32_t lo
         b->n_found = before;
         return rc;
     }
-    qsort(b->found + before, b->n_found - before, sizeof(*b->found), by_uid);
-    if (b->n_found > before)
+    if (b->n_found > before) {
+        qsort(b->found + before, b->n_found - before, sizeof(*b->found), by_uid);
         b->found_upto = b->found[b->n_found - 1].uid;
+    }
     return y.full ? haul_fail(e, HAUL_E_LIMIT, "%s has too many messages to look through", b->name) : HAUL_OK;
 }
 
