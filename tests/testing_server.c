@@ -16,7 +16,10 @@ typedef struct peer {
     int fd;
     char in[65536];
     size_t at, len;
-    uint64_t sum; /* of the last "B" */
+    uint64_t sum;  /* of the last "B" */
+    char tag[16];  /* of the last line */
+    haul_str line; /* kept for the next "C", when has_line */
+    bool has_line;
 } peer;
 
 static void die(const char *what, const char *text)
@@ -31,6 +34,8 @@ static void say(const peer *p, const char *text, const char *end)
     for (; *text; text++)
         if (text[0] == '%' && text[1] == 'x')
             haul_str_addf(&line, "%016llx", (unsigned long long)p->sum), text++;
+        else if (text[0] == '%' && text[1] == 't')
+            haul_str_addz(&line, p->tag), text++;
         else
             haul_str_addc(&line, *text);
     haul_str_addz(&line, end);
@@ -54,9 +59,10 @@ static bool more(peer *p)
     return n > 0;
 }
 
-static bool line_of(peer *p, haul_str *to)
+/* Into p->line. */
+static bool read_line(peer *p)
 {
-    haul_str_clear(to);
+    haul_str_clear(&p->line);
     for (;;) {
         if (p->at == p->len && !more(p))
             return false;
@@ -64,20 +70,31 @@ static bool line_of(peer *p, haul_str *to)
         if (c == '\n')
             break;
         if (c != '\r')
-            haul_str_addc(to, c);
+            haul_str_addc(&p->line, c);
     }
-    haul_str_add(to, "", 0);
+    snprintf(p->tag, sizeof(p->tag), "%.*s", (int)strcspn(haul_strz(&p->line), " "), haul_strz(&p->line));
     return true;
 }
 
 static void expect(peer *p, const char *end)
 {
-    haul_auto_str line = {0};
-    if (!line_of(p, &line))
+    if (!p->has_line && !read_line(p))
         die("the client closed in place of", end);
-    if (!haul_ends(haul_strz(&line), end)) {
-        fprintf(stderr, "scripted server: \"%s\" in place of \"%s\"\n", haul_strz(&line), end);
+    p->has_line = false;
+    if (!haul_ends(haul_strz(&p->line), end)) {
+        fprintf(stderr, "scripted server: \"%s\" in place of \"%s\"\n", haul_strz(&p->line), end);
         _exit(1);
+    }
+}
+
+static void noops(peer *p)
+{
+    while (!p->has_line) {
+        if (!read_line(p))
+            die("the client closed", "N");
+        p->has_line = !haul_ends(haul_strz(&p->line), " NOOP");
+        if (!p->has_line)
+            say(p, "%t OK", "\r\n");
     }
 }
 
@@ -147,6 +164,9 @@ static const char *const *serve(int listener, const char *caps, const char *cons
             break;
         case 'P':
             nap(strtol(text, NULL, 10));
+            break;
+        case 'N':
+            noops(&p);
             break;
         case 'X':
             reset(&p);

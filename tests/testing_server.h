@@ -10,9 +10,10 @@
 /* A script is lines, ended by NULL:
  *   "S text"   send the text and CRLF; "s text" without CRLF
  *   "C text"   read a line; it has to end with the text (tags stand in front)
- *   "B n"      read n octets, whatever they are; their sum stands for %x in the "S" lines behind it
+ *   "B n"      read n octets, whatever they are; their sum stands for %x in the "S" lines behind it; %t there is the tag of the last line that was read
  *   "Q ms"     nothing may come for so long
  *   "P ms"     pause
+ *   "N"        answer every NOOP with OK, until another command comes, which is left to the next "C"
  *   "X"        reset the connection: nothing more is sent or read
  *   "---"      the connection is closed and the next one accepted
  * At its end the connection is closed once the client has closed it. What libcurl asks first is answered by itself: greeting
