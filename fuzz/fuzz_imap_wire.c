@@ -1,5 +1,6 @@
 /* Any octets as what a server sends: replies, whole and in pieces; their tokens and first words; and as a set of UIDs, a name
  * and a date. The first octet says how long the pieces are. */
+#include "imap/fetch.h"
 #include "imap/grammar.h"
 #include "imap/keywords.h"
 #include "imap/names.h"
@@ -43,6 +44,18 @@ static void check_flags(haul_span s)
     haul_msg_unref(m);
 }
 
+static void check_fetch(haul_span rest)
+{
+    haul_fetch f = {0};
+    if (haul_fetch_parse(rest, &f)) {
+        check(f.uid > 0);
+        check(f.flags.len <= rest.len + 1 && f.message_id.len <= rest.len);
+        (void)haul_fetch_print(&f);
+        (void)haul_fetch_has(&f, "\\Seen", 5);
+    }
+    haul_fetch_done(&f);
+}
+
 static void check_reply(const char *p, size_t n)
 {
     haul_imap_reply r = {0};
@@ -56,7 +69,7 @@ static void check_reply(const char *p, size_t n)
     check_tokens(r.rest);
     check_tokens((haul_span){r.code.p ? r.code.p : "", r.code.len});
     check_flags(r.rest);
-    (void)haul_imap_fetch_uid(r.rest);
+    check_fetch(r.rest);
     if (haul_imap_date_read(r.rest.p, r.rest.len, &us, &tz))
         check(tz > -6001 && tz < 6001);
     if (haul_imap_mailbox_read(r.rest.p, r.rest.len, false, &name)) {

@@ -129,6 +129,22 @@ Test(imap_client, many_at_a_time_answered_in_any_order)
     talk_done(&t);
 }
 
+/* Dovecot answers NOOP and STORE when it has looked at the folder, which may be after the command behind them. */
+Test(imap_client, data_before_the_end_of_an_earlier_command)
+{
+    static const char *const script[] = {
+        "C NOOP",         "C FETCH", "S * 1 FETCH (UID 5)", "S m00000001 OK", "S * 2 FETCH (UID 6)",
+        "S m00000002 OK", NULL};
+    talk t;
+    haul_err e = {0};
+    talk_init(&t, script);
+    haul_imap_queue(&t.client, haul_imap_command_new("NOOP\r\n"));
+    haul_imap_queue(&t.client, command(&t, "FETCH\r\n"));
+    cr_expect_eq(settle(&t, &e), HAUL_OK, "%s", e.text);
+    cr_expect_str_eq(haul_strz(&t.log), "02*FETCH (UID 5);02*FETCH (UID 6);02 OK ;");
+    talk_done(&t);
+}
+
 Test(imap_client, replies_in_pieces)
 {
     static const char *const script[] = {

@@ -124,12 +124,12 @@ Test(imap_settle, broken_off_while_it_is_settled, .timeout = 60)
     static const char *const script[] = {
         LOGIN, SELECT, "C NOOP", "S %t OK", "X", "---",
         /* second */
-        LOGIN, SELECT, "N", "C UID FETCH 10:* (UID RFC822.SIZE)", "S * 1 FETCH (UID 10 RFC822.SIZE 5)",
-        "S * 2 FETCH (RFC822.SIZE 6 UID 11)", "S %t OK", "C UID FETCH 10,11 (UID BODY.PEEK[])",
-        "S * 1 FETCH (UID 10 BODY[] {5}", "s aaa\r\n", "S )", "S %t OK", "C UID FETCH 11 (UID BODY.PEEK[])",
-        "X", "---",
+        LOGIN, SELECT, "N", "C UID FETCH 10:* (UID FLAGS INTERNALDATE RFC822.SIZE)",
+        "S * 1 FETCH (UID 10 RFC822.SIZE 5)", "S * 2 FETCH (RFC822.SIZE 6 UID 11)", "S %t OK",
+        "C UID FETCH 10,11 (UID BODY.PEEK[])", "S * 1 FETCH (UID 10 BODY[] {5}", "s aaa\r\n", "S )",
+        "S %t OK", "C UID FETCH 11 (UID BODY.PEEK[])", "X", "---",
         /* third: what is there is another's */
-        LOGIN, SELECT, "N", "C UID FETCH 12:* (UID RFC822.SIZE)", "S %t OK",
+        LOGIN, SELECT, "N", "C UID FETCH 12:* (UID FLAGS INTERNALDATE RFC822.SIZE)", "S %t OK",
         "C UID FETCH 11 (UID BODY.PEEK[])", "S * 2 FETCH (BODY[] {6}", "s xxxx\r\n", "S  UID 11)", "S %t OK",
         NULL};
     static const char *const texts[] = {"aaa\r\n", "bbbb\r\n", "ccccc\r\n"};
@@ -156,7 +156,7 @@ Test(imap_settle, twins_are_counted, .timeout = 60)
     static const char *const script[] = {LOGIN,
                                          SELECT,
                                          "N",
-                                         "C UID FETCH 10:* (UID RFC822.SIZE)",
+                                         "C UID FETCH 10:* (UID FLAGS INTERNALDATE RFC822.SIZE)",
                                          "S * 1 FETCH (UID 10 RFC822.SIZE 5)",
                                          "S * 2 FETCH (UID 11 RFC822.SIZE 5)",
                                          "S %t OK",
@@ -184,7 +184,8 @@ Test(imap_settle, twins_are_counted, .timeout = 60)
 /* Nothing of it is there: the batch goes again as it stood, not taken apart. */
 Test(imap_settle, a_batch_that_never_arrived, .timeout = 60)
 {
-    static const char *const script[] = {LOGIN, SELECT, "N", "C UID FETCH 10:* (UID RFC822.SIZE)",
+    static const char *const script[] = {LOGIN, SELECT, "N",
+                                         "C UID FETCH 10:* (UID FLAGS INTERNALDATE RFC822.SIZE)",
                                          /* "10:*" names the last message, whatever its UID */
                                          "S * 1 FETCH (UID 9 RFC822.SIZE 5)", "S %t OK", NULL};
     static const char *const texts[] = {"aaa\r\n", "bbbb\r\n"};

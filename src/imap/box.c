@@ -233,6 +233,12 @@ haul_rc haul_box_select(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
     return rc;
 }
 
+haul_rc haul_box_visit(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
+{
+    return l->selected == b ? haul_imap_run(&l->session.client, haul_imap_command_new("NOOP\r\n"), NULL, e)
+                            : haul_box_select(up, l, b, e);
+}
+
 /* ── tokens: "v=UIDVALIDITY w=watermark s=o|c u=UIDs of ours" ── */
 
 void haul_box_token(const haul_box *b, bool clean, haul_tokens *to)

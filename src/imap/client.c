@@ -299,6 +299,16 @@ static haul_rc take_tagged(haul_imap_client *c, const haul_imap_reply *r, haul_e
     return HAUL_OK;
 }
 
+/* To the oldest command that wants any: Dovecot puts the end of NOOP and STORE off, and answers what follows first. */
+static void give_data(haul_imap_client *c, const haul_imap_reply *r)
+{
+    haul_imap_command *cmd = c->first;
+    while (cmd && !cmd->data)
+        cmd = cmd->next;
+    if (cmd)
+        cmd->data(cmd, r);
+}
+
 static haul_rc take_reply(haul_imap_client *c, haul_err *e)
 {
     haul_imap_reply r;
@@ -316,11 +326,7 @@ static haul_rc take_reply(haul_imap_client *c, haul_err *e)
     }
     if (r.kind == HAUL_IMAP_BAD)
         return haul_fail(e, HAUL_E_NETWORK, "the server did not understand: %.*s", (int)r.rest.len, r.rest.p);
-    haul_imap_command *cmd = c->first;
-    while (cmd && !cmd->data) /* Dovecot answers a NOOP only after the FETCH behind it */
-        cmd = cmd->next;
-    if (cmd)
-        cmd->data(cmd, &r);
+    give_data(c, &r);
     return HAUL_OK;
 }
 
@@ -441,6 +447,12 @@ static void relay_data(haul_imap_command *cmd, const haul_imap_reply *r)
     y->data(&mine, r);
 }
 
+static void ignore_data(haul_imap_command *c, const haul_imap_reply *r)
+{
+    (void)c;
+    (void)r;
+}
+
 haul_rc haul_imap_wait(haul_imap_client *c, haul_imap_command *cmd, haul_err *e)
 {
     haul_rc rc = HAUL_OK;
@@ -462,7 +474,7 @@ haul_rc haul_imap_run(haul_imap_client *c, haul_imap_command *cmd, haul_imap_res
         haul_imap_command_free(cmd);
     } else { /* it stays in the queue of a lost connection, and must not point here */
         cmd->ctx = NULL;
-        cmd->data = NULL;
+        cmd->data = ignore_data; /* what still comes of it is nobody else's */
         cmd->tagged = NULL;
         cmd->keep = false;
     }

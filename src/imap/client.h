@@ -24,7 +24,7 @@ struct haul_imap_command {
     haul_str text; /* room for the tag and a blank, then "APPEND …"; ends with CRLF */
     haul_imap_piece *pieces;
     size_t n_pieces;
-    /* An untagged reply that came while this was the oldest command that has a `data`. May be NULL. */
+    /* An untagged reply that came while this was the oldest command that takes any. May be NULL. */
     void (*data)(haul_imap_command *c, const haul_imap_reply *r);
     /* The tagged reply: OK or NO. The command is freed when this returns, unless keep is set. May be NULL. */
     void (*tagged)(haul_imap_command *c, const haul_imap_reply *r);

@@ -55,13 +55,15 @@ haul_rc haul_settle_list(haul_upload *up, haul_link *l, haul_box *b, uint32_t lo
     listing y = {.b = b, .low = low};
     size_t before = b->n_found;
     uint32_t from = b->found_upto >= low ? b->found_upto + 1 : low;
+    /* A session need not see what came over another one before it has been asked for news, and has answered. */
+    haul_rc rc = haul_imap_run(&l->session.client, haul_imap_command_new("NOOP\r\n"), NULL, e);
+    if (rc != HAUL_OK)
+        return rc;
     haul_imap_command *c =
         haul_imap_command_new("UID FETCH %u:* (UID FLAGS INTERNALDATE RFC822.SIZE)\r\n", (unsigned)from);
     c->data = on_listed;
     c->ctx = &y;
-    /* a session learns of what others appended when it is asked about nothing (RFC 3501 7) */
-    haul_imap_queue(&l->session.client, haul_imap_command_new("NOOP\r\n"));
-    haul_rc rc = haul_imap_run(&l->session.client, c, NULL, e);
+    rc = haul_imap_run(&l->session.client, c, NULL, e);
     (void)up;
     if (rc != HAUL_OK) {
         b->n_found = before;
@@ -167,7 +169,7 @@ haul_rc haul_found_match(haul_link *l, haul_box *b, const haul_wanted *w, uint32
 {
     haul_found *best = NULL;
     *ret_uid = 0;
-    for (size_t i = w->from; i < (w->to ? w->to : b->n_found); i++) {
+    for (size_t i = w->from; i < b->n_found; i++) {
         haul_found *f = &b->found[i];
         if (f->taken || f->size != w->size || (w->same_date && f->date_s != w->date_s))
             continue;

@@ -40,7 +40,7 @@ static void on_stored(haul_imap_command *c, const haul_imap_reply *r)
 /* All of them at once; the last answer is waited for. */
 static haul_rc store_on(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
 {
-    haul_rc rc = l->selected == b ? HAUL_OK : haul_box_select(up, l, b, e);
+    haul_rc rc = haul_box_visit(up, l, b, e);
     for (size_t i = 0; rc == HAUL_OK && i < b->n_labels; i++) {
         haul_imap_command *c =
             haul_imap_command_new("UID STORE %u +X-GM-LABELS (", (unsigned)b->labels[i].uid);

@@ -34,7 +34,7 @@ haul_rc haul_settle_match(haul_upload *up, haul_box *b, const haul_wanted *w, ui
         rc = haul_link_idle(up, b, &l, e);
         if (rc != HAUL_OK)
             return rc;
-        rc = l->selected == b ? HAUL_OK : haul_box_select(up, l, b, &why);
+        rc = haul_box_visit(up, l, b, &why);
         if (rc == HAUL_OK && b->seen_validity && b->seen_validity != b->uidvalidity)
             return haul_fail(e, HAUL_E_TARGET, "%s was made anew during the run; run the same command again",
                              b->name);

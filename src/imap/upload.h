@@ -227,6 +227,8 @@ HAUL_MUST_USE haul_rc haul_box_declare(haul_upload *up, haul_box *b, const haul_
 /* Select it on a link, learn UIDVALIDITY, UIDNEXT and PERMANENTFLAGS; make the watermark durable. */
 HAUL_MUST_USE haul_rc haul_box_open(haul_upload *up, haul_box *b, haul_err *e);
 HAUL_MUST_USE haul_rc haul_box_select(haul_upload *up, haul_link *l, haul_box *b, haul_err *e);
+/* Selected on l, and l sees what came to it over other connections: servers tell a session only when it asks. */
+HAUL_MUST_USE haul_rc haul_box_visit(haul_upload *up, haul_link *l, haul_box *b, haul_err *e);
 void haul_box_token(const haul_box *b, bool clean, haul_tokens *to);
 HAUL_MUST_USE haul_rc haul_box_token_read(haul_box *b, const char *token, haul_err *e);
 HAUL_MUST_USE haul_rc haul_box_create(haul_upload *up, haul_link *l, haul_box *b, haul_err *e);
