@@ -357,8 +357,7 @@ Test(imap_wire, uid_of_a_fetch)
                 {"EXISTS", 0},
                 {"", 0}};
     for (size_t i = 0; i < HAUL_COUNT(rows); i++)
-        cr_expect_eq(fetch_uid(rows[i].rest, strlen(rows[i].rest)), rows[i].uid, "%s",
-                     rows[i].rest);
+        cr_expect_eq(fetch_uid(rows[i].rest, strlen(rows[i].rest)), rows[i].uid, "%s", rows[i].rest);
 }
 
 /* ── anything at all ── */
