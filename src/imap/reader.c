@@ -176,7 +176,8 @@ static void on_row(haul_imap_command *c, const haul_imap_reply *r)
 {
     imap_reader *s = c->ctx;
     haul_fetch o = {0};
-    if (!r->has_number || !haul_fetch_parse(r->rest, &o) || s->n_row >= ROW_UIDS * 2) {
+    /* without a size: flags that somebody changes meanwhile, told unasked */
+    if (!r->has_number || !haul_fetch_parse(r->rest, &o) || !o.has_size || s->n_row >= ROW_UIDS * 2) {
         haul_fetch_done(&o);
         return;
     }
