@@ -15,6 +15,7 @@
 typedef struct audit {
     haul_upload *up;
     haul_box *b;
+    haul_link *link;
     haul_imap_client *client;
     uint8_t *met; /* a bit an expected message */
 } audit;
@@ -94,7 +95,7 @@ static haul_rc fetch_row(audit *a, size_t from, size_t n, haul_err *e)
     c->data = on_message;
     c->ctx = a;
     haul_uids_done(&set);
-    return haul_imap_run(a->client, c, NULL, e);
+    return haul_link_ask(a->link, c, a->b->name, e);
 }
 
 /* ── what is no longer there ── */
@@ -162,7 +163,7 @@ static haul_rc is_copy(audit *a, haul_link *l, haul_found *f, bool *ret, haul_er
     c->data = on_twin;
     c->ctx = &w;
     *ret = false;
-    haul_rc rc = haul_imap_run(a->client, c, NULL, e);
+    haul_rc rc = haul_link_ask(l, c, a->b->name, e);
     if (rc == HAUL_OK && w.n)
         rc = haul_settle_digest(l, f->uid, theirs, e);
     for (size_t i = 0; i < w.n && rc == HAUL_OK && !*ret; i++) {
@@ -224,7 +225,7 @@ static haul_rc check_copies(audit *a, haul_link *l, haul_err *e)
     haul_str_addz(&c->text, "\r\n");
     c->data = on_other;
     c->ctx = &o;
-    haul_rc rc = haul_imap_run(a->client, c, NULL, e);
+    haul_rc rc = haul_link_ask(l, c, b->name, e);
     if (rc != HAUL_OK || !o.n)
         return rc;
     rc = haul_settle_list(a->up, l, b, b->watermark, e);
@@ -243,7 +244,7 @@ static haul_rc check_copies(audit *a, haul_link *l, haul_err *e)
 
 static haul_rc audit_on(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
 {
-    audit a = {.up = up, .b = b, .client = &l->session.client};
+    audit a = {.up = up, .b = b, .link = l, .client = &l->session.client};
     haul_rc rc =
         haul_box_select(up, l, b, e); /* anew: what happened to the folder shows in its UIDVALIDITY */
     if (rc == HAUL_OK && b->seen_validity != b->uidvalidity)

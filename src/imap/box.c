@@ -104,7 +104,11 @@ haul_rc haul_box_create(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
         rc = create_once(l, b, NULL, &r, e);
     }
     if (rc == HAUL_OK && r.kind != HAUL_IMAP_OK && !haul_imap_result_is(&r, "ALREADYEXISTS"))
+        rc = haul_link_refused(l, &r, b->name, e);
+    if (rc == HAUL_E_TARGET) {
         refuse(up, b, haul_strz(&r.text));
+        rc = HAUL_OK;
+    }
     b->exists = rc == HAUL_OK;
     haul_imap_result_done(&r);
     if (rc == HAUL_OK && up->config->subscribe) {
@@ -128,6 +132,7 @@ haul_rc haul_box_declare(haul_upload *up, haul_box *b, const haul_path *path, ha
             return rc;
         rc = haul_box_create(up, l, b, &why);
         if (rc == HAUL_E_NETWORK) {
+            up->last_loss = why;
             haul_link_lose(up, l);
             rc = HAUL_OK;
         } else if (rc != HAUL_OK && e) {
@@ -202,11 +207,12 @@ static haul_rc ask_uidnext(haul_link *l, haul_box *b, haul_err *e)
     haul_str_addf(&c->text, "%s (UIDNEXT)\r\n", b->wire);
     c->data = on_uidnext;
     c->ctx = b;
-    return haul_imap_run(&l->session.client, c, NULL, e);
+    return haul_link_ask(l, c, b->name, e);
 }
 
 haul_rc haul_box_select(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
 {
+    haul_auto_str doing = {0};
     haul_imap_result r = {0};
     haul_imap_command *c = haul_imap_command_new("SELECT ");
     haul_str_addf(&c->text, "%s\r\n", b->wire);
@@ -219,11 +225,11 @@ haul_rc haul_box_select(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
     b->flags = 0;
     l->selected = b;
     haul_rc rc = haul_imap_run(&l->session.client, c, &r, e);
-    if (rc == HAUL_OK && r.kind != HAUL_IMAP_OK) {
+    haul_str_addf(&doing, "opening the folder %s", b->name);
+    if (rc == HAUL_OK && r.kind != HAUL_IMAP_OK)
+        rc = haul_link_refused(l, &r, doing.p, e);
+    if (rc == HAUL_E_TARGET)
         refuse(up, b, haul_strz(&r.text));
-        rc = haul_fail(e, HAUL_E_TARGET, "opening the folder %s: the server said: %s", b->name,
-                       haul_strz(&r.text));
-    }
     haul_imap_result_done(&r);
     if (rc == HAUL_OK && !b->uidnext)
         rc = ask_uidnext(l, b, e);

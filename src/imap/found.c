@@ -63,7 +63,7 @@ haul_rc haul_settle_list(haul_upload *up, haul_link *l, haul_box *b, uint32_t lo
         haul_imap_command_new("UID FETCH %u:* (UID FLAGS INTERNALDATE RFC822.SIZE)\r\n", (unsigned)from);
     c->data = on_listed;
     c->ctx = &y;
-    rc = haul_imap_run(&l->session.client, c, NULL, e);
+    rc = haul_link_ask(l, c, b->name, e);
     (void)up;
     if (rc != HAUL_OK) {
         b->n_found = before;
@@ -100,15 +100,15 @@ static void on_body(haul_imap_command *c, const haul_imap_reply *r)
     haul_spool_reset(d->body);
 }
 
-/* Fetch the bodies of the message at `at` and of those behind it that have no digest yet. */
-static haul_rc digest_some(haul_link *l, haul_box *b, size_t at, haul_err *e)
+/* Fetch the bodies of the message at `at` and of those behind it that have no digest yet, so many. */
+static haul_rc digest_some(haul_link *l, haul_box *b, size_t at, unsigned ahead, haul_err *e)
 {
     haul_auto_str set = {0};
     haul_auto(haul_spool) *body = haul_spool_new(true);
     digesting d = {.b = b, .body = body, .client = &l->session.client};
     uint64_t octets = 0;
     unsigned n = 0;
-    for (size_t i = at; i < b->n_found && n < AHEAD && octets < AHEAD_OCTETS; i++) {
+    for (size_t i = at; i < b->n_found && n < ahead && octets < AHEAD_OCTETS; i++) {
         if (b->found[i].digested || b->found[i].taken)
             continue;
         haul_str_addf(&set, "%s%u", n++ ? "," : "", (unsigned)b->found[i].uid);
@@ -119,8 +119,12 @@ static haul_rc digest_some(haul_link *l, haul_box *b, size_t at, haul_err *e)
     c->data = on_body;
     c->ctx = &d;
     l->session.client.reader.body = haul_spool_out(body);
-    haul_rc rc = haul_imap_run(&l->session.client, c, NULL, e);
+    haul_rc rc = haul_link_ask(l, c, b->name, e);
     l->session.client.reader.body = NULL;
+    if (rc == HAUL_E_TARGET && n > 1) /* which of them is it? */
+        return digest_some(l, b, at, 1, e);
+    if (rc == HAUL_E_TARGET)
+        rc = HAUL_OK;
     if (rc == HAUL_OK && !b->found[at].digested) /* it was expunged meanwhile, or the server gives no body */
         b->found[at].taken = true;
     return rc;
@@ -146,9 +150,9 @@ haul_rc haul_settle_digest(haul_link *l, uint32_t uid, uint8_t ret[HAUL_SHA256_L
     c->data = on_one;
     c->ctx = &d;
     l->session.client.reader.body = haul_spool_out(body);
-    haul_rc rc = haul_imap_run(&l->session.client, c, NULL, e);
+    haul_rc rc = haul_link_ask(l, c, "reading a message", e);
     l->session.client.reader.body = NULL;
-    if (rc == HAUL_OK && !d.done)
+    if (rc == HAUL_E_TARGET || (rc == HAUL_OK && !d.done))
         return haul_fail(e, HAUL_SKIP, "no such message");
     if (rc == HAUL_OK)
         rc = haul_spool_freeze(body, e);
@@ -173,7 +177,7 @@ haul_rc haul_found_match(haul_link *l, haul_box *b, const haul_wanted *w, uint32
         haul_found *f = &b->found[i];
         if (f->taken || f->size != w->size || (w->same_date && f->date_s != w->date_s))
             continue;
-        haul_rc rc = f->digested ? HAUL_OK : l ? digest_some(l, b, i, e) : HAUL_SKIP;
+        haul_rc rc = f->digested ? HAUL_OK : l ? digest_some(l, b, i, AHEAD, e) : HAUL_SKIP;
         if (rc != HAUL_OK)
             return rc;
         f = &b->found[i];

@@ -17,10 +17,10 @@ haul_rc haul_link_open(haul_upload *up, haul_link *l, haul_err *e)
         haul_rc rc = up->failures ? haul_pace_reconnect(up, e) : HAUL_OK;
         if (rc != HAUL_OK)
             return rc;
+        l->up = up;
         rc = haul_imap_login(&l->session, up->config, &why);
-        if (rc == HAUL_OK) {
+        if (rc == HAUL_OK)
             return HAUL_OK;
-        }
         /* A token may have run out between two looks at it, once. */
         bool again = rc == HAUL_E_NETWORK || (rc == HAUL_E_AUTH && up->failures && up->config->token_command);
         if (!again || up->first_login) {
@@ -76,6 +76,16 @@ void haul_link_lose(haul_upload *up, haul_link *l)
     haul_imap_session_done(&l->session);
     *l = (haul_link){0};
     up->failures++;
+}
+
+haul_rc haul_link_ask(haul_link *l, haul_imap_command *c, const char *doing, haul_err *e)
+{
+    haul_imap_result r = {0};
+    haul_rc rc = haul_imap_run(&l->session.client, c, &r, e);
+    if (rc == HAUL_OK && r.kind != HAUL_IMAP_OK)
+        rc = haul_link_refused(l, &r, doing, e);
+    haul_imap_result_done(&r);
+    return rc;
 }
 
 /* ── moving octets ── */
@@ -225,6 +235,7 @@ static haul_rc open_further(haul_upload *up, haul_link *l, haul_err *e)
         only = only && !up->links[i].session.open;
     if (only)
         return haul_link_open(up, l, e);
+    l->up = up;
     haul_rc rc = haul_imap_login(&l->session, up->config, e);
     l->denied = rc != HAUL_OK;
     return rc == HAUL_E_INTERRUPTED ? rc : HAUL_OK;
@@ -282,6 +293,7 @@ haul_rc haul_link_for(haul_upload *up, const haul_batch *b, haul_link **ret, hau
                     *e = why;
                 return rc;
             }
+            up->last_loss = why;
             haul_link_lose(up, l);
             continue;
         }

@@ -83,7 +83,8 @@ static int64_t asked_for(haul_span text)
 void haul_pace_back_off(haul_upload *up, const haul_imap_reply *r)
 {
     int64_t ms = asked_for(r->rest);
-    up->throttled++;
+    if (haul_clock_ms() >= up->not_before_ms) /* all that was under way is refused together: that is once */
+        up->throttled++;
     if (!ms)
         ms = doubling(up->throttled + 3); /* a second or so at first */
     int64_t until = haul_clock_ms() + ms;
@@ -93,19 +94,22 @@ void haul_pace_back_off(haul_upload *up, const haul_imap_reply *r)
     haul_str_addf(&up->asked, "the server asks to wait: %.*s", (int)r->rest.len, r->rest.p);
 }
 
+haul_rc haul_link_refused(haul_link *l, const haul_imap_result *r, const char *doing, haul_err *e)
+{
+    haul_imap_reply reply = {.kind = HAUL_IMAP_NO,
+                             .code = {haul_strz(&r->code), r->code.len},
+                             .rest = {haul_strz(&r->text), r->text.len}};
+    haul_refusal what = haul_refusal_of(l->up, &reply);
+    if (what == HAUL_REFUSED_LATER)
+        haul_pace_back_off(l->up, &reply);
+    bool passes = what == HAUL_REFUSED_LATER || what == HAUL_REFUSED_SESSION;
+    return haul_fail(e, passes ? HAUL_E_NETWORK : HAUL_E_TARGET, "%s: the server said: %s", doing,
+                     haul_strz(&r->text));
+}
+
 void haul_pace_progress(haul_upload *up)
 {
     up->failures = up->throttled = 0;
-}
-
-haul_rc haul_pace_reconnect(haul_upload *up, haul_err *e)
-{
-    haul_auto_str phase = {0};
-    if (up->failures >= HAUL_FAILURES_MAX)
-        return haul_fail(e, HAUL_E_NETWORK, "gave up after %u attempts; the same command goes on: %s",
-                         up->failures, up->last_loss.text);
-    haul_str_addf(&phase, "connecting again: %s", up->last_loss.text);
-    return haul_upload_sleep(up, doubling(up->failures), phase.p, e);
 }
 
 static haul_rc wait_asked(haul_upload *up, haul_err *e)
@@ -118,6 +122,17 @@ static haul_rc wait_asked(haul_upload *up, haul_err *e)
         rc = haul_upload_sleep(up, left < 1000 ? left : 1000, haul_strz(&up->asked), e);
     }
     return rc;
+}
+
+haul_rc haul_pace_reconnect(haul_upload *up, haul_err *e)
+{
+    haul_auto_str phase = {0};
+    if (up->failures >= HAUL_FAILURES_MAX)
+        return haul_fail(e, HAUL_E_NETWORK, "gave up after %u attempts; the same command goes on: %s",
+                         up->failures, up->last_loss.text);
+    haul_str_addf(&phase, "connecting again: %s", up->last_loss.text);
+    haul_rc rc = haul_upload_sleep(up, doubling(up->failures), phase.p, e);
+    return rc == HAUL_OK ? wait_asked(up, e) : rc;
 }
 
 /* A debt model: a batch may go as soon as those before it are paid for. */

@@ -69,7 +69,7 @@ static haul_rc poll_once(haul_upload *up, haul_link *l, haul_box *b, haul_err *e
     haul_imap_command *c = haul_imap_command_new("NOOP\r\n");
     c->data = on_count;
     c->ctx = b;
-    return haul_imap_run(&l->session.client, c, NULL, e);
+    return haul_link_ask(l, c, b->name, e);
 }
 
 haul_rc haul_settle_quiet(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
@@ -330,8 +330,7 @@ static const char *find_recorded(void *ctx, const haul_stored *s)
     uint32_t uid = 0;
     haul_wanted w = {.size = s->size,
                      .sha256 = s->sha256,
-                     .date_s = haul_imap_date_clamp(s->received_us) / HAUL_US,
-                     .same_date = s->has_received && haul_keeps_dates(n->up)};
+                     .date_s = haul_imap_date_clamp(s->received_us) / HAUL_US};
     if (n->rc == HAUL_OK && s->size)
         n->rc = haul_found_match(n->l, n->b, &w, &uid, n->e);
     if (n->rc != HAUL_OK)

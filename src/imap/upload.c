@@ -175,7 +175,7 @@ static void refused(haul_imap_command *c, haul_batch *b, const haul_imap_reply *
     switch (haul_refusal_of(b->up, r)) {
     case HAUL_REFUSED_LATER:
         haul_pace_back_off(b->up, r);
-        if (++b->retries > RETRIES_MAX)
+        if (b->up->throttled > RETRIES_MAX) /* so often, and nothing was stored in between */
             end_run(b->up, HAUL_E_NETWORK,
                     "the server does not take messages for now; run the same command again later", r);
         try_again(b, b->alone);

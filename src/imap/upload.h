@@ -130,6 +130,7 @@ typedef struct haul_link {
     uint64_t octets;
     bool alone;
     bool denied; /* the server refused this connection while it granted others */
+    struct haul_upload *up;
 } haul_link;
 
 typedef struct haul_upload {
@@ -215,6 +216,9 @@ HAUL_MUST_USE haul_rc haul_links_wait(haul_upload *up, int ms, const char *phase
 HAUL_MUST_USE haul_rc haul_link_idle(haul_upload *up, const haul_box *b, haul_link **ret, haul_err *e);
 HAUL_MUST_USE haul_rc haul_link_open(haul_upload *up, haul_link *l, haul_err *e);
 void haul_link_lose(haul_upload *up, haul_link *l);
+/* Ask what must be answered. A NO for reasons that pass is HAUL_E_NETWORK: the link is to be left, and asked again
+ * after the wait that the server wants; any other is HAUL_E_TARGET, "doing: the server said: …". */
+HAUL_MUST_USE haul_rc haul_link_ask(haul_link *l, haul_imap_command *c, const char *doing, haul_err *e);
 void haul_links_keep_alive(haul_upload *up);
 /* Sleep, unless the user stops. */
 HAUL_MUST_USE haul_rc haul_upload_sleep(haul_upload *up, int64_t ms, const char *why, haul_err *e);
@@ -287,6 +291,9 @@ typedef enum haul_refusal {
 haul_refusal haul_refusal_of(const haul_upload *up, const haul_imap_reply *r);
 /* The server asked to wait: "Suggested Backoff Time: N milliseconds", or exponentially with jitter. */
 void haul_pace_back_off(haul_upload *up, const haul_imap_reply *r);
+/* What a NO to anything but APPEND means: HAUL_E_NETWORK or HAUL_E_TARGET, as haul_link_ask has it. */
+HAUL_MUST_USE haul_rc haul_link_refused(haul_link *l, const haul_imap_result *r, const char *doing,
+                                        haul_err *e);
 /* Wait until a message of this size may be sent: --rate, --daily-limit, the server's wish. */
 HAUL_MUST_USE haul_rc haul_pace_wait(haul_upload *up, uint64_t octets, size_t messages, haul_err *e);
 void haul_pace_progress(haul_upload *up); /* something was stored */
