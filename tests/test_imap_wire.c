@@ -130,7 +130,7 @@ Test(imap_wire, lines_and_literals_have_limits)
     cr_expect(strstr(e.text, "line"), "%s", e.text);
     /* many literals of an allowed size in one reply */
     haul_str_clear(&in);
-    for (int i = 0; i < 6; i++) {
+    for (unsigned i = 0; i < HAUL_IMAP_LINE_MAX / HAUL_IMAP_LITERAL_MAX + 2; i++) {
         haul_str_addf(&in, "{%u}\r\n", HAUL_IMAP_LITERAL_MAX);
         haul_str_room(&in, HAUL_IMAP_LITERAL_MAX + 16);
         memset(in.p + in.len, 'y', HAUL_IMAP_LITERAL_MAX);

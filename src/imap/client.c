@@ -34,6 +34,7 @@ void haul_imap_command_free(haul_imap_command *c)
     if (!c)
         return;
     haul_str_done(&c->text);
+    haul_str_done(&c->early);
     free(c->pieces);
     free(c);
 }
@@ -130,7 +131,12 @@ static haul_rc die(haul_imap_client *c, haul_rc rc, const haul_err *why)
     if (c->dead == HAUL_OK) {
         c->dead = rc;
         c->why = *why;
-        if (c->bye.len && rc == HAUL_E_NETWORK)
+        haul_imap_reply early;
+        const haul_str *said = c->sending ? &c->sending->early : NULL;
+        if (said && said->len && haul_imap_reply_parse((haul_span){said->p, said->len}, &early))
+            haul_fail(&c->why, rc, "the server answered before the command was sent: %.*s",
+                      (int)early.rest.len, early.rest.p);
+        else if (c->bye.len && rc == HAUL_E_NETWORK)
             haul_fail(&c->why, rc, "the server said goodbye: %s", c->bye.p);
     }
     return c->dead;
@@ -228,8 +234,11 @@ static haul_rc send_some(haul_imap_client *c, haul_err *e)
         c->sending->sent = 0;
         c->chunk_at = c->chunk_len = 0;
         c->cursor = (haul_spool_cursor){0};
-        if (++c->sending->piece == c->sending->n_pieces)
+        haul_imap_command *cmd = c->sending;
+        if (++cmd->piece == cmd->n_pieces) {
             next_command(c);
+            c->has_early |= cmd->early.len > 0;
+        }
     }
     return rc;
 }
@@ -265,7 +274,19 @@ static void unlink_command(haul_imap_client *c, haul_imap_command **at)
     c->n_queued--;
 }
 
-/* A refusal that comes while the rest of the command is still owed (LITERAL+) cannot be acted on yet. */
+/* No answer can be meant for what has not begun to leave. */
+static bool is_unsent(const haul_imap_client *c, const haul_imap_command *cmd)
+{
+    const haul_imap_command *s = c->sending;
+    if (s == cmd)
+        return !s->piece && !s->sent;
+    for (s = s ? s->next : NULL; s; s = s->next)
+        if (s == cmd)
+            return true;
+    return false;
+}
+
+/* An answer that comes while the rest of the command is still owed (LITERAL+): what was promised is sent first. */
 static bool still_owed(const haul_imap_client *c, const haul_imap_command *cmd)
 {
     return c->sending == cmd && !(cmd->pieces[cmd->piece].wait && !cmd->sent && !c->go_on);
@@ -274,7 +295,7 @@ static bool still_owed(const haul_imap_client *c, const haul_imap_command *cmd)
 static haul_rc take_tagged(haul_imap_client *c, const haul_imap_reply *r, haul_err *e)
 {
     haul_imap_command **at = find_tag(c, r->tag), *cmd = *at;
-    if (!cmd)
+    if (!cmd || is_unsent(c, cmd))
         return haul_fail(e, HAUL_E_NETWORK, "the server answered a command that was not sent");
     if (r->kind == HAUL_IMAP_BAD && cmd->literal)
         return haul_fail(e, HAUL_E_NETWORK, "the server did not understand: %.*s", (int)r->rest.len,
@@ -287,9 +308,11 @@ static haul_rc take_tagged(haul_imap_client *c, const haul_imap_reply *r, haul_e
     }
     if (r->kind != HAUL_IMAP_OK && r->kind != HAUL_IMAP_NO)
         return haul_fail(e, HAUL_E_NETWORK, "the server's answer is none");
-    if (still_owed(c, cmd)) /* go on sending what was promised, then take the answer: drop the rest at once */
-        return haul_fail(e, HAUL_E_NETWORK, "the server answered before the command was sent: %.*s",
-                         (int)r->rest.len, r->rest.p);
+    if (still_owed(c, cmd)) {
+        haul_str_clear(&cmd->early);
+        haul_str_add(&cmd->early, haul_strz(&c->reader.line), c->reader.line.len);
+        return HAUL_OK;
+    }
     unlink_command(c, at);
     bool keep = cmd->keep; /* then the callback may have freed it */
     if (cmd->tagged)
@@ -328,6 +351,26 @@ static haul_rc take_reply(haul_imap_client *c, haul_err *e)
         return haul_fail(e, HAUL_E_NETWORK, "the server did not understand: %.*s", (int)r.rest.len, r.rest.p);
     give_data(c, &r);
     return HAUL_OK;
+}
+
+/* Answers that came before their commands were sent, and may be acted on now. */
+static haul_rc take_early(haul_imap_client *c, haul_err *e)
+{
+    haul_rc rc = HAUL_OK;
+    while (rc == HAUL_OK && c->has_early) {
+        haul_imap_command *cmd = c->first;
+        haul_imap_reply r;
+        while (cmd && (!cmd->early.len || cmd == c->sending))
+            cmd = cmd->next;
+        c->has_early = cmd != NULL;
+        if (!cmd)
+            break;
+        haul_auto_str line = cmd->early;
+        cmd->early = (haul_str){0};
+        if (haul_imap_reply_parse((haul_span){line.p, line.len}, &r))
+            rc = take_tagged(c, &r, e);
+    }
+    return rc;
 }
 
 /* Replies out of what has been read. */
@@ -370,6 +413,8 @@ haul_rc haul_imap_pump(haul_imap_client *c, haul_err *e)
     while (rc == HAUL_OK &&
            any) { /* until nothing is left to read: TLS may hold octets that poll does not see */
         rc = send_some(c, &why);
+        if (rc == HAUL_OK)
+            rc = take_early(c, &why);
         haul_err late = {0};
         haul_rc got = read_more(c, &any, &late);
         if (got == HAUL_OK)

@@ -35,6 +35,7 @@ struct haul_imap_command {
     /* set by the client */
     char tag[12];
     size_t piece, sent;
+    haul_str early; /* the answer, where it came before the whole command was sent */
     bool done;
     int64_t queued_ms;
 };
@@ -54,6 +55,7 @@ struct haul_imap_client {
     size_t in_at, in_len;
     haul_imap_command *first, **last, *sending; /* queue; `sending` is the first not wholly sent, or NULL */
     size_t n_queued;
+    bool has_early;
     bool go_on;  /* "+" came for `sending` */
     char *chunk; /* of a body under way: chunk[chunk_at..chunk_len) */
     size_t chunk_at, chunk_len;

@@ -312,6 +312,7 @@ void haul_link_send(haul_link *l, haul_batch *b)
     b->link = l;
     b->command->piece = b->command->sent = 0;
     b->command->done = false;
+    haul_str_clear(&b->command->early);
     l->n_batches++;
     l->octets += b->octets;
     l->alone = b->alone;

@@ -328,9 +328,8 @@ static const char *find_recorded(void *ctx, const haul_stored *s)
 {
     renumber *n = ctx;
     uint32_t uid = 0;
-    haul_wanted w = {.size = s->size,
-                     .sha256 = s->sha256,
-                     .date_s = haul_imap_date_clamp(s->received_us) / HAUL_US};
+    haul_wanted w = {
+        .size = s->size, .sha256 = s->sha256, .date_s = haul_imap_date_clamp(s->received_us) / HAUL_US};
     if (n->rc == HAUL_OK && s->size)
         n->rc = haul_found_match(n->l, n->b, &w, &uid, n->e);
     if (n->rc != HAUL_OK)

@@ -7,7 +7,6 @@
 
 #define BUILD_MS     20   /* a batch is not held back longer where nothing is under way */
 #define UNPLACED_MAX 500u /* messages whose UIDs are asked for together */
-#define REFUSED_ROW  100u /* messages refused one after the other, with none taken: it is not the messages */
 #define OVER_QUOTA   10u
 #define RETRIES_MAX  8u
 #define STOP_MS      5000 /* waited for answers when the user stops */
@@ -41,7 +40,7 @@ void haul_pending_stored(haul_upload *up, haul_pending *item, uint32_t uid)
     if (up->gmail)
         haul_labels_add(up, b, item->msg, uid);
     receipt(up, item, uid);
-    up->refused_row = up->over_quota = 0;
+    up->over_quota = 0;
     haul_pace_progress(up);
     haul_pending_free(item);
 }
@@ -124,8 +123,6 @@ static void set_aside(haul_batch *b, const haul_imap_reply *r)
                   r->code.p ? r->code.p : "", r->code.len ? "] " : "", (int)r->rest.len, r->rest.p);
     haul_pending_refused(up, b->items[0], reason.p);
     haul_batch_free(b);
-    if (++up->refused_row >= REFUSED_ROW)
-        end_run(up, HAUL_E_TARGET, "one message after the other is refused", r);
 }
 
 /* Its keywords may be what the server does not take: without them it is tried once more. */

@@ -158,7 +158,6 @@ typedef struct haul_upload {
     haul_str asked;        /* its words */
     unsigned failures;     /* connections lost or not opened in a row, without progress */
     unsigned throttled;    /* requests to wait in a row, without progress */
-    unsigned refused_row;  /* messages set aside in a row */
     unsigned over_quota;
     double debt_messages, debt_octets;
     int64_t rate_ms;

@@ -10,8 +10,9 @@
 
 #include <stdint.h>
 
-#define HAUL_IMAP_LINE_MAX    (4u * 1024u * 1024u) /* octets of one reply, its kept literals included */
-#define HAUL_IMAP_LITERAL_MAX (1024u * 1024u)      /* octets of a literal that is kept: names, envelopes */
+#define HAUL_IMAP_LINE_MAX                                                                                   \
+    (64u * 1024u * 1024u) /* octets of one reply, its kept literals included: UIDs of a SEARCH */
+#define HAUL_IMAP_LITERAL_MAX (1024u * 1024u) /* octets of a literal that is kept: names, envelopes */
 #define HAUL_IMAP_UID_MAX     UINT32_MAX
 
 /* ── replies ── */
