@@ -56,8 +56,11 @@ static const row rows[] = {
     {">From a\nA: b\n\n", 0, BAD("line 1 is no header field")},
     {"A: b\n\nx\0y\0", 10, HAUL_FAULT_NUL, "2 NUL octets"},
     {"\0: b\n\nx", 7, HAUL_FAULT_NUL | HAUL_FAULT_HEADER_MALFORMED, "1 NUL octet; line 1 is no header field"},
-    {"A: b\n\nx\r", 0, HAUL_FAULT_BARE_CR, "1 carriage return that ends no line"},
-    {"A: b\r\r\n\r\r\nx y\r\r\n", 0, HAUL_FAULT_BARE_CR, "3 carriage returns that end no line"},
+    {"A: b\n\nx\r", 0, HAUL_FAULT_BARE_CR | HAUL_FAULT_LOST_CR,
+     "1 carriage return that ends no line; 1 carriage return in front of a line end"},
+    {"A: b\r\r\n\r\r\nx y\r\r\n", 0, HAUL_FAULT_BARE_CR | HAUL_FAULT_LOST_CR,
+     "3 carriage returns that end no line; 3 carriage returns in front of a line end"},
+    {"A: b\n\nx\ry\n\rz\r\n", 0, HAUL_FAULT_BARE_CR, "2 carriage returns that end no line"},
     {"", 0, HAUL_FAULT_EMPTY, "the message has no octets"},
 };
 
@@ -68,7 +71,7 @@ Test(faults, each_and_its_text)
         size_t n = rows[i].n ? rows[i].n : strlen(rows[i].octets);
         expect(rows[i].octets, n, &all, rows[i].faults, rows[i].detail);
         expect(rows[i].octets, n, &none, 0, "");
-        for (unsigned bit = 1; bit <= HAUL_FAULT_QUOTA; bit <<= 1) {
+        for (unsigned bit = 1; bit <= HAUL_FAULT_LOST_CR; bit <<= 1) {
             haul_limits one = {.faults = bit, .room = 1u << 30};
             haul_auto(haul_spool) *s = spool_of(rows[i].octets, n);
             unsigned found = 0;

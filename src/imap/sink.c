@@ -38,6 +38,8 @@ static void apply_preset(imap_sink *s)
     haul_imap_preset p = s->up.account.preset;
     l->faults = HAUL_FAULT_EMPTY | HAUL_FAULT_NUL;
     l->size_max = s->up.links[0].session.append_limit;
+    if (p == HAUL_IMAP_PRESET_DOVECOT)
+        l->faults |= HAUL_FAULT_LOST_CR;
     if (p == HAUL_IMAP_PRESET_CYRUS)
         l->faults |= HAUL_FAULT_HEADER_8BIT | HAUL_FAULT_HEADER_MALFORMED;
     if (p == HAUL_IMAP_PRESET_EXCHANGE) {

@@ -13,12 +13,13 @@ typedef struct scan { /* fed with any pieces of a body */
     uint32_t line_max;
     bool header, done;
     place at;
-    bool bad, high_field; /* this line is no field; this field has been named */
-    bool last_cr;
+    bool bad, high_field;  /* this line is no field; this field has been named */
+    bool last_cr, two_cr;  /* the last octets of this line are such */
     uint64_t line, length; /* from 1; octets so far */
     char name[NAME_SHOWN + 1];
     size_t name_len;
     uint64_t bad_lines, bad_first, long_lines, long_first, long_length;
+    uint64_t lost_crs;
     bool unended; /* nothing but header, and no line end behind it */
     size_t high_fields;
     haul_str high; /* names of the first ones */
@@ -101,6 +102,7 @@ static void piece(scan *s, const char *p, size_t n)
     if (!n)
         return;
     s->length += n;
+    s->two_cr = p[n - 1] == '\r' && (n > 1 ? p[n - 2] == '\r' : s->last_cr);
     s->last_cr = p[n - 1] == '\r';
     if (s->header)
         header_piece(s, p, n);
@@ -111,7 +113,7 @@ static void line_end(scan *s)
     uint64_t length = s->length - s->last_cr;
     if (s->header && (s->at == AT_START || s->at == IN_CRS)) {
         s->header = false;
-        s->done = !(s->want & HAUL_FAULT_LONG_LINE);
+        s->done = !(s->want & (HAUL_FAULT_LONG_LINE | HAUL_FAULT_LOST_CR));
     } else if (s->header && (s->bad || s->at == IN_NAME)) {
         s->bad_first = s->bad_lines++ ? s->bad_first : s->line;
     }
@@ -119,9 +121,10 @@ static void line_end(scan *s)
         s->long_first = s->line;
         s->long_length = length;
     }
+    s->lost_crs += s->two_cr;
     s->line++;
     s->length = 0;
-    s->last_cr = s->bad = false;
+    s->last_cr = s->two_cr = s->bad = false;
     s->at = AT_START;
 }
 
@@ -145,6 +148,7 @@ static void scan_end(scan *s)
     if (!s->length || s->done)
         return;
     s->unended = s->header;
+    s->two_cr = s->last_cr; /* the end of the message counts as one of a line */
     line_end(s);
 }
 
@@ -259,6 +263,10 @@ static void say(haul_str *to, unsigned fault, const fact_view *v)
         haul_say_count(to, f->bare_cr, "carriage return");
         haul_str_addz(to, f->bare_cr == 1 ? " that ends no line" : " that end no line");
         break;
+    case HAUL_FAULT_LOST_CR:
+        haul_say_count(to, v->scan->lost_crs, "carriage return");
+        haul_str_addz(to, " in front of a line end");
+        break;
     case HAUL_FAULT_HEADER_8BIT:
         say_high(to, v->scan);
         break;
@@ -328,6 +336,7 @@ static unsigned to_scan(const haul_spool_facts *f, const haul_limits *l)
 {
     unsigned want = f->size ? l->faults & HAUL_FAULT_HEADER_MALFORMED : 0u;
     want |= f->eight_bit ? l->faults & HAUL_FAULT_HEADER_8BIT : 0u;
+    want |= f->bare_cr ? l->faults & HAUL_FAULT_LOST_CR : 0u;
     want |= l->line_max && f->size > l->line_max ? l->faults & HAUL_FAULT_LONG_LINE : 0u;
     return want;
 }
@@ -338,6 +347,7 @@ static unsigned from_scan(const scan *s)
     found |= s->high_fields ? HAUL_FAULT_HEADER_8BIT : 0u;
     found |= s->bad_lines || s->unended ? HAUL_FAULT_HEADER_MALFORMED : 0u;
     found |= s->long_lines ? HAUL_FAULT_LONG_LINE : 0u;
+    found |= s->lost_crs ? HAUL_FAULT_LOST_CR : 0u;
     return found & s->want;
 }
 

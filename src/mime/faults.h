@@ -22,7 +22,7 @@ const char *haul_fault_text(unsigned fault);
 /* Those that haul_repair can mend. */
 #define HAUL_FAULTS_MENDED                                                                                   \
     (HAUL_FAULT_NUL | HAUL_FAULT_BARE_CR | HAUL_FAULT_HEADER_8BIT | HAUL_FAULT_HEADER_MALFORMED |            \
-     HAUL_FAULT_LONG_LINE)
+     HAUL_FAULT_LONG_LINE | HAUL_FAULT_LOST_CR)
 
 /* "1,234,567", "1 line", "2 lines". */
 void haul_say_number(haul_str *to, uint64_t n);

@@ -303,6 +303,7 @@ haul_rc haul_repair(haul_spool *from, unsigned faults, const haul_limits *l, hau
                    .line_max = l->line_max ? l->line_max : SIZE_MAX,
                    .to = to,
                    .has_crlf = f->crlf > 0};
+    m.faults |= m.faults & HAUL_FAULT_LOST_CR ? HAUL_FAULT_BARE_CR : 0;
     if (f->size > HAUL_REPAIR_MAX)
         return haul_fail(e, HAUL_SKIP, "messages over %u MiB are not repaired",
                          HAUL_REPAIR_MAX / 1024 / 1024);

@@ -13,7 +13,8 @@
     X(HEADER_MALFORMED, 0x10u, "malformed-header", "lines in the header that are no fields")                 \
     X(LONG_LINE, 0x20u, "long-line", "lines longer than the server takes")                                   \
     X(TOO_LARGE, 0x40u, "too-large", "larger than the server takes")                                         \
-    X(QUOTA, 0x80u, "quota", "more than the account has room for")
+    X(QUOTA, 0x80u, "quota", "more than the account has room for")                                           \
+    X(LOST_CR, 0x100u, "lost-cr", "carriage returns in front of a line end")
 
 enum {
 #define X(id, bit, name, text) HAUL_FAULT_##id = (bit),
