@@ -35,6 +35,7 @@ void haul_imap_command_free(haul_imap_command *c)
         return;
     haul_str_done(&c->text);
     haul_str_done(&c->early);
+    haul_str_done(&c->bad);
     free(c->pieces);
     free(c);
 }
@@ -297,9 +298,11 @@ static haul_rc take_tagged(haul_imap_client *c, const haul_imap_reply *r, haul_e
     haul_imap_command **at = find_tag(c, r->tag), *cmd = *at;
     if (!cmd || is_unsent(c, cmd))
         return haul_fail(e, HAUL_E_NETWORK, "the server answered a command that was not sent");
-    if (r->kind == HAUL_IMAP_BAD && cmd->literal)
+    if (r->kind == HAUL_IMAP_BAD && cmd->literal) {
+        haul_str_addf(&cmd->bad, "BAD %.*s", (int)r->rest.len, r->rest.p);
         return haul_fail(e, HAUL_E_NETWORK, "the server did not understand: %.*s", (int)r->rest.len,
                          r->rest.p);
+    }
     haul_imap_reply plain =
         *r; /* without a literal nothing can be taken for commands: a refusal like any other */
     if (r->kind == HAUL_IMAP_BAD) {

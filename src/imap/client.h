@@ -37,6 +37,7 @@ struct haul_imap_command {
     size_t piece, sent;
     haul_str early; /* the answer, where it came before the whole command was sent */
     bool done;
+    haul_str bad; /* "BAD …": the answer that ended the connection */
     int64_t queued_ms;
 };
 

@@ -51,31 +51,34 @@ static void suspect(haul_batch *b)
 void haul_link_lose(haul_upload *up, haul_link *l)
 {
     haul_imap_client *c = &l->session.client;
-    bool begun = true, first = true;
+    bool begun = true, first = true, bad = false;
     haul_imap_command *cmd = c->first;
     if (!l->session.open) /* found out twice */
         return;
     c->first = NULL;
     while (cmd) {
         haul_imap_command *next = cmd->next;
-        begun = begun && (cmd != c->sending || cmd->piece || cmd->sent);
+        bool last = cmd == c->sending;
+        begun = begun && (!last || cmd->piece || cmd->sent);
         cmd->next = NULL;
         if (cmd->tagged != haul_batch_answered) {
             haul_imap_command_free(cmd);
         } else {
             haul_batch *b = cmd->ctx;
+            bool is_bad = cmd->bad.len > 0;
             b->link = NULL;
-            if (begun && first)
+            if (begun && first && !is_bad)
                 suspect(b);
+            is_bad ? haul_batch_bad(b) : begun ? to_limbo(up, b) : haul_upload_again(up, b);
+            bad |= is_bad;
             first = false;
-            begun ? to_limbo(up, b) : haul_upload_again(up, b);
         }
-        begun = begun && cmd != c->sending;
+        begun = begun && !last;
         cmd = next;
     }
     haul_imap_session_done(&l->session);
     *l = (haul_link){0};
-    up->failures++;
+    up->failures += bad ? 0 : 1; /* an answer to one message is no failure of the network */
 }
 
 haul_rc haul_link_ask(haul_link *l, haul_imap_command *c, const char *doing, haul_err *e)

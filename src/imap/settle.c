@@ -224,6 +224,7 @@ static void send_rest(haul_upload *up, haul_batch *b)
                       b->items[0]->lost, up->last_loss.text);
         haul_pending_refused(up, b->items[0], reason.p);
         haul_batch_free(b);
+        up->failures = ++up->lost_row < HAUL_LOST_ROW ? 0 : HAUL_FAILURES_MAX;
     } else if (b->settled != b->n_items) { /* its text no longer fits */
         send_singly(up, b, false);
     } else if (b->suspect && b->n_items > 1) {

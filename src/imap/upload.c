@@ -40,7 +40,7 @@ void haul_pending_stored(haul_upload *up, haul_pending *item, uint32_t uid)
     if (up->gmail)
         haul_labels_add(up, b, item->msg, uid);
     receipt(up, item, uid);
-    up->over_quota = 0;
+    up->lost_row = up->over_quota = 0;
     haul_pace_progress(up);
     haul_pending_free(item);
 }
@@ -148,7 +148,7 @@ static void refused_message(haul_batch *b, const haul_imap_reply *r)
     haul_batch *half[2];
     if (b->n_items > 1) {
         haul_upload *up = b->up;
-        haul_batch_halve(b, false, half);
+        haul_batch_halve(b, b->alone, half);
         haul_upload_again(up, half[0]);
         haul_upload_again(up, half[1]);
     } else if (!b->alone) {
@@ -210,6 +210,16 @@ void haul_batch_answered(haul_imap_command *c, const haul_imap_reply *r)
         batch_stored(b, r);
     else
         refused(c, b, r);
+}
+
+void haul_batch_bad(haul_batch *b)
+{
+    haul_str words = b->command->bad;
+    b->command->bad = (haul_str){0};
+    haul_imap_reply r = {.kind = HAUL_IMAP_NO, .rest = {haul_strz(&words), words.len}};
+    b->alone = true; /* the next BAD shall cost nothing but its own connection */
+    refused(b->command, b, &r);
+    haul_str_done(&words);
 }
 
 void haul_upload_again(haul_upload *up, haul_batch *b)

@@ -26,6 +26,7 @@
 #define HAUL_BATCHED_FLYING (40u * 1024u * 1024u) /* with it */
 #define HAUL_STREAM_SIZE    (1024u * 1024u)       /* larger messages are sent out of their spool */
 #define HAUL_LOST_MAX       3u                    /* connections that one message alone may cost */
+#define HAUL_LOST_ROW       10u    /* messages set aside for that in a row: it is not the messages */
 #define HAUL_FAILURES_MAX   10u    /* connections lost or not opened in a row, without progress */
 #define HAUL_AUDIT_MESSAGES 50000u /* stored and not looked at again yet, of one box */
 
@@ -158,6 +159,7 @@ typedef struct haul_upload {
     haul_str asked;        /* its words */
     unsigned failures;     /* connections lost or not opened in a row, without progress */
     unsigned throttled;    /* requests to wait in a row, without progress */
+    unsigned lost_row;     /* messages set aside in a row for the connections that they cost */
     unsigned over_quota;
     double debt_messages, debt_octets;
     int64_t rate_ms;
@@ -191,6 +193,8 @@ void haul_pending_refused(haul_upload *up, haul_pending *item, const char *reaso
 void haul_upload_again(haul_upload *up, haul_batch *b);
 /* The callback of every APPEND. */
 void haul_batch_answered(haul_imap_command *c, const haul_imap_reply *r);
+/* BAD: nothing of it is stored, and the connection is gone, as its octets may be taken for commands. */
+void haul_batch_bad(haul_batch *b);
 
 /* ── batch.c: the APPEND command ── */
 haul_batch *haul_batch_new(haul_upload *up, haul_box *box);
