@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define ROW_UIDS  1000u /* UIDs of one FETCH */
-#define TWINS_MAX 16u   /* messages of ours that an unknown one is compared with */
 #define SET_OCTETS                                                                                           \
     4000u /* of a set that goes into a SEARCH: longer ones are left out, and the answer is longer */
 
@@ -43,13 +42,13 @@ static void compare(audit *a, const haul_expect *x, const haul_fetch *s)
     haul_sink *sink = a->up->sink;
     haul_auto_str missing = {0};
     char was[HAUL_ISO_LEN], is[HAUL_ISO_LEN];
-    if (s->has_size && s->size != x->size) {
+    if (s->has_size && x->size && s->size != x->size) {
         a->up->changed++;
         haul_sink_issue(sink, NULL, HAUL_ISSUE_IMAP_CHANGED, "%s/;UID=%u: %llu octets were sent, it has %llu",
                         a->b->text, (unsigned)x->uid, (unsigned long long)x->size,
                         (unsigned long long)s->size);
     }
-    if (s->has_date && s->date_us / HAUL_US != x->date_s) {
+    if (s->has_date && x->date_s != HAUL_DATE_UNKNOWN && s->date_us / HAUL_US != x->date_s) {
         haul_iso_format(was, x->date_s * HAUL_US);
         haul_iso_format(is, s->date_us);
         haul_sink_issue(sink, NULL, HAUL_ISSUE_IMAP_DATE_CHANGED, "%s/;UID=%u: %s became %s", a->b->text,
@@ -100,14 +99,21 @@ static haul_rc fetch_row(audit *a, size_t from, size_t n, haul_err *e)
 
 /* ── what is no longer there ── */
 
+static bool uid_of(const char *place, uint32_t *ret)
+{
+    const char *at = strrchr(place, '=');
+    uint64_t uid = 0;
+    bool good = at && haul_parse_u64(at + 1, strlen(at + 1), &uid) && uid && uid <= HAUL_IMAP_UID_MAX;
+    *ret = good ? (uint32_t)uid : 0;
+    return good;
+}
+
 static const char *forget_gone(void *ctx, const haul_stored *s)
 {
     const audit *a = ctx;
-    const char *at = strrchr(s->place, '=');
-    uint64_t uid = 0;
-    if (!at || !haul_parse_u64(at + 1, strlen(at + 1), &uid) || uid > HAUL_IMAP_UID_MAX)
+    haul_expect key = {0};
+    if (!uid_of(s->place, &key.uid))
         return s->place;
-    haul_expect key = {.uid = (uint32_t)uid};
     const haul_expect *x = bsearch(&key, a->b->expect, a->b->n_expect, sizeof(key), by_uid);
     size_t i = x ? (size_t)(x - a->b->expect) : 0;
     return x && !(a->met[i / 8] >> (i % 8) & 1) ? NULL : s->place;
@@ -132,66 +138,95 @@ static haul_rc check_gone(audit *a, haul_err *e)
 
 /* ── copies that nobody sent ── */
 
-typedef struct twins { /* messages of ours as large as an unknown one */
-    const haul_box *b;
-    uint32_t uid[TWINS_MAX];
-    size_t n;
-} twins;
+typedef struct stranger { /* a message since the watermark that is not known as ours */
+    haul_found *f;
+    bool alike, copy; /* as large as one of ours and of its time; with its digest, too */
+} stranger;
 
-static void on_twin(haul_imap_command *c, const haul_imap_reply *r)
+typedef struct strangers { /* by size */
+    stranger *v;
+    size_t n;
+    bool by_digest;
+} strangers;
+
+static int by_size(const void *a, const void *b)
 {
-    twins *w = c->ctx;
-    haul_imap_tokens t = {0};
-    uint64_t uid = 0;
-    haul_imap_tokens_init(&t, r->rest);
-    haul_imap_step(&t);
-    if (haul_imap_token_is(&t, "SEARCH"))
-        while (w->n < TWINS_MAX && haul_imap_step_number(&t, &uid))
-            if (uid <= HAUL_IMAP_UID_MAX && haul_uids_has(&w->b->ours, (uint32_t)uid))
-                w->uid[w->n++] = (uint32_t)uid;
-    haul_imap_tokens_done(&t);
+    const stranger *x = a, *y = b;
+    return (x->f->size > y->f->size) - (x->f->size < y->f->size);
 }
 
-/* The server does the looking: only messages of ours that are as large are compared. */
-static haul_rc is_copy(audit *a, haul_link *l, haul_found *f, bool *ret, haul_err *e)
+static size_t first_of_size(const strangers *s, uint64_t size)
 {
-    twins w = {.b = a->b};
-    uint8_t theirs[HAUL_SHA256_LEN], ours[HAUL_SHA256_LEN];
-    haul_imap_command *c = haul_imap_command_new("UID SEARCH UID 1:* LARGER %llu SMALLER %llu\r\n",
-                                                 (unsigned long long)(f->size ? f->size - 1 : 0),
-                                                 (unsigned long long)f->size + 1);
-    c->data = on_twin;
-    c->ctx = &w;
-    *ret = false;
-    haul_rc rc = haul_link_ask(l, c, a->b->name, e);
-    if (rc == HAUL_OK && w.n)
-        rc = haul_settle_digest(l, f->uid, theirs, e);
-    for (size_t i = 0; i < w.n && rc == HAUL_OK && !*ret; i++) {
-        rc = haul_settle_digest(l, w.uid[i], ours, e);
-        *ret = rc == HAUL_OK && memcmp(theirs, ours, sizeof(ours)) == 0;
+    size_t low = 0, high = s->n;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (s->v[mid].f->size < size)
+            low = mid + 1;
+        else
+            high = mid;
     }
-    return rc == HAUL_SKIP ? HAUL_OK : rc;
+    return low;
+}
+
+/* The server keeps the time when it makes a copy; what another client delivers again has a time of its own. */
+static const char *compare_recorded(void *ctx, const haul_stored *r)
+{
+    strangers *s = ctx;
+    int64_t date_s = haul_imap_date_clamp(r->received_us) / HAUL_US;
+    for (size_t i = first_of_size(s, r->size); r->size && i < s->n && s->v[i].f->size == r->size; i++) {
+        stranger *one = &s->v[i];
+        if (r->has_received && one->f->date_s != date_s)
+            continue;
+        if (!s->by_digest)
+            one->alike = true;
+        else if (one->f->digested && memcmp(one->f->sha256, r->sha256, HAUL_SHA256_LEN) == 0)
+            one->copy = true;
+    }
+    return r->place;
+}
+
+/* Only those that may be copies are read. */
+static haul_rc find_copies(audit *a, strangers *s, haul_err *e)
+{
+    haul_sink *sink = a->up->sink;
+    qsort(s->v, s->n, sizeof(*s->v), by_size);
+    haul_rc rc = sink->recorded(sink->ctx, a->b->text, compare_recorded, s, e);
+    for (size_t i = 0; rc == HAUL_OK && i < s->n; i++) {
+        haul_found *f = s->v[i].f;
+        if (!s->v[i].alike || f->digested)
+            continue;
+        rc = haul_settle_digest(a->link, f->uid, f->sha256, e);
+        f->digested = rc == HAUL_OK;
+        rc = rc == HAUL_SKIP ? HAUL_OK : rc;
+    }
+    s->by_digest = true;
+    return rc == HAUL_OK ? sink->recorded(sink->ctx, a->b->text, compare_recorded, s, e) : rc;
 }
 
 static haul_rc remove_copy(audit *a, uint32_t uid, haul_err *e)
 {
     haul_imap_command *c = haul_imap_command_new("UID STORE %u +FLAGS.SILENT (\\Deleted)\r\n", (unsigned)uid);
-    haul_rc rc = haul_imap_run(a->client, c, NULL, e);
+    haul_rc rc = haul_link_ask(a->link, c, a->b->name, e);
     if (rc == HAUL_OK)
-        rc = haul_imap_run(a->client, haul_imap_command_new("UID EXPUNGE %u\r\n", (unsigned)uid), NULL, e);
+        rc = haul_link_ask(a->link, haul_imap_command_new("UID EXPUNGE %u\r\n", (unsigned)uid), a->b->name, e);
     return rc;
 }
 
-static haul_rc check_copy(audit *a, haul_link *l, haul_found *f, haul_err *e)
+static haul_rc report_copy(audit *a, haul_found *f, haul_err *e)
 {
-    bool copy = false, removed = a->up->config->remove_copies && a->up->uidplus;
-    haul_rc rc = is_copy(a, l, f, &copy, e);
-    if (rc != HAUL_OK || !copy)
+    bool remove = a->up->config->remove_copies && a->up->uidplus;
+    haul_err why = {0};
+    haul_rc rc = remove ? remove_copy(a, f->uid, &why) : HAUL_OK;
+    if (rc != HAUL_OK && rc != HAUL_E_TARGET) {
+        if (e)
+            *e = why;
         return rc;
+    }
+    f->taken = true; /* said */
     a->up->copies++;
-    haul_sink_issue(a->up->sink, NULL, HAUL_ISSUE_IMAP_COPY, "%s/;UID=%u%s", a->b->text, (unsigned)f->uid,
-                    removed ? ", removed" : "");
-    return removed ? remove_copy(a, f->uid, e) : HAUL_OK;
+    haul_sink_issue(a->up->sink, NULL, HAUL_ISSUE_IMAP_COPY, "%s/;UID=%u%s%s", a->b->text, (unsigned)f->uid,
+                    remove && rc == HAUL_OK ? ", removed" : "", rc != HAUL_OK ? why.text : "");
+    return HAUL_OK;
 }
 
 typedef struct others { /* messages that came since the watermark and are not ours */
@@ -229,15 +264,46 @@ static haul_rc check_copies(audit *a, haul_link *l, haul_err *e)
     if (rc != HAUL_OK || !o.n)
         return rc;
     rc = haul_settle_list(a->up, l, b, b->watermark, e);
+    strangers s = {.v = haul_calloc(b->n_found + 1, sizeof(stranger))};
     for (size_t i = 0; rc == HAUL_OK && i < b->n_found; i++) {
         haul_found *f = &b->found[i];
-        if (f->uid < b->watermark || f->taken || haul_uids_has(&b->ours, f->uid) || f->uid <= b->copies_upto)
-            continue;
-        rc = check_copy(a, l, f, e);
-        if (rc == HAUL_OK)
-            b->copies_upto = f->uid;
+        if (f->uid >= b->watermark && !f->taken && !haul_uids_has(&b->ours, f->uid))
+            s.v[s.n++].f = f;
     }
+    if (rc == HAUL_OK && s.n)
+        rc = find_copies(a, &s, e);
+    for (size_t i = 0; rc == HAUL_OK && i < s.n; i++)
+        if (s.v[i].copy)
+            rc = report_copy(a, s.v[i].f, e);
+    free(s.v);
     return rc;
+}
+
+/* ── what an earlier run stored, and did not look at again ── */
+
+typedef struct recalling {
+    haul_upload *up;
+    haul_box *b;
+} recalling;
+
+static const char *recall(void *ctx, const haul_stored *s)
+{
+    recalling *y = ctx;
+    uint32_t uid;
+    if (uid_of(s->place, &uid) && uid >= y->b->watermark)
+        *haul_box_expect(y->b) = (haul_expect){
+            .uid = uid,
+            .flags = haul_box_flags_of(y->up, y->b, s->flags),
+            .date_s = s->has_received ? haul_imap_date_clamp(s->received_us) / HAUL_US : HAUL_DATE_UNKNOWN,
+            .size = s->size};
+    return s->place;
+}
+
+haul_rc haul_audit_recall(haul_upload *up, haul_box *b, haul_err *e)
+{
+    recalling y = {.up = up, .b = b};
+    b->n_expect = 0;
+    return up->sink->recorded(up->sink->ctx, b->text, recall, &y, e);
 }
 
 /* ── a box ── */
@@ -248,7 +314,9 @@ static haul_rc audit_on(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
     haul_rc rc =
         haul_box_select(up, l, b, e); /* anew: what happened to the folder shows in its UIDVALIDITY */
     if (rc == HAUL_OK && b->seen_validity != b->uidvalidity)
-        return haul_settle_renumbered(up, l, b, e);
+        rc = haul_settle_renumbered(up, l, b, e);
+    if (rc != HAUL_OK)
+        return rc;
     qsort(b->expect, b->n_expect, sizeof(*b->expect), by_uid);
     a.met = haul_calloc(b->n_expect / 8 + 1, 1);
     for (size_t i = 0; i < b->n_expect && rc == HAUL_OK; i += ROW_UIDS)
@@ -263,15 +331,28 @@ static haul_rc audit_on(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
     return rc;
 }
 
+/* Messages under way would look like strangers. */
+static haul_rc come_to_rest(haul_upload *up, haul_box *b, haul_err *e)
+{
+    haul_rc rc = b->flying ? haul_upload_drain(up, e) : HAUL_OK;
+    if (rc == HAUL_OK && !b->opened)
+        rc = haul_box_open(up, b, e);
+    return rc;
+}
+
 haul_rc haul_audit_box(haul_upload *up, haul_box *b, haul_err *e)
 {
-    while (b->n_expect) {
+    haul_rc rest = b->known && !b->audited && !b->refused ? come_to_rest(up, b, e) : HAUL_OK;
+    if (rest != HAUL_OK)
+        return b->refused && rest == HAUL_E_TARGET ? HAUL_OK : rest;
+    while (b->known && !b->audited && !b->refused) {
         haul_link *l = NULL;
         haul_err why = {0};
         haul_rc rc = haul_link_idle(up, b, &l, e);
         if (rc != HAUL_OK)
             return rc;
         rc = audit_on(up, l, b, &why);
+        b->audited = rc == HAUL_OK;
         if (rc == HAUL_OK)
             return rc;
         if (rc != HAUL_E_NETWORK) {

@@ -50,6 +50,15 @@ void haul_boxes_done(haul_upload *up)
     up->n_boxes = 0;
 }
 
+haul_expect *haul_box_expect(haul_box *b)
+{
+    if (b->n_expect == b->cap_expect) {
+        b->cap_expect = b->cap_expect ? b->cap_expect * 2 : 256;
+        b->expect = haul_realloc(b->expect, b->cap_expect * sizeof(*b->expect));
+    }
+    return &b->expect[b->n_expect++];
+}
+
 /* ── creating ── */
 
 /* A folder that the server does not want costs its messages, not the run. */
@@ -181,23 +190,31 @@ static void on_opening(haul_imap_command *c, const haul_imap_reply *r)
         b->n_exists = r->number;
 }
 
-static void on_uidnext(haul_imap_command *c, const haul_imap_reply *r)
+/* A number of "STATUS name (UIDNEXT 12 …)"; 0: it is none. */
+static uint64_t status_of(const haul_imap_reply *r, const char *item)
 {
-    haul_box *b = c->ctx;
     haul_imap_tokens t = {0};
-    uint64_t n = 0;
+    uint64_t n = 0, found = 0;
     haul_imap_tokens_init(&t, r->rest);
     haul_imap_step(&t);
     bool status =
         haul_imap_token_is(&t, "STATUS") && haul_imap_pass(&t) && haul_imap_step(&t) == HAUL_IMAP_OPEN;
     while (status && haul_imap_step(&t) == HAUL_IMAP_ATOM) {
-        bool next = haul_imap_token_is(&t, "UIDNEXT");
+        bool wanted = haul_imap_token_is(&t, item);
         if (!haul_imap_step_number(&t, &n))
             break;
-        if (next && n && n <= HAUL_IMAP_UID_MAX)
-            b->uidnext = (uint32_t)n;
+        found = wanted ? n : found;
     }
     haul_imap_tokens_done(&t);
+    return found;
+}
+
+static void on_uidnext(haul_imap_command *c, const haul_imap_reply *r)
+{
+    haul_box *b = c->ctx;
+    uint64_t n = status_of(r, "UIDNEXT");
+    if (n && n <= HAUL_IMAP_UID_MAX)
+        b->uidnext = (uint32_t)n;
 }
 
 /* SELECT need not tell UIDNEXT (RFC 3501 7.1). */
@@ -245,14 +262,16 @@ haul_rc haul_box_visit(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
                             : haul_box_select(up, l, b, e);
 }
 
-/* ── tokens: "v=UIDVALIDITY w=watermark s=o|c u=UIDs of ours" ── */
+/* ── tokens: "v=UIDVALIDITY w=watermark s=o|c|d u=UIDs of ours": open, closed, and done, which is audited ── */
 
 void haul_box_token(const haul_box *b, bool clean, haul_tokens *to)
 {
     haul_auto_str key = {0}, value = {0};
     haul_str_addf(&key, HAUL_BOX_TOKEN "%s", b->text);
     haul_str_addf(&value, "v=%u w=%u s=%c u=", (unsigned)b->uidvalidity, (unsigned)b->watermark,
-                  clean ? 'c' : 'o');
+                  !clean       ? 'o'
+                  : b->audited ? 'd'
+                               : 'c');
     haul_uids_write(&b->ours, &value);
     haul_tokens_put(to, key.p, value.p);
 }
@@ -267,7 +286,8 @@ haul_rc haul_box_token_read(haul_box *b, const char *token, haul_err *e)
         return haul_fail(e, HAUL_E_STATE, "the journal's record of the folder %s is damaged", b->text);
     b->uidvalidity = validity;
     b->watermark = watermark;
-    b->token_clean = state == 'c';
+    b->token_clean = state != 'o';
+    b->audited = b->token_audited = state == 'd';
     b->known = true;
     return HAUL_OK;
 }
@@ -277,6 +297,7 @@ haul_rc haul_box_token_read(haul_box *b, const char *token, haul_err *e)
 static haul_rc save_token(haul_upload *up, haul_box *b, haul_err *e)
 {
     haul_auto(haul_tokens) *t = haul_tokens_new();
+    b->audited = b->token_audited = false;
     haul_box_token(b, false, t);
     haul_rc rc = haul_labels_store(up, e); /* what is saved with it has receipts */
     if (rc == HAUL_OK)
@@ -290,9 +311,11 @@ static haul_rc look_around(haul_upload *up, haul_link *l, haul_box *b, haul_err 
 {
     bool again = b->known && !b->token_clean;
     haul_rc rc = HAUL_OK;
-    if (!b->known || b->token_clean)
+    if (!b->known || b->audited)
         b->watermark = b->uidnext ? b->uidnext : 1;
-    if (again)
+    else
+        rc = haul_audit_recall(up, b, e);
+    if (rc == HAUL_OK && again)
         rc = haul_settle_quiet(up, l, b, e);
     if (rc == HAUL_OK && (again || up->config->skip_existing))
         rc = haul_settle_list(up, l, b, up->config->skip_existing ? 1 : b->watermark, e);
@@ -337,4 +360,54 @@ haul_rc haul_box_open(haul_upload *up, haul_box *b, haul_err *e)
         up->last_loss = why;
         haul_link_lose(up, l);
     }
+}
+
+/* ── those that nothing is sent to ── */
+
+static void on_validity(haul_imap_command *c, const haul_imap_reply *r)
+{
+    haul_box *b = c->ctx;
+    uint64_t n = status_of(r, "UIDVALIDITY");
+    if (n && n <= HAUL_IMAP_UID_MAX && n != b->uidvalidity)
+        b->audited = false;
+}
+
+/* All of them at once; the last answer is waited for. */
+static haul_rc look_on(haul_upload *up, haul_link *l, haul_err *e)
+{
+    for (size_t i = 0; i < up->n_boxes; i++) {
+        haul_box *b = up->boxes[i];
+        if (!b || !b->known || b->opened || b->refused)
+            continue;
+        haul_imap_command *c = haul_imap_command_new("STATUS ");
+        haul_str_addf(&c->text, "%s (UIDVALIDITY)\r\n", b->wire);
+        c->data = on_validity;
+        c->ctx = b;
+        haul_imap_queue(&l->session.client, c);
+    }
+    return haul_imap_run(&l->session.client, haul_imap_command_new("NOOP\r\n"), NULL, e);
+}
+
+haul_rc haul_boxes_look(haul_upload *up, haul_err *e)
+{
+    bool any = false;
+    for (size_t i = 0; i < up->n_boxes; i++)
+        any |= up->boxes[i] && up->boxes[i]->known && !up->boxes[i]->opened && !up->boxes[i]->refused;
+    while (any) {
+        haul_link *l = NULL;
+        haul_err why = {0};
+        haul_rc rc = haul_link_idle(up, NULL, &l, e);
+        if (rc == HAUL_OK)
+            rc = look_on(up, l, &why);
+        if (rc == HAUL_OK || !l)
+            return rc;
+        if (rc != HAUL_E_NETWORK) {
+            if (e)
+                *e = why;
+            return rc;
+        }
+        up->last_loss = why;
+        haul_link_lose(up, l);
+    }
+    return HAUL_OK;
 }

@@ -108,6 +108,17 @@ uint32_t haul_box_flags(haul_upload *up, haul_box *b, const haul_msg *m, bool *r
     return intern(up, haul_strz(&text));
 }
 
+uint32_t haul_box_flags_of(haul_upload *up, const haul_box *b, unsigned flags)
+{
+    haul_auto_str text = {0};
+    for (unsigned bit = 1; bit & HAUL_FLAG_ALL; bit <<= 1) {
+        const char *name = flags & bit ? haul_imap_flag_name(bit) : NULL;
+        if (name && (!b->knows_flags || b->flags & bit || (name[0] != '\\' && b->any_keyword)))
+            haul_str_addf(&text, "%s%s", text.len ? " " : "", name);
+    }
+    return intern(up, haul_strz(&text));
+}
+
 bool haul_msg_needs_utf8(const haul_msg *m)
 {
     const char *p = NULL;

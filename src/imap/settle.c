@@ -370,5 +370,6 @@ haul_rc haul_settle_renumbered(haul_upload *up, haul_link *l, haul_box *b, haul_
     if (n.gone)
         haul_sink_issue(up->sink, NULL, HAUL_ISSUE_IMAP_GONE, "%s: %llu", b->name,
                         (unsigned long long)n.gone);
-    return HAUL_OK;
+    b->audited = false;
+    return haul_audit_recall(up, b, e);
 }

@@ -213,10 +213,11 @@ static void put_tokens(imap_sink *s, haul_tokens *to)
         if (!b || !b->opened)
             continue;
         bool clean = !b->flying && !b->unsure && !(up->building && up->building->box == b);
-        if (!b->ours_changed && clean == b->token_clean)
+        if (!b->ours_changed && clean == b->token_clean && b->audited == b->token_audited)
             continue;
         haul_box_token(b, clean, to);
         b->token_clean = clean;
+        b->token_audited = b->audited;
         b->ours_changed = false;
     }
     if (up->day_octets) {
@@ -249,6 +250,8 @@ static haul_rc imap_finish(haul_sink *sink, haul_err *e)
     imap_sink *s = sink->state;
     haul_upload *up = &s->up;
     haul_rc rc = haul_upload_drain(up, e);
+    if (rc == HAUL_OK)
+        rc = haul_boxes_look(up, e);
     for (size_t i = 0; i < up->n_boxes && rc == HAUL_OK; i++)
         if (up->boxes[i])
             rc = haul_audit_box(up, up->boxes[i], e);

@@ -20,23 +20,15 @@ static void receipt(haul_upload *up, haul_pending *item, uint32_t uid)
     haul_sink_receipt(up->sink, item->msg, place.p, HAUL_OK, NULL);
 }
 
-static void expect(haul_box *b, const haul_pending *item, uint32_t uid)
-{
-    if (b->n_expect == b->cap_expect) {
-        b->cap_expect = b->cap_expect ? b->cap_expect * 2 : 256;
-        b->expect = haul_realloc(b->expect, b->cap_expect * sizeof(*b->expect));
-    }
-    b->expect[b->n_expect++] =
-        (haul_expect){.uid = uid, .flags = item->flags, .date_s = item->date_s, .size = item->size};
-}
-
 void haul_pending_stored(haul_upload *up, haul_pending *item, uint32_t uid)
 {
     haul_box *b = item->box;
     haul_uids_add(&b->ours, uid, uid);
     b->ours_changed = true;
     b->flying--;
-    expect(b, item, uid);
+    *haul_box_expect(b) =
+        (haul_expect){.uid = uid, .flags = item->flags, .date_s = item->date_s, .size = item->size};
+    b->audited = false;
     if (up->gmail)
         haul_labels_add(up, b, item->msg, uid);
     receipt(up, item, uid);

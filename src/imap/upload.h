@@ -49,9 +49,10 @@ typedef struct haul_wanted { /* a message of ours that may be among them */
 typedef struct haul_expect { /* what the audit should see of a message */
     uint32_t uid;
     uint32_t flags; /* index into upload.flag_texts */
-    int64_t date_s; /* seconds since 1970 */
-    uint64_t size;
+    int64_t date_s; /* seconds since 1970; or HAUL_DATE_UNKNOWN */
+    uint64_t size;  /* 0 = not recorded */
 } haul_expect;
+#define HAUL_DATE_UNKNOWN INT64_MIN
 
 typedef struct haul_label_of { /* labels that a message is still to get */
     uint32_t uid;
@@ -70,6 +71,7 @@ typedef struct haul_box {
     bool opened;             /* opened: UIDVALIDITY and watermark are durable for this run */
     bool known;              /* a token of it exists */
     bool token_clean;        /* the last token says that nothing is under way */
+    bool audited, token_audited; /* all that was stored was looked at again; the last token says so */
     bool any_keyword;        /* \* of PERMANENTFLAGS */
     bool knows_flags;        /* PERMANENTFLAGS was told at all */
     unsigned flags;          /* HAUL_FLAG_* that can be stored */
@@ -82,7 +84,6 @@ typedef struct haul_box {
     haul_found *found; /* by uid */
     size_t n_before;   /* of them: there before this run sent anything to the box */
     size_t n_found, cap_found;
-    uint32_t copies_upto; /* UIDs up to here were looked at by the audit */
     uint32_t found_upto;  /* UIDs up to here are in `found` or ours */
     haul_expect *expect;
     size_t n_expect, cap_expect;
@@ -241,6 +242,11 @@ HAUL_MUST_USE haul_rc haul_box_token_read(haul_box *b, const char *token, haul_e
 HAUL_MUST_USE haul_rc haul_box_create(haul_upload *up, haul_link *l, haul_box *b, haul_err *e);
 /* What can be kept of a message's flags and keywords: the text for APPEND, interned. Losses are issues of m. */
 uint32_t haul_box_flags(haul_upload *up, haul_box *b, const haul_msg *m, bool *ret_announce);
+/* The same of flags alone, from the journal. */
+uint32_t haul_box_flags_of(haul_upload *up, const haul_box *b, unsigned flags);
+haul_expect *haul_box_expect(haul_box *b); /* room for one more */
+/* Boxes of earlier runs that nothing is sent to: those that the server numbered anew are to be audited. */
+HAUL_MUST_USE haul_rc haul_boxes_look(haul_upload *up, haul_err *e);
 const char *haul_flags_at(const haul_upload *up, uint32_t index);
 uint32_t haul_flags_without_keywords(haul_upload *up, uint32_t index);
 /* UTF8=ACCEPT is on and the header has UTF-8 in it: it must be said (RFC 6855 4). */
@@ -282,6 +288,8 @@ void haul_labels_done(haul_box *b);
 /* ── audit.c ── */
 /* Look at what this run stored: there, size, time, flags; and for copies that the server made. */
 HAUL_MUST_USE haul_rc haul_audit_box(haul_upload *up, haul_box *b, haul_err *e);
+/* Expect what the journal has from the watermark on: no audit has seen it. Before anything is sent to the box. */
+HAUL_MUST_USE haul_rc haul_audit_recall(haul_upload *up, haul_box *b, haul_err *e);
 
 /* ── pace.c: manners ── */
 typedef enum haul_refusal {
