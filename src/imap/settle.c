@@ -227,6 +227,8 @@ static void send_rest(haul_upload *up, haul_batch *b)
         up->failures = ++up->lost_row < HAUL_LOST_ROW ? 0 : HAUL_FAILURES_MAX;
     } else if (b->settled != b->n_items) { /* its text no longer fits */
         send_singly(up, b, false);
+    } else if (b->suspect && b->alone && b->n_items > 1) { /* again: a round trip each is less than more breaks */
+        send_singly(up, b, true);
     } else if (b->suspect && b->n_items > 1) {
         haul_batch_halve(b, true, half);
         haul_upload_again(up, half[0]);
