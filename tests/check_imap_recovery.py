@@ -118,7 +118,7 @@ def renumbered_dovecot(source):
 def stopped(source):
     server = Dovecot(users=USERS)
     for user, fault in (("u1", None), ("u2", "mute")):
-        proxy = Proxy(server.port, plan=[Fault(fault, up=4e6 * MESSAGES // 2000)] * 2 if fault else ())
+        proxy = Proxy(server.port, plan=[Fault(fault, up=4_000_000 * MESSAGES // 2000)] * 2 if fault else ())
         upload = Upload(server, proxy.port, source, user, False)
         process = upload.start()
         wait_for(proxy, 3e6 * MESSAGES / 2000, process)
@@ -165,7 +165,7 @@ def poison(source):
             equal([i["message_id"] for i in there], ["<300.upload@harbour.example>"], f"{what}: set aside")
             same(there and "connection" in (there[0]["reason"] or ""), f"{what}: {there and there[0]['reason']}")
             lost, doubled, _ = count(upload, what, held=held(upload), verify=False, missing=1)
-            same(len(server.sessions) <= 12, f"{what}: {len(server.sessions)} connections")
+            same(len(server.sessions) <= 8, f"{what}: {len(server.sessions)} connections")
             say(f"{what}: {len(server.sessions)} connections, {time.monotonic() - began:.0f} s")
 
 

@@ -284,6 +284,11 @@ class Proxy:
         return tuple(sum(getattr(c, way).sent for c in self.connections if getattr(c, way)) for way in ("up", "down"))
 
     def stop(self):
+        """Nothing is taken any more, and every connection ends."""
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)  # closing alone leaves it to the thread that waits in accept()
+        except OSError:
+            pass
         self.listener.close()
         for connection in self.connections:
             if connection.is_alive():
