@@ -289,13 +289,14 @@ def copies(source):
         equal(n, source.count + 2 + (0 if remove else 40), f"copies, removed: {remove}: messages")
 
 
+QUICK = (renumbered, halved, full, copies)  # those that wait for nothing; all of them with HAUL_LONG=1, minutes
 TESTS = (killed_servers, renumbered, renumbered_dovecot, stopped, poison, halved, patience, refused_questions, full, dead, copies)
 
 
 def main():
     source = Source("mail")
     try:
-        for test in TESTS:
+        for test in TESTS if LONG or CASES else QUICK:
             if CASES in test.__name__:
                 began = time.monotonic()
                 test(source)
