@@ -142,7 +142,7 @@ static haul_rc place_on(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
     haul_rc rc = l->selected == b ? HAUL_OK : haul_box_select(up, l, b, e);
     if (rc == HAUL_OK)
         rc = haul_settle_list(up, l, b, b->watermark, e);
-    bool in_order = rc == HAUL_OK && same_order(b, from);
+    bool in_order = rc == HAUL_OK && up->plus && same_order(b, from); /* else several connections fill it */
     while (rc == HAUL_OK && b->unplaced) {
         haul_pending *item = b->unplaced;
         uint32_t uid = 0;
@@ -206,7 +206,7 @@ static void send_singly(haul_upload *up, haul_batch *b, bool alone)
 {
     for (size_t i = 0; i < b->n_items; i++) {
         haul_batch *one = haul_batch_single(b, i);
-        one->alone = alone;
+        one->alone |= alone;
         haul_upload_again(up, one);
     }
     haul_batch_free(b);
@@ -227,7 +227,8 @@ static void send_rest(haul_upload *up, haul_batch *b)
         up->failures = ++up->lost_row < HAUL_LOST_ROW ? 0 : HAUL_FAILURES_MAX;
     } else if (b->settled != b->n_items) { /* its text no longer fits */
         send_singly(up, b, false);
-    } else if (b->suspect && b->alone && b->n_items > 1) { /* again: a round trip each is less than more breaks */
+    } else if (b->suspect && b->alone &&
+               b->n_items > 1) { /* again: a round trip each is less than more breaks */
         send_singly(up, b, true);
     } else if (b->suspect && b->n_items > 1) {
         haul_batch_halve(b, true, half);
