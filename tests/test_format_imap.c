@@ -420,7 +420,7 @@ static void bench_init(bench *b, const char *folder)
     b->up.multi = b->up.plus = true;
     cr_assert(haul_imap_mailbox(folder, false, &wire));
     b->box.wire = haul_strdup(wire.p);
-    b->box.keywords = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    b->box.keywords = haul_keywords_new();
 }
 
 static void bench_done(bench *b)
@@ -450,7 +450,7 @@ static haul_pending *item_of(bench *b, const char *const *keywords, size_t n, un
     item->msg = m;
     item->box = &b->box;
     item->size = sizeof(evil) - 1;
-    item->flags = haul_box_flags(&b->up, &b->box, m, &item->announce);
+    item->flags = haul_box_flags(&b->up, &b->box, m);
     haul_imap_date_write(us, 120, item->date, &clamped);
     return item;
 }
@@ -533,22 +533,46 @@ Test(format_imap, nothing_of_an_archive_is_a_command)
     bench_done(&b);
 }
 
-Test(format_imap, a_keyword_is_announced_once_in_a_folder)
+/* Literals of a batch of these messages that wait for the server. */
+static size_t waits_of(bench *b, haul_pending *const *items, size_t n)
+{
+    haul_batch *batch = haul_batch_new(&b->up, &b->box);
+    size_t waits = 0;
+    for (size_t i = 0; i < n; i++)
+        cr_assert_eq(haul_batch_add(batch, items[i], NULL, NULL), HAUL_OK);
+    for (size_t i = 0; i < batch->command->n_pieces; i++)
+        waits += batch->command->pieces[i].wait;
+    cr_expect_eq(batch->alone, waits > 0);
+    haul_batch_free(batch);
+    return waits;
+}
+
+Test(format_imap, a_keyword_is_announced_until_it_is_proved)
 {
     static const char *const work[] = {"Work"}, *const shout[] = {"WORK"}, *const two[] = {"Work", "Other"};
     bench b;
     bench_init(&b, "A");
     haul_pending *first = item_of(&b, work, 1, 0, 0), *again = item_of(&b, work, 1, 0, 0),
                  *plain = item_of(&b, NULL, 0, HAUL_FLAG_SEEN, 0), *other = item_of(&b, two, 2, 0, 0);
-    cr_expect(first->announce && !again->announce && !plain->announce && other->announce);
+    haul_pending *const three[] = {first, again, plain};
+    cr_expect_eq(waits_of(&b, three, 3), 1);
+    cr_expect_eq(waits_of(&b, &again, 1), 1, "nothing was stored with it yet");
+    cr_expect_eq(waits_of(&b, &plain, 1), 0);
+    haul_box_proved(&b.box, haul_flags_at(&b.up, again->flags));
+    cr_expect_eq(waits_of(&b, three, 3), 0);
+    cr_expect_eq(waits_of(&b, &other, 1), 1);
     cr_expect_str_eq(haul_flags_at(&b.up, first->flags), "Work");
     cr_expect_str_eq(haul_flags_at(&b.up, plain->flags), "\\Seen");
     cr_expect_str_eq(haul_flags_at(&b.up, other->flags), "Work Other");
     cr_expect_str_eq(haul_strz(&b.issues), "");
     haul_pending *loud = item_of(&b, shout, 1, 0, 0);
-    cr_expect_not(loud->announce);
+    cr_expect_eq(waits_of(&b, &loud, 1), 0);
     cr_expect(strstr(haul_strz(&b.issues), "keyword.name-changed WORK"), "%s", haul_strz(&b.issues));
-    haul_pending *const all[] = {first, again, plain, other, loud};
+    haul_box_refused(&b.box, haul_flags_at(&b.up, other->flags));
+    haul_pending *less = item_of(&b, two, 2, 0, 0);
+    cr_expect_str_eq(haul_flags_at(&b.up, less->flags), "Work");
+    cr_expect(strstr(haul_strz(&b.issues), "keyword.not-held Other"), "%s", haul_strz(&b.issues));
+    haul_pending *const all[] = {first, again, plain, other, loud, less};
     for (size_t i = 0; i < HAUL_COUNT(all); i++)
         haul_pending_free(all[i]);
     bench_done(&b);

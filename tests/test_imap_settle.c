@@ -97,7 +97,7 @@ static haul_pending *item_of(bench *b, const char *key, const char *text)
     cr_assert_eq(haul_msg_freeze(m, NULL), HAUL_OK);
     m->key = haul_arena_str(&m->arena, key);
     *item = (haul_pending){.msg = m, .box = &b->box, .size = strlen(text), .sha256 = m->sha256};
-    item->flags = haul_box_flags(&b->up, &b->box, m, &item->announce);
+    item->flags = haul_box_flags(&b->up, &b->box, m);
     haul_imap_date_write(0, 0, item->date, &clamped);
     b->box.flying++;
     return item;
@@ -108,7 +108,7 @@ static void into_limbo(bench *b, const char *const *texts, size_t n)
 {
     static const char *const keys[] = {"one", "two", "three"};
     if (!b->box.keywords)
-        b->box.keywords = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+        b->box.keywords = haul_keywords_new();
     haul_batch *batch = haul_batch_new(&b->up, &b->box);
     for (size_t i = 0; i < n; i++)
         cr_assert_eq(haul_batch_add(batch, item_of(b, keys[i], texts[i]), NULL, NULL), HAUL_OK);

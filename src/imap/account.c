@@ -138,8 +138,8 @@ static void on_list(haul_imap_command *c, const haul_imap_reply *r)
         exists = exists && !haul_imap_token_is(&t, "\\NonExistent") && !haul_imap_token_is(&t, "\\Noselect");
     }
     if (list && t.type == HAUL_IMAP_CLOSE && haul_imap_step(&t) != HAUL_IMAP_END &&
-        (haul_imap_step(&t) == HAUL_IMAP_STRING || t.type == HAUL_IMAP_ATOM) && exists &&
-        haul_imap_mailbox_read(haul_strz(&t.text), t.text.len, y->utf8, &name) &&
+        (haul_imap_step(&t) == HAUL_IMAP_STRING || t.type == HAUL_IMAP_ATOM || t.type == HAUL_IMAP_NIL) &&
+        exists && haul_imap_mailbox_read(haul_strz(&t.text), t.text.len, y->utf8, &name) &&
         g_hash_table_size(y->a->names) < NAMES_MAX) {
         y->a->has_special_use |= role != HAUL_ROLE_NONE;
         g_hash_table_insert(y->a->names, g_strdup(haul_strz(&name)), GINT_TO_POINTER((int)role + 1));

@@ -9,7 +9,7 @@
 haul_batch *haul_batch_new(haul_upload *up, haul_box *box)
 {
     haul_batch *b = haul_calloc(1, sizeof(*b));
-    *b = (haul_batch){.up = up, .box = box, .begun_ms = haul_clock_ms()};
+    *b = (haul_batch){.up = up, .box = box, .number = ++up->batches, .begun_ms = haul_clock_ms()};
     b->command = haul_imap_command_new("APPEND ");
     haul_str_addz(&b->command->text, box->wire);
     b->command->ctx = b;
@@ -52,10 +52,13 @@ static haul_rc add_body(haul_str *to, haul_spool *body, uint64_t size, haul_err 
 }
 
 /* " (\Seen) "date" {123+}": whether the server has to be asked before the octets follow. */
-static bool announce(const haul_upload *up, const haul_pending *item, haul_str *to)
+static bool announce(haul_batch *b, const haul_pending *item, haul_str *to)
 {
+    const haul_upload *up = b->up;
     const char *flags = haul_flags_at(up, item->flags);
-    bool wait = item->announce || !(up->plus || (up->minus && item->size <= MINUS_MAX));
+    bool is_new = haul_box_announce(b->box, flags, b->number);
+    bool wait = is_new || !(up->plus || (up->minus && item->size <= MINUS_MAX));
+    b->alone |= is_new && (up->plus || up->minus); /* what has the keyword, too, need not wait one by one */
     if (*flags)
         haul_str_addf(to, " (%s)", flags);
     haul_str_addf(to, " \"%s\" %s{%llu%s}\r\n", item->date, item->utf8 ? "UTF8 (~" : "",
@@ -67,7 +70,7 @@ haul_rc haul_batch_add(haul_batch *b, haul_pending *item, const haul_batch *from
 {
     haul_imap_command *c = b->command;
     haul_rc rc = HAUL_OK;
-    if (announce(b->up, item, &c->text))
+    if (announce(b, item, &c->text))
         haul_imap_piece_end(c, true);
     else if (item->streamed)
         haul_imap_piece_end(c, false);
@@ -119,7 +122,8 @@ void haul_batch_halve(haul_batch *b, bool alone, haul_batch *ret[2])
     size_t half = b->n_items / 2;
     ret[0] = part_of(b, 0, half);
     ret[1] = part_of(b, half, b->n_items - half);
-    ret[0]->alone = ret[1]->alone = alone;
+    ret[0]->alone |= alone;
+    ret[1]->alone |= alone;
     haul_batch_free(b);
 }
 

@@ -162,7 +162,7 @@ static void note_flag(haul_box *b, haul_imap_tokens *t)
     }
     b->flags |= haul_imap_flag_of(flag, t->text.len);
     if (flag[0] != '\\')
-        g_hash_table_insert(b->keywords, g_ascii_strdown(flag, -1), g_strdup(flag));
+        haul_box_keyword(b, flag)->proved = true;
 }
 
 static void take_flags(haul_box *b, haul_span list)
@@ -171,7 +171,7 @@ static void take_flags(haul_box *b, haul_span list)
     haul_imap_tokens_init(&t, list);
     b->knows_flags = true;
     if (haul_imap_step(&t) == HAUL_IMAP_OPEN)
-        while (haul_imap_step(&t) == HAUL_IMAP_ATOM)
+        while (haul_imap_step_flag(&t))
             note_flag(b, &t);
     haul_imap_tokens_done(&t);
 }
@@ -236,7 +236,7 @@ haul_rc haul_box_select(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
     c->data = on_opening;
     c->ctx = b;
     if (!b->keywords)
-        b->keywords = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+        b->keywords = haul_keywords_new();
     b->seen_validity = b->uidnext = 0;
     b->any_keyword = b->knows_flags = false;
     b->flags = 0;

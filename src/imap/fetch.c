@@ -21,7 +21,7 @@ void haul_fetch_done(haul_fetch *f)
 static void take_flags(haul_imap_tokens *t, haul_fetch *f)
 {
     f->has_flags = haul_imap_step(t) == HAUL_IMAP_OPEN;
-    while (f->has_flags && haul_imap_step(t) == HAUL_IMAP_ATOM)
+    while (f->has_flags && haul_imap_step_flag(t))
         haul_str_add(&f->flags, haul_strz(&t->text), t->text.len + 1);
 }
 

@@ -5,6 +5,7 @@
 #include "base/utf.h"
 #include "mime/header.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static uint32_t intern(haul_upload *up, const char *text)
@@ -40,44 +41,111 @@ uint32_t haul_flags_without_keywords(haul_upload *up, uint32_t index)
     return intern(up, haul_strz(&text));
 }
 
-/* New to the folder: the server shall say what it thinks of it before a body follows [imap-21]. */
-static bool is_new(haul_box *b, const char *atom)
+/* ── keywords of a folder ── */
+
+static void keyword_free(gpointer p)
 {
-    char *low = g_ascii_strdown(atom, -1);
-    if (g_hash_table_contains(b->keywords, low)) {
-        g_free(low);
-        return false;
-    }
-    g_hash_table_insert(b->keywords, low, g_strdup(atom));
-    return true;
+    haul_keyword *k = p;
+    free(k->name);
+    free(k);
 }
 
-static void add_atom(haul_box *b, const char *atom, haul_str *to, bool *ret_announce)
+GHashTable *haul_keywords_new(void)
 {
-    *ret_announce |= is_new(b, atom);
+    return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, keyword_free);
+}
+
+haul_keyword *haul_box_keyword(haul_box *b, const char *atom)
+{
+    char *low = g_ascii_strdown(atom, -1);
+    haul_keyword *k = g_hash_table_lookup(b->keywords, low);
+    if (k) {
+        g_free(low);
+        return k;
+    }
+    k = haul_calloc(1, sizeof(*k));
+    k->name = haul_strdup(atom);
+    g_hash_table_insert(b->keywords, low, k);
+    return k;
+}
+
+/* The next keyword of a text of flags; NULL: no more. */
+static haul_keyword *next_keyword(haul_box *b, const char **at)
+{
+    while (**at) {
+        haul_auto_str atom = {0};
+        size_t n = strcspn(*at, " ");
+        haul_str_add(&atom, *at, n);
+        *at += n + ((*at)[n] == ' ');
+        if (atom.p[0] != '\\')
+            return haul_box_keyword(b, atom.p);
+    }
+    return NULL;
+}
+
+bool haul_box_announce(haul_box *b, const char *flags, uint64_t batch)
+{
+    bool announce = false;
+    for (haul_keyword *k; (k = next_keyword(b, &flags));) {
+        announce |= !k->proved && k->in != batch;
+        k->in = batch;
+    }
+    return announce;
+}
+
+void haul_box_proved(haul_box *b, const char *flags)
+{
+    for (haul_keyword *k; (k = next_keyword(b, &flags));)
+        k->proved = true;
+}
+
+void haul_box_refused(haul_box *b, const char *flags)
+{
+    haul_keyword *only = NULL;
+    size_t n = 0;
+    for (haul_keyword *k; (k = next_keyword(b, &flags));)
+        if (!k->proved) {
+            only = k;
+            n++;
+        }
+    if (n == 1)
+        only->refused = true;
+}
+
+static const haul_keyword *known(const haul_box *b, const char *atom)
+{
+    char *low = g_ascii_strdown(atom, -1);
+    const haul_keyword *k = g_hash_table_lookup(b->keywords, low);
+    g_free(low);
+    return k;
+}
+
+/* ── of a message ── */
+
+static void add_atom(const char *atom, haul_str *to)
+{
     haul_str_addf(to, "%s%s", to->len ? " " : "", atom);
 }
 
-static void add_keyword(haul_upload *up, haul_box *b, const haul_msg *m, const char *keyword, haul_str *to,
-                        bool *ret_announce)
+static void add_keyword(haul_upload *up, haul_box *b, const haul_msg *m, const char *keyword, haul_str *to)
 {
     haul_auto_str atom = {0};
     bool cut = false;
     haul_imap_keyword_write(keyword, &atom, &cut);
-    char *low = g_ascii_strdown(haul_strz(&atom), -1);
-    const char *there = g_hash_table_lookup(b->keywords, low);
-    if (b->knows_flags && !b->any_keyword && !there) {
+    const haul_keyword *there = known(b, haul_strz(&atom));
+    if (there ? there->refused : b->knows_flags && !b->any_keyword) {
         haul_sink_issue(up->sink, m, HAUL_ISSUE_KEYWORD_NOT_HELD, "%s", keyword);
-    } else {
-        if (cut || (there && strcmp(there, haul_strz(&atom)) != 0))
-            haul_sink_issue(up->sink, m, HAUL_ISSUE_KEYWORD_NAME_CHANGED, "%s → %s", keyword,
-                            there ? there : haul_strz(&atom));
-        add_atom(b, haul_strz(&atom), to, ret_announce);
+        return;
     }
-    g_free(low);
+    if (cut || (there && strcmp(there->name, haul_strz(&atom)) != 0))
+        haul_sink_issue(up->sink, m, HAUL_ISSUE_KEYWORD_NAME_CHANGED, "%s → %s", keyword,
+                        there ? there->name : haul_strz(&atom));
+    if (!there)
+        haul_box_keyword(b, haul_strz(&atom));
+    add_atom(haul_strz(&atom), to);
 }
 
-static void add_flags(haul_upload *up, haul_box *b, const haul_msg *m, haul_str *to, bool *ret_announce)
+static void add_flags(haul_upload *up, haul_box *b, const haul_msg *m, haul_str *to)
 {
     haul_auto_str lost = {0};
     unsigned not_held = 0;
@@ -85,12 +153,12 @@ static void add_flags(haul_upload *up, haul_box *b, const haul_msg *m, haul_str 
         const char *name = m->flags & bit ? haul_imap_flag_name(bit) : NULL;
         if (!name)
             continue;
-        if (b->knows_flags && !(b->flags & bit) && (name[0] == '\\' || !b->any_keyword))
+        const haul_keyword *k = name[0] == '\\' ? NULL : known(b, name);
+        if ((b->knows_flags && !(b->flags & bit) && (name[0] == '\\' || !b->any_keyword)) ||
+            (k && k->refused))
             not_held |= bit;
-        else if (name[0] == '\\')
-            haul_str_addf(to, "%s%s", to->len ? " " : "", name);
         else
-            add_atom(b, name, to, ret_announce);
+            add_atom(name, to);
     }
     if (!not_held)
         return;
@@ -98,13 +166,12 @@ static void add_flags(haul_upload *up, haul_box *b, const haul_msg *m, haul_str 
     haul_sink_issue(up->sink, m, HAUL_ISSUE_TARGET_FLAGS_NOT_HELD, "%s", haul_strz(&lost));
 }
 
-uint32_t haul_box_flags(haul_upload *up, haul_box *b, const haul_msg *m, bool *ret_announce)
+uint32_t haul_box_flags(haul_upload *up, haul_box *b, const haul_msg *m)
 {
     haul_auto_str text = {0};
-    *ret_announce = false;
-    add_flags(up, b, m, &text, ret_announce);
+    add_flags(up, b, m, &text);
     for (size_t i = 0; i < m->n_keywords && !up->gmail; i++)
-        add_keyword(up, b, m, m->keywords[i], &text, ret_announce);
+        add_keyword(up, b, m, m->keywords[i], &text);
     return intern(up, haul_strz(&text));
 }
 

@@ -47,7 +47,7 @@ void haul_imap_keyword_write(const char *keyword, haul_str *to, bool *ret_cut)
     haul_auto_str atom = {0};
     *ret_cut = false;
     if (haul_imap_is_keyword_safe(keyword, n) && !is_marked(keyword, n) &&
-        !haul_flag_of_keyword(keyword, n)) {
+        !haul_flag_of_keyword(keyword, n) && haul_icmp(keyword, "NIL") != 0) {
         haul_str_addz(to, keyword);
         return;
     }

@@ -7,8 +7,8 @@
 #include "model/msg.h"
 
 /* Append the atom for a keyword (UTF-8): itself where haul_imap_is_keyword_safe says so, else "$q_" and its octets,
- * those outside [A-Za-z0-9.-] as "_HH". Mangled as well: what begins with "$q_", and names that mean a flag
- * ("Junk"). *ret_cut: too long; "__" and 8 hex digits of its digest stand for its end (not reversible). */
+ * those outside [A-Za-z0-9.-] as "_HH". Mangled as well: what begins with "$q_", names that mean a flag
+ * ("Junk"), and "NIL", which some read as no keyword. *ret_cut: too long; "__" and 8 hex digits of its digest stand for its end (not reversible). */
 void haul_imap_keyword_write(const char *keyword, haul_str *to, bool *ret_cut);
 /* The inverse: append the keyword. False, to untouched: the atom is not one that we mangled without loss. */
 bool haul_imap_keyword_read(const char *p, size_t n, haul_str *to);

@@ -20,12 +20,13 @@ static const char *const gmail_labels[] = {
     "[Gmail]", "[Google Mail]", "[Imap]",    "Sent",      "Drafts", "Draft",     "Trash", "Bin",
     "Spam",    "All Mail",      "Starred",   "Important", "Chat",   "Chats",     "Muted", "Read",
     "Unread",  "Snoozed",       "Scheduled", "Phishing",  "All",    "Sent Mail", NULL};
+static const char *const cyrus_top[] = {"Other Users", "Shared Folders", NULL};
 static const char *const exchange_names[] = {"Files", NULL};
 
 static const preset_row rows[HAUL_IMAP_PRESET_COUNT] = {
     [HAUL_IMAP_PRESET_GENERIC] = {"\"\\", ".", dots, NULL, false},
     [HAUL_IMAP_PRESET_DOVECOT] = {"", ".", dots, NULL, false},
-    [HAUL_IMAP_PRESET_CYRUS] = {"\"\\^{}", ".", dots, NULL, false},
+    [HAUL_IMAP_PRESET_CYRUS] = {"!\"\\;<>^`{|}", ".", dots, cyrus_top, false},
     [HAUL_IMAP_PRESET_GMAIL] = {"^", "\\", NULL, gmail_labels, true},
     [HAUL_IMAP_PRESET_EXCHANGE] = {"\\", "", NULL, exchange_names, true},
 };

@@ -86,6 +86,8 @@ static void batch_stored(haul_batch *b, const haul_imap_reply *r)
     haul_span args = {0};
     placing p = {.b = b};
     size_t n = 0;
+    for (size_t i = 0; i < b->n_items; i++)
+        haul_box_proved(b->box, haul_flags_at(b->up, b->items[i]->flags));
     if (haul_imap_code(r, "APPENDUID", &args)) {
         while (n < args.len && args.p[n] != ' ')
             n++;
@@ -125,8 +127,8 @@ static bool drop_keywords(haul_batch *b)
     if (!strcmp(haul_flags_at(up, item->flags),
                 haul_flags_at(up, haul_flags_without_keywords(up, item->flags))))
         return false;
+    haul_box_refused(b->box, haul_flags_at(up, item->flags));
     item->flags = haul_flags_without_keywords(up, item->flags);
-    item->announce = false;
     haul_sink_issue(up->sink, item->msg, HAUL_ISSUE_KEYWORD_NOT_HELD, "the server refused the keywords");
     haul_batch *plain = haul_batch_single(b, 0);
     haul_batch_free(b);
@@ -309,7 +311,7 @@ static haul_pending *item_new(haul_upload *up, haul_box *box, const haul_msg *m)
     item->streamed = item->size > HAUL_STREAM_SIZE;
     item->msg = haul_sink_keep(up->sink, m, item->streamed);
     item->sha256 = m->set & HAUL_SET_REPAIRED ? m->stored_sha256 : m->sha256;
-    item->flags = haul_box_flags(up, box, m, &item->announce);
+    item->flags = haul_box_flags(up, box, m);
     int tz = m->set & HAUL_SET_RECEIVED ? m->received_tz : 0;
     haul_imap_date_write(haul_msg_time(m), tz, item->date, &clamped);
     item->date_s = haul_imap_date_clamp(haul_msg_time(m)) / HAUL_US;

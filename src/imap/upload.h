@@ -59,23 +59,30 @@ typedef struct haul_label_of { /* labels that a message is still to get */
     char *text;
 } haul_label_of;
 
+typedef struct haul_keyword { /* of a folder */
+    char *name;               /* as first seen */
+    bool proved;              /* the server took it: told by PERMANENTFLAGS, or stored with a message */
+    bool refused;             /* it did not, when nothing else could be why */
+    uint64_t in;              /* the batch that announced it last */
+} haul_keyword;
+
 typedef struct haul_box {
     uint32_t id;
     char *text; /* path in reports */
     char *name; /* of the mailbox, UTF-8 with separators */
     char *wire; /* quoted, as it is sent */
     haul_role role;
-    bool exists, renumbered; /* renumbered: another UIDVALIDITY was seen during the run */
-    bool unsure;             /* the run gave up messages that may have been stored */
-    char *refused;           /* the server does not make or open it: its words; or NULL */
-    bool opened;             /* opened: UIDVALIDITY and watermark are durable for this run */
-    bool known;              /* a token of it exists */
-    bool token_clean;        /* the last token says that nothing is under way */
+    bool exists, renumbered;     /* renumbered: another UIDVALIDITY was seen during the run */
+    bool unsure;                 /* the run gave up messages that may have been stored */
+    char *refused;               /* the server does not make or open it: its words; or NULL */
+    bool opened;                 /* opened: UIDVALIDITY and watermark are durable for this run */
+    bool known;                  /* a token of it exists */
+    bool token_clean;            /* the last token says that nothing is under way */
     bool audited, token_audited; /* all that was stored was looked at again; the last token says so */
-    bool any_keyword;        /* \* of PERMANENTFLAGS */
-    bool knows_flags;        /* PERMANENTFLAGS was told at all */
-    unsigned flags;          /* HAUL_FLAG_* that can be stored */
-    GHashTable *keywords;    /* lower-case atoms that were stored here: name as first seen */
+    bool any_keyword;            /* \* of PERMANENTFLAGS */
+    bool knows_flags;            /* PERMANENTFLAGS was told at all */
+    unsigned flags;              /* HAUL_FLAG_* that can be stored */
+    GHashTable *keywords;        /* lower-case atom → haul_keyword */
     uint32_t uidvalidity, seen_validity, uidnext, watermark;
     uint64_t n_exists;
     haul_uids ours;
@@ -84,7 +91,7 @@ typedef struct haul_box {
     haul_found *found; /* by uid */
     size_t n_before;   /* of them: there before this run sent anything to the box */
     size_t n_found, cap_found;
-    uint32_t found_upto;  /* UIDs up to here are in `found` or ours */
+    uint32_t found_upto; /* UIDs up to here are in `found` or ours */
     haul_expect *expect;
     size_t n_expect, cap_expect;
     struct haul_pending *unplaced, **unplaced_last; /* stored, UID not told (no UIDPLUS) */
@@ -102,7 +109,6 @@ typedef struct haul_pending { /* a message between message() and its receipt */
     uint32_t flags; /* index into upload.flag_texts */
     char date[HAUL_IMAP_DATE_LEN];
     int64_t date_s;
-    bool announce; /* a keyword is new to the box: the server shall read the flags before the body comes */
     bool utf8;     /* RFC 6855 UTF8 (…) */
     unsigned lost; /* connections lost while it was alone under way */
     size_t body;   /* octets of it are at batch->command->text.p + body, unless msg->body is streamed */
@@ -117,6 +123,7 @@ typedef struct haul_batch {
     haul_pending **items;
     size_t n_items;
     uint64_t octets;
+    uint64_t number;  /* from 1 */
     bool alone;       /* nothing else is sent before it is answered */
     bool suspect;     /* the connection broke while the server was taking it */
     size_t settled;   /* messages in its text, once it was looked for on the server */
@@ -150,6 +157,7 @@ typedef struct haul_upload {
     bool took;        /* the message at hand has become an item */
     haul_box **boxes;
     size_t n_boxes;
+    uint64_t batches; /* made so far */
     haul_batch *building;
     haul_batch *again, **again_last; /* to be sent again */
     haul_batch *limbo, **limbo_last; /* outcome unknown */
@@ -241,7 +249,16 @@ void haul_box_token(const haul_box *b, bool clean, haul_tokens *to);
 HAUL_MUST_USE haul_rc haul_box_token_read(haul_box *b, const char *token, haul_err *e);
 HAUL_MUST_USE haul_rc haul_box_create(haul_upload *up, haul_link *l, haul_box *b, haul_err *e);
 /* What can be kept of a message's flags and keywords: the text for APPEND, interned. Losses are issues of m. */
-uint32_t haul_box_flags(haul_upload *up, haul_box *b, const haul_msg *m, bool *ret_announce);
+uint32_t haul_box_flags(haul_upload *up, haul_box *b, const haul_msg *m);
+GHashTable *haul_keywords_new(void);
+/* Find a keyword, or add it. */
+haul_keyword *haul_box_keyword(haul_box *b, const char *atom);
+/* Whether the server has to take these flags before a body follows: one of their keywords is not proved, and this
+ * batch has not announced it yet [imap-21]. */
+bool haul_box_announce(haul_box *b, const char *flags, uint64_t batch);
+void haul_box_proved(haul_box *b, const char *flags); /* they were stored */
+void haul_box_refused(haul_box *b,
+                      const char *flags); /* they were not: if one of them only can be why, it is */
 /* The same of flags alone, from the journal. */
 uint32_t haul_box_flags_of(haul_upload *up, const haul_box *b, unsigned flags);
 haul_expect *haul_box_expect(haul_box *b); /* room for one more */

@@ -180,6 +180,12 @@ haul_imap_type haul_imap_step(haul_imap_tokens *t)
     return t->type;
 }
 
+bool haul_imap_step_flag(haul_imap_tokens *t)
+{
+    haul_imap_type type = haul_imap_step(t);
+    return type == HAUL_IMAP_ATOM || type == HAUL_IMAP_NIL;
+}
+
 bool haul_imap_step_number(haul_imap_tokens *t, uint64_t *ret)
 {
     return haul_imap_step(t) == HAUL_IMAP_ATOM && haul_parse_u64(t->text.p, t->text.len, ret);

@@ -52,6 +52,8 @@ typedef struct haul_imap_tokens { /* a walk over octets that outlive it */
 void haul_imap_tokens_init(haul_imap_tokens *t, haul_span s);
 void haul_imap_tokens_done(haul_imap_tokens *t);
 haul_imap_type haul_imap_step(haul_imap_tokens *t); /* the next token; END stays END */
+bool haul_imap_step_flag(
+    haul_imap_tokens *t); /* the next one is an atom: in a list of flags NIL is one, too */
 bool haul_imap_step_number(haul_imap_tokens *t,
                            uint64_t *ret); /* false, and the step is done, when it is none */
 /* Pass over the value that comes next: one token, or a list with all in it. False at END or when nested too deep. */
