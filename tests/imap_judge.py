@@ -8,6 +8,7 @@ import collections
 import itertools
 import os
 import re
+import subprocess
 
 import judge
 from imap_client import listed, mailboxes, messages
@@ -252,3 +253,38 @@ def quiet(server, allowed=None):
     log = server.log()
     lines = [l for l in log.splitlines() if not (allowed and re.search(allowed, l))]
     same(not lines, f"{server.program}'s log speaks:\n" + judge.indent("\n".join(lines[:10])))
+
+
+# ── Outlook stores of our own ──
+
+def make_pst(folders):
+    """A store with these folders: {"name", "role", "messages": [(subject, body, keywords)], "folders"}. Each message has a Message-ID
+    that ends in its number, counted through the whole store; the path is returned."""
+    count = itertools.count()
+
+    def message(subject, body, keywords):
+        n = next(count)
+        head = (f"From: Ada Keeper <ada@harbour.example>\r\nTo: ben@lighthouse.example\r\nSubject: {subject}\r\n"
+                f"Date: Mon, 4 Mar 2024 10:15:20 +0100\r\nMessage-ID: <pst.{n}@harbour.example>\r\n")
+        named = [{"set": "PUBLIC_STRINGS", "name": "Keywords", "type": "0x101F", "value": list(keywords)}] if keywords else []
+        return {"subject": subject, "headers": head, "received": "2024-03-04T09:15:25Z", "body": body, "named": named}
+
+    def folder(f):
+        return {k: v for k, v in f.items() if k in ("name", "role", "class")} | {
+            "messages": [message(*m) for m in f.get("messages", ())], "folders": [folder(g) for g in f.get("folders", ())]}
+    path = fresh("pst")
+    judge.write(path + "/a.json", judge.json.dumps({"store": {"folders": [folder(f) for f in folders]}}).encode())
+    program = os.environ.get("MAKE_PST") or os.path.join(os.path.dirname(judge.PROGRAM), "tests/make_pst")
+    done = subprocess.run([program, path + "/a.json", path + "/a.pst"], capture_output=True, check=False)
+    same(done.returncode == 0, f"make_pst: {done.stderr[-300:]}")
+    return path + "/a.pst"
+
+
+def by_message_id(held):
+    """{Message-ID: (folder, Message)} of what a server holds."""
+    found = {}
+    for name, messages_here in held.items():
+        for m in messages_here:
+            mid = re.search(rb"(?im)^message-id: *(<[^>\r\n]*>)", m.octets)
+            found[mid.group(1).decode() if mid else (name, m.uid)] = (name, m)
+    return found
