@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROW_UIDS  1000u /* UIDs of one FETCH */
 #define SET_OCTETS                                                                                           \
-    4000u /* of a set that goes into a SEARCH: longer ones are left out, and the answer is longer */
+    4000u /* of a set in one FETCH, and of one that goes into a SEARCH: a longer one is left out there */
+#define SET_RANGES 180u /* "4294967294:4294967295," is the longest */
 
 typedef struct audit {
     haul_upload *up;
@@ -82,11 +82,13 @@ static void on_message(haul_imap_command *c, const haul_imap_reply *r)
     haul_fetch_done(&s);
 }
 
-/* Expected messages as UID sets of a bounded length. */
-static haul_rc fetch_row(audit *a, size_t from, size_t n, haul_err *e)
+/* Expected messages from `from` on whose UIDs make a set of a bounded length: all, where they are in a row. A question
+ * costs a round trip. */
+static haul_rc fetch_row(audit *a, size_t from, size_t *ret_to, haul_err *e)
 {
     haul_uids set = {0};
-    for (size_t i = from; i < from + n; i++)
+    size_t i = from;
+    for (; i < a->b->n_expect && set.n < SET_RANGES; i++)
         haul_uids_add(&set, a->b->expect[i].uid, a->b->expect[i].uid);
     haul_imap_command *c = haul_imap_command_new("UID FETCH ");
     haul_uids_write(&set, &c->text);
@@ -94,6 +96,7 @@ static haul_rc fetch_row(audit *a, size_t from, size_t n, haul_err *e)
     c->data = on_message;
     c->ctx = a;
     haul_uids_done(&set);
+    *ret_to = i;
     return haul_link_ask(a->link, c, a->b->name, e);
 }
 
@@ -319,8 +322,8 @@ static haul_rc audit_on(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
         return rc;
     qsort(b->expect, b->n_expect, sizeof(*b->expect), by_uid);
     a.met = haul_calloc(b->n_expect / 8 + 1, 1);
-    for (size_t i = 0; i < b->n_expect && rc == HAUL_OK; i += ROW_UIDS)
-        rc = fetch_row(&a, i, b->n_expect - i < ROW_UIDS ? b->n_expect - i : ROW_UIDS, e);
+    for (size_t i = 0; i < b->n_expect && rc == HAUL_OK;)
+        rc = fetch_row(&a, i, &i, e);
     if (rc == HAUL_OK)
         rc = check_gone(&a, e);
     if (rc == HAUL_OK)
