@@ -40,17 +40,8 @@ static void on_id(haul_imap_command *c, const haul_imap_reply *r)
         }
 }
 
-static haul_rc read_kind(haul_imap_account *a, haul_imap_session *s, haul_err *e)
+static void settle_kind(haul_imap_account *a, const haul_imap_session *s)
 {
-    reading y = {.a = a};
-    haul_rc rc = HAUL_OK;
-    if (haul_imap_can_do(s, HAUL_IMAP_CAN_ID)) {
-        haul_imap_command *c =
-            haul_imap_command_new("ID (\"name\" \"mailhaul\" \"version\" \"%s\")\r\n", HAUL_VERSION);
-        c->data = on_id;
-        c->ctx = &y;
-        rc = haul_imap_run(&s->client, c, NULL, e);
-    }
     if (haul_imap_can_do(s, HAUL_IMAP_CAN_GMAIL))
         a->preset = HAUL_IMAP_PRESET_GMAIL;
     else if (haul_iends(s->config->url.host, ".office365.com") ||
@@ -58,7 +49,6 @@ static haul_rc read_kind(haul_imap_account *a, haul_imap_session *s, haul_err *e
         a->preset = HAUL_IMAP_PRESET_EXCHANGE;
     if (s->config->preset)
         a->preset = *s->config->preset;
-    return rc;
 }
 
 /* ── namespace (RFC 2342) ── */
@@ -100,26 +90,6 @@ static void on_separator(haul_imap_command *c, const haul_imap_reply *r)
     haul_imap_tokens_done(&t);
 }
 
-static haul_rc run(haul_imap_session *s, haul_imap_command *c,
-                   void (*data)(haul_imap_command *, const haul_imap_reply *), reading *y, haul_err *e)
-{
-    c->data = data;
-    c->ctx = y;
-    return haul_imap_run(&s->client, c, NULL, e);
-}
-
-static haul_rc read_namespace(haul_imap_account *a, haul_imap_session *s, haul_err *e)
-{
-    reading y = {.a = a, .utf8 = s->utf8};
-    haul_rc rc = HAUL_OK;
-    a->prefix = haul_strdup("");
-    if (haul_imap_can_do(s, HAUL_IMAP_CAN_NAMESPACE))
-        rc = run(s, haul_imap_command_new("NAMESPACE\r\n"), on_namespace, &y, e);
-    if (rc == HAUL_OK && !y.found)
-        rc = run(s, haul_imap_command_new("LIST \"\" \"\"\r\n"), on_separator, &y, e);
-    return rc;
-}
-
 /* ── folders ── */
 
 static void on_list(haul_imap_command *c, const haul_imap_reply *r)
@@ -147,18 +117,6 @@ static void on_list(haul_imap_command *c, const haul_imap_reply *r)
     haul_imap_tokens_done(&t);
 }
 
-static haul_rc read_names(haul_imap_account *a, haul_imap_session *s, haul_err *e)
-{
-    reading y = {.a = a, .utf8 = s->utf8};
-    bool extended =
-        haul_imap_can_do(s, HAUL_IMAP_CAN_SPECIAL_USE) && haul_imap_can_do(s, HAUL_IMAP_CAN_LIST_EXTENDED);
-    a->names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    haul_rc rc =
-        run(s, haul_imap_command_new("LIST \"\" \"*\"%s\r\n", extended ? " RETURN (SPECIAL-USE)" : ""),
-            on_list, &y, e);
-    return rc;
-}
-
 /* ── quota (RFC 9208): STORAGE is in units of 1024 octets ── */
 
 static void on_quota(haul_imap_command *c, const haul_imap_reply *r)
@@ -183,23 +141,55 @@ static void on_quota(haul_imap_command *c, const haul_imap_reply *r)
     haul_imap_tokens_done(&t);
 }
 
-static haul_rc read_quota(haul_imap_account *a, haul_imap_session *s, haul_err *e)
+/* ── all of it ── */
+
+/* Replies are told apart by their names, whichever question they answer. */
+static void on_account(haul_imap_command *c, const haul_imap_reply *r)
 {
-    reading y = {.a = a, .utf8 = s->utf8};
-    if (!haul_imap_can_do(s, HAUL_IMAP_CAN_QUOTA))
-        return HAUL_OK;
-    return run(s, haul_imap_command_new("GETQUOTAROOT INBOX\r\n"), on_quota, &y, e);
+    on_id(c, r);
+    on_namespace(c, r);
+    on_list(c, r);
+    on_quota(c, r);
+}
+
+static haul_imap_command *question(const char *text, reading *y)
+{
+    haul_imap_command *c = haul_imap_command_new("%s\r\n", text);
+    c->data = on_account;
+    c->ctx = y;
+    return c;
+}
+
+/* One round trip for all. */
+static haul_rc ask_all(haul_imap_session *s, reading *y, haul_err *e)
+{
+    haul_imap_command *ask[4];
+    size_t n = 0;
+    bool extended =
+        haul_imap_can_do(s, HAUL_IMAP_CAN_SPECIAL_USE) && haul_imap_can_do(s, HAUL_IMAP_CAN_LIST_EXTENDED);
+    if (haul_imap_can_do(s, HAUL_IMAP_CAN_ID))
+        ask[n++] = question("ID (\"name\" \"mailhaul\" \"version\" \"" HAUL_VERSION "\")", y);
+    if (haul_imap_can_do(s, HAUL_IMAP_CAN_NAMESPACE))
+        ask[n++] = question("NAMESPACE", y);
+    ask[n++] = question(extended ? "LIST \"\" \"*\" RETURN (SPECIAL-USE)" : "LIST \"\" \"*\"", y);
+    if (haul_imap_can_do(s, HAUL_IMAP_CAN_QUOTA))
+        ask[n++] = question("GETQUOTAROOT INBOX", y);
+    return haul_imap_run_all(&s->client, ask, n, e);
 }
 
 haul_rc haul_imap_account_read(haul_imap_account *a, haul_imap_session *s, haul_err *e)
 {
-    *a = (haul_imap_account){0};
-    haul_rc rc = read_kind(a, s, e);
-    if (rc == HAUL_OK)
-        rc = read_namespace(a, s, e);
-    if (rc == HAUL_OK)
-        rc = read_names(a, s, e);
-    return rc == HAUL_OK ? read_quota(a, s, e) : rc;
+    reading y = {.a = a, .utf8 = s->utf8};
+    *a = (haul_imap_account){.prefix = haul_strdup(""),
+                             .names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)};
+    haul_rc rc = ask_all(s, &y, e);
+    settle_kind(a, s);
+    if (rc != HAUL_OK || y.found)
+        return rc;
+    haul_imap_command *c = haul_imap_command_new("LIST \"\" \"\"\r\n");
+    c->data = on_separator;
+    c->ctx = &y;
+    return haul_imap_run(&s->client, c, NULL, e);
 }
 
 void haul_imap_account_done(haul_imap_account *a)

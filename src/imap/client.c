@@ -509,6 +509,33 @@ haul_rc haul_imap_wait(haul_imap_client *c, haul_imap_command *cmd, haul_err *e)
     return rc;
 }
 
+/* Free what is done; what is not stays in the queue of a lost connection, and must not point to its caller. */
+static void leave(haul_imap_command *cmd)
+{
+    if (cmd->done) {
+        haul_imap_command_free(cmd);
+        return;
+    }
+    cmd->ctx = NULL;
+    cmd->data = ignore_data; /* what still comes of it is nobody else's */
+    cmd->tagged = NULL;
+    cmd->keep = false;
+}
+
+haul_rc haul_imap_run_all(haul_imap_client *c, haul_imap_command *const *cmds, size_t n, haul_err *e)
+{
+    haul_rc rc = HAUL_OK;
+    for (size_t i = 0; i < n; i++) {
+        cmds[i]->keep = true;
+        haul_imap_queue(c, cmds[i]);
+    }
+    for (size_t i = 0; i < n && rc == HAUL_OK; i++)
+        rc = haul_imap_wait(c, cmds[i], e);
+    for (size_t i = 0; i < n; i++)
+        leave(cmds[i]);
+    return rc;
+}
+
 haul_rc haul_imap_run(haul_imap_client *c, haul_imap_command *cmd, haul_imap_result *ret, haul_err *e)
 {
     relay y = {.w = {.ctx = cmd->ctx}, .data = cmd->data};
@@ -518,14 +545,7 @@ haul_rc haul_imap_run(haul_imap_client *c, haul_imap_command *cmd, haul_imap_res
     cmd->keep = true;
     haul_imap_queue(c, cmd);
     haul_rc rc = haul_imap_wait(c, cmd, e);
-    if (cmd->done) {
-        haul_imap_command_free(cmd);
-    } else { /* it stays in the queue of a lost connection, and must not point here */
-        cmd->ctx = NULL;
-        cmd->data = ignore_data; /* what still comes of it is nobody else's */
-        cmd->tagged = NULL;
-        cmd->keep = false;
-    }
+    leave(cmd);
     if (ret && rc == HAUL_OK)
         *ret = y.w.result;
     else

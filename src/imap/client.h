@@ -94,6 +94,9 @@ bool haul_imap_result_is(const haul_imap_result *r, const char *code); /* its re
 /* Queue cmd, wait for its answer. OK also for NO, which is in *ret (may be NULL). Not OK: lost, or HAUL_E_INTERRUPTED. */
 HAUL_MUST_USE haul_rc haul_imap_run(haul_imap_client *c, haul_imap_command *cmd, haul_imap_result *ret,
                                     haul_err *e);
+/* Queue all of them, wait for every answer, OK or NO. An untagged reply may come to any one's data: let it be the same. */
+HAUL_MUST_USE haul_rc haul_imap_run_all(haul_imap_client *c, haul_imap_command *const *cmds, size_t n,
+                                        haul_err *e);
 /* Wait until a queued command is done; it was queued with keep, and is the caller's to free in any case but a lost
  * connection, whose queue it stays in. */
 HAUL_MUST_USE haul_rc haul_imap_wait(haul_imap_client *c, haul_imap_command *cmd, haul_err *e);

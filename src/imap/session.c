@@ -40,10 +40,21 @@ static void take_caps(haul_imap_session *s, haul_span list)
     }
 }
 
+/* Capabilities, as a reply of their own or as a code of another one. */
+static bool see_caps(haul_imap_session *s, const haul_imap_reply *r)
+{
+    haul_span list = {0};
+    if (r->kind == HAUL_IMAP_DATA && haul_istarts(r->rest.p, r->rest.len, "CAPABILITY "))
+        list = (haul_span){r->rest.p + 11, r->rest.len - 11};
+    else if (!haul_imap_code(r, "CAPABILITY", &list))
+        return false;
+    take_caps(s, list);
+    return true;
+}
+
 static void on_capability(haul_imap_command *c, const haul_imap_reply *r)
 {
-    if (haul_istarts(r->rest.p, r->rest.len, "CAPABILITY "))
-        take_caps(c->ctx, (haul_span){r->rest.p + 11, r->rest.len - 11});
+    (void)see_caps(c->ctx, r);
 }
 
 static haul_rc ask_caps(haul_imap_session *s, haul_err *e)
@@ -67,8 +78,7 @@ static haul_rc first_words(haul_imap_session *s, haul_err *e)
         rc = haul_imap_next_reply(&s->client, &r, e);
         if (rc != HAUL_OK)
             break;
-        if (r.kind == HAUL_IMAP_DATA && haul_istarts(r.rest.p, r.rest.len, "CAPABILITY "))
-            take_caps(s, (haul_span){r.rest.p + 11, r.rest.len - 11});
+        (void)see_caps(s, &r);
         if (r.kind == HAUL_IMAP_BYE)
             return haul_fail(e, HAUL_E_NETWORK, "the server said goodbye: %.*s", (int)r.rest.len, r.rest.p);
         if (haul_span_is(r.tag, tag))
@@ -172,6 +182,7 @@ static haul_rc exchange(haul_imap_session *s, haul_sasl *sasl, const haul_sasl_i
         rc = haul_imap_next_reply(&s->client, &r, e);
         if (rc != HAUL_OK)
             return rc;
+        s->told |= see_caps(s, &r);
         if (r.kind == HAUL_IMAP_CONTINUE)
             rc = challenge(s, sasl, &r, e);
         else if (r.kind == HAUL_IMAP_BYE)
@@ -213,6 +224,7 @@ static haul_rc login_command(haul_imap_session *s, const haul_secret *password, 
     while (rc == HAUL_OK) {
         haul_imap_reply r;
         rc = haul_imap_next_reply(&s->client, &r, e);
+        s->told |= rc == HAUL_OK && see_caps(s, &r);
         if (rc == HAUL_OK &&
             (r.kind == HAUL_IMAP_BYE || (haul_span_is(r.tag, tag) && r.kind != HAUL_IMAP_OK)))
             return refused(&r, NULL, e);
@@ -291,7 +303,7 @@ haul_rc haul_imap_login(haul_imap_session *s, haul_imap_config *c, haul_err *e)
     rc = first_words(s, e);
     if (rc == HAUL_OK)
         rc = authenticate(s, e);
-    if (rc == HAUL_OK)
+    if (rc == HAUL_OK && !s->told)
         rc = ask_caps(s, e); /* they change with the login */
     if (rc == HAUL_OK)
         rc = enable_utf8(s, e);

@@ -77,6 +77,7 @@ typedef struct haul_imap_session {
     haul_imap_config *config;
     haul_str caps; /* " IMAP4REV1 UIDPLUS ", upper case */
     bool open, compressed, utf8;
+    bool told;             /* the server told its capabilities with the login */
     uint64_t append_limit; /* APPENDLIMIT, 0 = none said */
 } haul_imap_session;
 
