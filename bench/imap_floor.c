@@ -237,7 +237,7 @@ int main(int argc, char **argv)
     build(a[4], a[3], multi);
     used(&user_before, &sys_before);
     double start = now();
-    open_connection(atoi(a[0]), use_tls);
+    open_connection((int)strtol(a[0], NULL, 10), use_tls);
     snprintf(line, sizeof line, "x0000000l LOGIN %s %s\r\n", a[1], a[2]);
     ask(line);
     snprintf(line, sizeof line, "x0000000s SELECT \"%s\"\r\n", a[3]);

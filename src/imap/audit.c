@@ -211,7 +211,8 @@ static haul_rc remove_copy(audit *a, uint32_t uid, haul_err *e)
     haul_imap_command *c = haul_imap_command_new("UID STORE %u +FLAGS.SILENT (\\Deleted)\r\n", (unsigned)uid);
     haul_rc rc = haul_link_ask(a->link, c, a->b->name, e);
     if (rc == HAUL_OK)
-        rc = haul_link_ask(a->link, haul_imap_command_new("UID EXPUNGE %u\r\n", (unsigned)uid), a->b->name, e);
+        rc =
+            haul_link_ask(a->link, haul_imap_command_new("UID EXPUNGE %u\r\n", (unsigned)uid), a->b->name, e);
     return rc;
 }
 
