@@ -226,8 +226,9 @@ class Server:
 
     def kill9_all(self):
         """SIGKILL everything, the master first; restart() brings it back on the same ports."""
-        pids = [self.process.pid] + descendants(self.process.pid)
-        killed = kill9(pids)
+        os.kill(self.process.pid, signal.SIGSTOP)  # or it would start another one meanwhile, which keeps the port
+        time.sleep(0.01)
+        killed = kill9(descendants(self.process.pid) + [self.process.pid])
         self.process.wait()
         return killed
 
