@@ -144,6 +144,7 @@ static haul_rc check_gone(audit *a, haul_err *e)
 typedef struct stranger { /* a message since the watermark that is not known as ours */
     haul_found *f;
     bool alike, copy; /* as large as one of ours and of its time; with its digest, too */
+    bool recorded;    /* it is ours */
 } stranger;
 
 typedef struct strangers { /* by size */
@@ -176,8 +177,11 @@ static const char *compare_recorded(void *ctx, const haul_stored *r)
 {
     strangers *s = ctx;
     int64_t date_s = haul_imap_date_clamp(r->received_us) / HAUL_US;
+    uint32_t uid;
+    (void)uid_of(r->place, &uid);
     for (size_t i = first_of_size(s, r->size); r->size && i < s->n && s->v[i].f->size == r->size; i++) {
         stranger *one = &s->v[i];
+        one->recorded |= one->f->uid == uid;
         if (r->has_received && one->f->date_s != date_s)
             continue;
         if (!s->by_digest)
@@ -277,7 +281,7 @@ static haul_rc check_copies(audit *a, haul_link *l, haul_err *e)
     if (rc == HAUL_OK && s.n)
         rc = find_copies(a, &s, e);
     for (size_t i = 0; rc == HAUL_OK && i < s.n; i++)
-        if (s.v[i].copy)
+        if (s.v[i].copy && !s.v[i].recorded)
             rc = report_copy(a, s.v[i].f, e);
     free(s.v);
     return rc;
@@ -290,11 +294,15 @@ typedef struct recalling {
     haul_box *b;
 } recalling;
 
+/* A record may be newer than the folder's token: it was made durable together with another folder's. */
 static const char *recall(void *ctx, const haul_stored *s)
 {
     recalling *y = ctx;
     uint32_t uid;
-    if (uid_of(s->place, &uid) && uid >= y->b->watermark)
+    if (!uid_of(s->place, &uid))
+        return s->place;
+    haul_uids_add(&y->b->ours, uid, uid);
+    if (uid >= y->b->watermark)
         *haul_box_expect(y->b) = (haul_expect){
             .uid = uid,
             .flags = haul_box_flags_of(y->up, y->b, s->flags),

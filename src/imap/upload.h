@@ -305,7 +305,8 @@ void haul_labels_done(haul_box *b);
 /* ── audit.c ── */
 /* Look at what this run stored: there, size, time, flags; and for copies that the server made. */
 HAUL_MUST_USE haul_rc haul_audit_box(haul_upload *up, haul_box *b, haul_err *e);
-/* Expect what the journal has from the watermark on: no audit has seen it. Before anything is sent to the box. */
+/* Know what the journal has as ours, and expect it from the watermark on: no audit has seen it. Before anything is sent
+ * to the box. */
 HAUL_MUST_USE haul_rc haul_audit_recall(haul_upload *up, haul_box *b, haul_err *e);
 
 /* ── pace.c: manners ── */
