@@ -233,7 +233,13 @@ class Server:
         return killed
 
     def restart(self):
+        """Also after kill9_all(), of which some process may still be dying."""
         self.stop()
+        for wait in (0.2, 1):
+            try:
+                return self.start()
+            except Unavailable:
+                time.sleep(wait)
         return self.start()
 
     def connect(self, user=None, password=None, tls=False, **how):
