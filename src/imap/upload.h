@@ -178,6 +178,7 @@ typedef struct haul_upload {
     /* speed, for COMPRESS */
     bool want_compress;
     int64_t watch_ms, blocked_ms, told_ms;
+    int64_t worked_ms; /* the links were last looked after between messages */
     uint64_t watch_octets;
     haul_err last_loss;
     haul_rc fatal; /* what ends the run, found in a callback */
