@@ -165,8 +165,8 @@ def check_quota():
     same(here > 100, f"a full account: only {here} are stored in 60 kB")
     server.quota = None
     target.convert(root)
-    equal(collections.Counter(m.octets for held in server.held().values() for m in held), collections.Counter(t.octets for t in truth.values()),
-          "after room was made: every message once")
+    there = collections.Counter(m.octets for held in server.held().values() for m in held)
+    equal(there, collections.Counter(t.octets for t in truth.values()), "after room was made: every message once")
     say(f"a full account: {here} of 300 stored, then the rest")
 
 

@@ -72,13 +72,14 @@ class Target:
         return done
 
     def verify(self, *sources, exits=(0,), **how):
-        return run("verify", *self.options, *sources[:0], self.url, *sources, exits=exits, **how)
+        return run("verify", *self.options, self.url, *sources, exits=exits, **how)
 
     def report(self):
         return judge.json.loads(judge.read(os.path.join(self.state, "report.json")))
 
     def totals(self):
-        return {k: v for k, v in self.report()["totals"].items() if isinstance(v, int) and v and k not in ("octets", "found", "damaged")}
+        counts = ("stored", "filtered", "duplicate", "failed", "already_stored")
+        return {k: v for k, v in self.report()["totals"].items() if k in counts and v}
 
     def items(self):
         return judge.items_of(None, self.state)
@@ -155,7 +156,8 @@ def clamped(when):
 
 def by_conversion(sources, options=()):
     """{item id: Truth} by way of a Maildir that mailhaul writes: octets, times and letters of its files, keywords of its report.
-    .plain: ids of EML items that are their file. A judge of the upload, not of the reader; those of the readers are check_roundtrip, check_pst_corpus, check_mbox …"""
+    .plain: ids of EML items that are their file. A judge of the upload, not of the reader;
+    those of the readers are check_roundtrip, check_pst_corpus, check_mbox …"""
     target = fresh("reference") + "/maildir"
     run("convert", "--to", "maildir", "--progress", "none", *options, *sources, target, exits=(0, 1))
     paths, truth, plain = judge.by_name(target), {}, {}
@@ -165,7 +167,8 @@ def by_conversion(sources, options=()):
             continue
         letters = os.path.basename(found[0]).partition(":2,")[2]
         flags = {LETTERS[c] for c in letters if c in LETTERS} | {FLAGS[f] for f in item["flags"] if f in ("junk", "notjunk", "mdnsent")}
-        plain[item["id"]] = not any(i.startswith("eml.") for i in judge.issues_of(item)) and not re.search(r"@\d+$|\.emlx$", item["source_place"])
+        mended = any(i.startswith("eml.") for i in judge.issues_of(item))
+        plain[item["id"]] = not mended and not re.search(r"@\d+$|\.emlx$", item["source_place"])
         truth[item["id"]] = Truth(path_parts(item["folder"]), judge.canonical(judge.read(found[0])),
                                   clamped(os.stat(found[0]).st_mtime), frozenset(flags | set(item["keywords"])))
     by_conversion.plain = plain
