@@ -1,13 +1,13 @@
 /* The floor of an upload: the same octets, flags and dates, sent by somebody who does nothing else.
  *
- *   imap_floor [-t] [-m] [-w WINDOW] PORT USER PASSWORD FOLDER MESSAGES
+ *   imap_floor [-t] [-m BATCH] [-w WINDOW] PORT USER PASSWORD FOLDER MESSAGES
  *
  * MESSAGES has for each message a line `octets (flags) "date"` and then the octets, with CRLF. Commands are built in
  * memory before the clock starts; then: connect, login, SELECT (it is faster into a selected folder), everything with
  * LITERAL+ and at most WINDOW commands unanswered, LOGOUT. No source is read, nothing digested, recorded or looked at
  * again; answers are read while sending, and must be OK.
  *
- * -t: TLS. -m: MULTIAPPEND, 100 messages or 8 MB a command. One line on standard output: seconds of wall, user and
+ * -t: TLS. -m: MULTIAPPEND, BATCH messages or 8 MB a command. One line on standard output: seconds of wall, user and
  * system time since the clock started, and of wall time before the first APPEND. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -25,8 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BATCH_MESSAGES 100u
-#define BATCH_OCTETS   (8u * 1024u * 1024u)
+#define BATCH_OCTETS (8u * 1024u * 1024u)
 
 typedef struct command {
     size_t at, len; /* in text */
@@ -88,7 +87,7 @@ static void end(void)
 }
 
 /* All commands, from the file of messages. */
-static void build(const char *path, const char *folder, bool multi)
+static void build(const char *path, const char *folder, size_t batch)
 {
     FILE *f = fopen(path, "re");
     char line[512], head[600];
@@ -109,7 +108,7 @@ static void build(const char *path, const char *folder, bool multi)
         add(head, (size_t)snprintf(head, sizeof head, "%s {%zu+}\r\n", what, size));
         add(body, size);
         octets += size;
-        if (++messages == (multi ? BATCH_MESSAGES : 1) || octets >= BATCH_OCTETS) {
+        if (++messages == batch || octets >= BATCH_OCTETS) {
             end();
             messages = octets = 0;
         }
@@ -223,18 +222,18 @@ static void open_connection(int port, bool use_tls)
 
 int main(int argc, char **argv)
 {
-    bool use_tls = false, multi = false;
-    size_t window = 4;
-    for (int o; (o = getopt(argc, argv, "tmw:")) > 0;) {
+    bool use_tls = false;
+    size_t window = 4, batch = 1;
+    for (int o; (o = getopt(argc, argv, "tm:w:")) > 0;) {
         use_tls |= o == 't';
-        multi |= o == 'm';
+        batch = o == 'm' ? strtoul(optarg, NULL, 10) : batch;
         window = o == 'w' ? strtoul(optarg, NULL, 10) : window;
     }
     if (argc - optind != 5)
         return 2;
     char **a = argv + optind, line[1024];
     double user, sys, user_before, sys_before;
-    build(a[4], a[3], multi);
+    build(a[4], a[3], batch);
     used(&user_before, &sys_before);
     double start = now();
     open_connection((int)strtol(a[0], NULL, 10), use_tls);
