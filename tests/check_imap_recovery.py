@@ -21,7 +21,7 @@ USERS = {f"u{i}": "secret" for i in range(60)}
 
 
 def fake(source, server, options=(), below="Imported"):
-    return Upload(server, server.port, source, server.user, False, ["--timeout", "3", *options], below)
+    return Upload(server, server.port, source, server.user, False, ["--timeout", "20", *options], below)
 
 
 def held(upload):

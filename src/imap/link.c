@@ -66,6 +66,9 @@ void haul_link_lose(haul_upload *up, haul_link *l)
         } else {
             haul_batch *b = cmd->ctx;
             bool is_bad = cmd->bad.len > 0;
+            /* so long the server has taken at least, and may go on for */
+            int64_t age = begun ? haul_clock_ms() - cmd->queued_ms : 0;
+            up->latency_ms = age > up->latency_ms ? age : up->latency_ms;
             b->link = NULL;
             if (begun && first && !is_bad)
                 suspect(b);

@@ -75,10 +75,13 @@ static haul_rc poll_once(haul_upload *up, haul_link *l, haul_box *b, haul_err *e
 haul_rc haul_settle_quiet(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
 {
     int64_t wait = up->latency_ms * 3 > QUIET_MS ? up->latency_ms * 3 : QUIET_MS;
+    int64_t most = (int64_t)up->config->silence_s * 1000 > QUIET_MAX_MS
+                       ? (int64_t)up->config->silence_s * 1000
+                       : QUIET_MAX_MS;
     int64_t began = haul_clock_ms(), since = began;
     uint64_t last = b->n_exists;
     haul_rc rc = HAUL_OK;
-    wait = wait < QUIET_MAX_MS ? wait : QUIET_MAX_MS;
+    wait = wait < most ? wait : most;
     for (int64_t now = began; rc == HAUL_OK && now - since < wait && now - began < wait * QUIET_TIMES;
          now = haul_clock_ms()) {
         rc = poll_once(up, l, b, e);

@@ -16,7 +16,7 @@
 #include "imap/uids.h"
 
 #define HAUL_BOX_TOKEN      "box:"               /* and the folder's path: what the journal keeps of it */
-#define HAUL_BATCH_MESSAGES 400u                 /* of one MULTIAPPEND */
+#define HAUL_BATCH_MESSAGES 200u                 /* of one MULTIAPPEND */
 #define HAUL_BATCH_OCTETS   (8u * 1024u * 1024u) /* of one MULTIAPPEND, reached by its last message */
 #define HAUL_BATCHES_FLYING 8u                   /* of one link, with MULTIAPPEND */
 #define HAUL_SINGLES_FLYING 200u                 /* of one link, without */
