@@ -61,7 +61,7 @@ def run(*args, exits=(0,), timeout=300, **kwargs):
     done.text = (done.stdout + done.stderr).decode("utf-8", "replace")
     same(done.returncode in exits, f"exit status {done.returncode}, wanted {exits}: mailhaul {' '.join(map(str, args))}\n"
          + indent(done.text[-1500:]))
-    if b"Sanitizer" in done.stderr:
+    if b"Sanitizer" in done.stderr or b": runtime error: " in done.stderr:
         same(False, "a sanitizer spoke:\n" + indent(done.text[-3000:]))
     return done
 

@@ -329,7 +329,8 @@ static haul_rc audit_on(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
         rc = haul_settle_renumbered(up, l, b, e);
     if (rc != HAUL_OK)
         return rc;
-    qsort(b->expect, b->n_expect, sizeof(*b->expect), by_uid);
+    if (b->n_expect)
+        qsort(b->expect, b->n_expect, sizeof(*b->expect), by_uid);
     a.met = haul_calloc(b->n_expect / 8 + 1, 1);
     for (size_t i = 0; i < b->n_expect && rc == HAUL_OK;)
         rc = fetch_row(&a, i, &i, e);
