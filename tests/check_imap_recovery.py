@@ -8,7 +8,7 @@ import time
 import traceback
 
 import judge
-from imap_servers import Bye, Cyrus, Dovecot, Drop, FakeServer, Fault, Proxy, Unavailable
+from imap_servers import Bye, Cyrus, Delay, Dovecot, Drop, FakeServer, Fault, Proxy, Unavailable
 from imap_upload import Source, Upload, count, wait_for
 from judge import equal, same, say
 
@@ -237,6 +237,21 @@ def refused_questions(source):
         proxy.stop()
 
 
+def slow(source):
+    """A server that still stores what a run sent that is no longer there: each command takes it longer than the shortest quiet."""
+    def hook(command):
+        return Delay(3) if command.name == "APPEND" else None
+    server = FakeServer(hook=hook)
+    upload = fake(source, server, ["--timeout", "120"])
+    process = upload.start()
+    while server.counts["APPEND"] < 4 and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    upload.end(process)
+    upload.finish("a slow server")
+    count(upload, "a slow server", held=held(upload))
+
+
 def full(source):
     server = FakeServer(quota=6_000_000 * MESSAGES // 2000)
     upload = fake(source, server)
@@ -298,7 +313,7 @@ def copies(source):
 
 
 # The first by itself, as it looks at the clock; of the others some at a time, as they wait most of it.
-TESTS = (stopped, dead, killed_servers, poison, patience, refused_questions, renumbered, renumbered_dovecot, full, copies, halved)
+TESTS = (stopped, dead, killed_servers, poison, patience, refused_questions, slow, renumbered, renumbered_dovecot, full, copies, halved)
 
 
 def timed(test, source):

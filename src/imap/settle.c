@@ -74,7 +74,8 @@ static haul_rc poll_once(haul_upload *up, haul_link *l, haul_box *b, haul_err *e
 
 haul_rc haul_settle_quiet(haul_upload *up, haul_link *l, haul_box *b, haul_err *e)
 {
-    int64_t wait = up->latency_ms * 3 > QUIET_MS ? up->latency_ms * 3 : QUIET_MS;
+    int64_t slow = up->latency_ms > up->earlier_ms ? up->latency_ms : up->earlier_ms;
+    int64_t wait = slow * 3 > QUIET_MS ? slow * 3 : QUIET_MS;
     int64_t most = (int64_t)up->config->silence_s * 1000 > QUIET_MAX_MS
                        ? (int64_t)up->config->silence_s * 1000
                        : QUIET_MAX_MS;

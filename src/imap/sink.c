@@ -120,6 +120,8 @@ static void copy_tokens(imap_sink *s, const haul_tokens *from)
         haul_tokens_put(s->resume, key, value);
     }
     read_day(&s->up, haul_tokens_get(s->resume, DAY_TOKEN));
+    if (haul_tokens_count(s->resume))
+        haul_latency_token_read(&s->up, haul_tokens_get(s->resume, HAUL_LATENCY_TOKEN));
 }
 
 static haul_rc imap_open(haul_sink *sink, const char *target, const haul_tokens *resume, haul_err *e)
@@ -220,6 +222,8 @@ static void put_tokens(imap_sink *s, haul_tokens *to)
         b->token_audited = b->audited;
         b->ours_changed = false;
     }
+    if (up->latency_ms)
+        haul_latency_token(up, to);
     if (up->day_octets) {
         haul_auto_str day = {0};
         haul_str_addf(&day, "%lld %llu", (long long)up->day, (unsigned long long)up->day_octets);

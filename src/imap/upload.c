@@ -199,6 +199,7 @@ void haul_batch_answered(haul_imap_command *c, const haul_imap_reply *r)
     l->octets -= b->octets;
     l->alone = false;
     b->link = NULL;
+    took = took ? took : 1;
     b->up->latency_ms = took > b->up->latency_ms ? took : b->up->latency_ms;
     if (r->kind == HAUL_IMAP_OK)
         batch_stored(b, r);
@@ -296,6 +297,8 @@ haul_rc haul_upload_work(haul_upload *up, haul_err *e)
         rc = send_again(up, e);
     if (rc == HAUL_OK && up->building && all_idle(up) && haul_clock_ms() - up->building->begun_ms >= BUILD_MS)
         rc = submit_building(up, e);
+    if (rc == HAUL_OK)
+        rc = haul_latency_save(up, e);
     return rc == HAUL_OK ? check_fatal(up, e) : rc;
 }
 

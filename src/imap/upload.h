@@ -16,6 +16,7 @@
 #include "imap/uids.h"
 
 #define HAUL_BOX_TOKEN      "box:"               /* and the folder's path: what the journal keeps of it */
+#define HAUL_LATENCY_TOKEN  "latency"
 #define HAUL_BATCH_MESSAGES 200u                 /* of one MULTIAPPEND */
 #define HAUL_BATCH_OCTETS   (8u * 1024u * 1024u) /* of one MULTIAPPEND, reached by its last message */
 #define HAUL_BATCHES_FLYING 8u                   /* of one link, with MULTIAPPEND */
@@ -173,6 +174,8 @@ typedef struct haul_upload {
     double debt_messages, debt_octets;
     int64_t rate_ms;
     int64_t latency_ms; /* the longest that an APPEND has taken */
+    int64_t earlier_ms; /* the same of the last run, whose session may still be storing */
+    int64_t saved_ms;   /* what the journal has of it; 0 = nothing of this run */
     uint64_t day_octets;
     int64_t day;
     /* speed, for COMPRESS */
@@ -247,6 +250,11 @@ HAUL_MUST_USE haul_rc haul_box_select(haul_upload *up, haul_link *l, haul_box *b
 /* Selected on l, and l sees what came to it over other connections: servers tell a session only when it asks. */
 HAUL_MUST_USE haul_rc haul_box_visit(haul_upload *up, haul_link *l, haul_box *b, haul_err *e);
 void haul_box_token(const haul_box *b, bool clean, haul_tokens *to);
+/* How slow the server is, for the run after one that is cut off. */
+void haul_latency_token(haul_upload *up, haul_tokens *to);
+/* Make it durable when it says more than the journal has. */
+HAUL_MUST_USE haul_rc haul_latency_save(haul_upload *up, haul_err *e);
+void haul_latency_token_read(haul_upload *up, const char *token); /* NULL: the last run had no answer */
 HAUL_MUST_USE haul_rc haul_box_token_read(haul_box *b, const char *token, haul_err *e);
 HAUL_MUST_USE haul_rc haul_box_create(haul_upload *up, haul_link *l, haul_box *b, haul_err *e);
 /* What can be kept of a message's flags and keywords: the text for APPEND, interned. Losses are issues of m. */
