@@ -377,6 +377,39 @@ static haul_rc work_between(haul_upload *up, haul_err *e)
     return haul_upload_work(up, e);
 }
 
+static bool holds_twin(const haul_batch *b, const haul_pending *item)
+{
+    for (size_t i = 0; i < b->n_items; i++)
+        if (b->box == item->box && memcmp(b->items[i]->sha256, item->sha256, HAUL_SHA256_LEN) == 0)
+            return true;
+    return false;
+}
+
+static bool twin_flies(const haul_upload *up, const haul_pending *item)
+{
+    for (const haul_batch *b = up->again; b; b = b->next)
+        if (holds_twin(b, item))
+            return true;
+    for (size_t i = 0; i < up->n_links; i++)
+        for (const haul_imap_command *c = up->links[i].session.client.first; c; c = c->next)
+            if (c->tagged == haul_batch_answered && holds_twin(c->ctx, item))
+                return true;
+    return false;
+}
+
+/* Where several connections share a folder, a twin waits for its elder: the journal takes a message that it has under
+ * another key for one that moved, and would take the elder for the younger after a run that was cut off. */
+static haul_rc wait_for_elder(haul_upload *up, const haul_pending *item, haul_err *e)
+{
+    haul_rc rc = HAUL_OK;
+    while (rc == HAUL_OK && !up->plus && up->n_links > 1 && twin_flies(up, item)) {
+        rc = haul_links_wait(up, 500, "sending", e);
+        if (rc == HAUL_OK)
+            rc = haul_upload_work(up, e);
+    }
+    return rc;
+}
+
 haul_rc haul_upload_message(haul_upload *up, haul_box *box, const haul_msg *m, haul_err *e)
 {
     bool there = false;
@@ -397,6 +430,8 @@ haul_rc haul_upload_message(haul_upload *up, haul_box *box, const haul_msg *m, h
     haul_pending *item = item_new(up, box, m);
     up->took = true;
     rc = look_first(up, item, &there, e);
+    if (rc == HAUL_OK && !there)
+        rc = wait_for_elder(up, item, e);
     if (rc != HAUL_OK) {
         haul_pending_refused(up, item, e ? e->text : "not sent");
         return rc;

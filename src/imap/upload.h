@@ -15,7 +15,7 @@
 #include "imap/session.h"
 #include "imap/uids.h"
 
-#define HAUL_BOX_TOKEN      "box:"               /* and the folder's path: what the journal keeps of it */
+#define HAUL_BOX_TOKEN      "box:" /* and the folder's path: what the journal keeps of it */
 #define HAUL_LATENCY_TOKEN  "latency"
 #define HAUL_BATCH_MESSAGES 200u                 /* of one MULTIAPPEND */
 #define HAUL_BATCH_OCTETS   (8u * 1024u * 1024u) /* of one MULTIAPPEND, reached by its last message */
