@@ -291,7 +291,9 @@ def copies(source):
     for remove in (False, True):
         server, made = FakeServer(), {"n": 0}
 
-        def hook(command, server=server, made=made):
+        def hook(command, server=server, made=made, remove=remove):
+            if command.name == "UID STORE" and not remove:
+                return "NO flags are for others"
             folder = server.folders.get("Imported/Work")
             if command.name == "LOGOUT" or not folder or made["n"]:
                 return None
@@ -301,13 +303,16 @@ def copies(source):
                     folder.add(m.octets, m.flags, m.internaldate)
                 folder.add(b"Subject: foreign\r\n\r\nx\r\n")
                 folder.add(folder.messages[5].octets)  # another client's copy, of today
-                folder.messages[7].flags.clear()
-                folder.messages[8].flags.discard("\\Seen")
+                for m in [m for m in folder.messages[60:] if m.flags][:2]:
+                    m.flags.clear()
             return None
         server.hook = hook
         upload = fake(source, server, ["--remove-copies"] if remove else [])
         equal(upload.run(), 0, f"copies: exit status: {upload.said[-600:]}")
         equal(upload.issues().get("imap.copy"), 40, f"copies, removed: {remove}: {upload.issues()}")
+        same(upload.issues().get("imap.flags-lost"), f"copies: {upload.issues()}")
+        told = [n["detail"] for n in upload.report()["notices"] if "not set again" in n["detail"]]
+        same(bool(told) != remove and all("flags are for others" in t for t in told), f"copies, removed: {remove}: {told}")
         n = sum(len(f.messages) for f in server.folders.values())
         equal(n, source.count + 2 + (0 if remove else 40), f"copies, removed: {remove}: messages")
 

@@ -94,6 +94,8 @@ def check_ways(server):
     os.chmod(open_to_all, 0o644)
     target = works("a file that all may read", "--password-file", open_to_all)
     equal(target.report()["totals"]["issues"].get("imap.password-exposed"), 1, "a file that all may read: imap.password-exposed")
+    equal([(n["issue"], n["detail"]) for n in target.report()["notices"] if n["issue"] == "imap.password-exposed"],
+          [("imap.password-exposed", open_to_all)], "a file that all may read: the notice")
     held = server.download(bodies=False)
     same(not any(name.startswith("Never") for name in held), "a run with a wrong password left something")
     for auth in AUTH:

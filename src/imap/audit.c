@@ -36,6 +36,17 @@ static void missing_flags(const haul_upload *up, const haul_expect *x, const hau
     }
 }
 
+static void on_set_again(haul_imap_command *c, const haul_imap_reply *r)
+{
+    haul_upload *up = c->ctx;
+    const char *at = strstr(haul_strz(&c->text), "UID "); /* behind the tag */
+    int n = at ? (int)strcspn(at, "\r") : 0;
+    if (r->kind != HAUL_IMAP_OK)
+        haul_sink_issue(up->sink, NULL, HAUL_ISSUE_IMAP_FLAGS_LOST,
+                        "not set again: %.*s: the server said: %.*s", n, at ? at : "", (int)r->rest.len,
+                        r->rest.p);
+}
+
 /* A change goes to the item's folder as a notice: its receipt is out already. */
 static void compare(audit *a, const haul_expect *x, const haul_fetch *s)
 {
@@ -43,7 +54,6 @@ static void compare(audit *a, const haul_expect *x, const haul_fetch *s)
     haul_auto_str missing = {0};
     char was[HAUL_ISO_LEN], is[HAUL_ISO_LEN];
     if (s->has_size && x->size && s->size != x->size) {
-        a->up->changed++;
         haul_sink_issue(sink, NULL, HAUL_ISSUE_IMAP_CHANGED, "%s/;UID=%u: %llu octets were sent, it has %llu",
                         a->b->text, (unsigned)x->uid, (unsigned long long)x->size,
                         (unsigned long long)s->size);
@@ -57,11 +67,12 @@ static void compare(audit *a, const haul_expect *x, const haul_fetch *s)
     if (s->has_flags)
         missing_flags(a->up, x, s, &missing);
     if (missing.len) {
-        a->up->restored++;
         haul_sink_issue(sink, NULL, HAUL_ISSUE_IMAP_FLAGS_LOST, "%s/;UID=%u: %s", a->b->text,
                         (unsigned)x->uid, missing.p);
         haul_imap_command *c = haul_imap_command_new("UID STORE %u +FLAGS.SILENT (", (unsigned)x->uid);
         haul_str_addf(&c->text, "%s)\r\n", missing.p);
+        c->tagged = on_set_again;
+        c->ctx = a->up;
         haul_imap_queue(a->client, c);
     }
 }
@@ -134,7 +145,6 @@ static haul_rc check_gone(audit *a, haul_err *e)
         }
     if (!gone)
         return HAUL_OK;
-    a->up->gone += gone;
     haul_sink_issue(a->up->sink, NULL, HAUL_ISSUE_IMAP_GONE, "%s: %llu", b->name, (unsigned long long)gone);
     return a->up->sink->recorded(a->up->sink->ctx, b->text, forget_gone, a, e);
 }
@@ -231,7 +241,6 @@ static haul_rc report_copy(audit *a, haul_found *f, haul_err *e)
         return rc;
     }
     f->taken = true; /* said */
-    a->up->copies++;
     haul_sink_issue(a->up->sink, NULL, HAUL_ISSUE_IMAP_COPY, "%s/;UID=%u%s%s", a->b->text, (unsigned)f->uid,
                     remove && rc == HAUL_OK ? ", removed" : "", rc != HAUL_OK ? why.text : "");
     return HAUL_OK;

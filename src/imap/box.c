@@ -39,7 +39,7 @@ void haul_boxes_done(haul_upload *up)
         free(b->name);
         free(b->wire);
         free(b->refused);
-        free(b->found);
+        haul_found_done(b);
         free(b->expect);
         haul_uids_done(&b->ours);
         haul_labels_done(b);

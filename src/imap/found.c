@@ -163,6 +163,45 @@ haul_rc haul_settle_digest(haul_link *l, uint32_t uid, uint8_t ret[HAUL_SHA256_L
 
 /* ── which is which ── */
 
+void haul_found_done(haul_box *b)
+{
+    haul_by_size *x = &b->by_size;
+    free(b->found);
+    free(x->first);
+    free(x->last);
+    free(x->next);
+    *x = (haul_by_size){0};
+    b->found = NULL;
+    b->n_found = b->cap_found = b->n_before = 0;
+    b->found_upto = 0;
+}
+
+static size_t chain_of(const haul_by_size *x, uint64_t size)
+{
+    return (size_t)(size & (x->cap - 1));
+}
+
+/* Bring the chains up to b->n_found. Each is in the order of UIDs. */
+static void chain_found(haul_box *b)
+{
+    haul_by_size *x = &b->by_size;
+    if (x->cap != b->cap_found || x->n > b->n_found) {
+        x->cap = b->cap_found;
+        x->n = 0;
+        x->first = haul_realloc(x->first, x->cap * sizeof(*x->first));
+        x->last = haul_realloc(x->last, x->cap * sizeof(*x->last));
+        x->next = haul_realloc(x->next, x->cap * sizeof(*x->next));
+        memset(x->first, 0, x->cap * sizeof(*x->first));
+    }
+    for (; x->n < b->n_found; x->n++) {
+        size_t c = chain_of(x, b->found[x->n].size);
+        uint32_t me = (uint32_t)x->n + 1;
+        *(x->first[c] ? &x->next[x->last[c] - 1] : &x->first[c]) = me;
+        x->last[c] = me;
+        x->next[x->n] = 0;
+    }
+}
+
 /* Twins differ in time and flags only: of several that fit, the one that is alike in these. */
 static unsigned likeness(const haul_found *f, const haul_wanted *w)
 {
@@ -173,9 +212,15 @@ haul_rc haul_found_match(haul_link *l, haul_box *b, const haul_wanted *w, uint32
 {
     haul_found *best = NULL;
     *ret_uid = 0;
-    for (size_t i = w->from; i < b->n_found; i++) {
+    if (!b->n_found)
+        return HAUL_OK;
+    chain_found(b);
+    for (uint32_t at = b->by_size.first[chain_of(&b->by_size, w->size)]; at; at = b->by_size.next[at - 1]) {
+        size_t i = at - 1;
+        if (w->to && i >= w->to)
+            break;
         haul_found *f = &b->found[i];
-        if (f->taken || f->size != w->size || (w->same_date && f->date_s != w->date_s))
+        if (i < w->from || f->taken || f->size != w->size || (w->same_date && f->date_s != w->date_s))
             continue;
         haul_rc rc = f->digested ? HAUL_OK : l ? digest_some(l, b, i, AHEAD, e) : HAUL_SKIP;
         if (rc != HAUL_OK)

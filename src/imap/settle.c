@@ -356,8 +356,8 @@ haul_rc haul_settle_renumbered(haul_upload *up, haul_link *l, haul_box *b, haul_
 {
     renumber n = {.up = up, .l = l, .b = b, .e = e};
     haul_uids_done(&b->ours);
-    b->n_found = b->n_before = b->n_expect = 0;
-    b->found_upto = 0;
+    haul_found_done(b);
+    b->n_expect = 0;
     haul_sink_issue(up->sink, NULL, HAUL_ISSUE_IMAP_RENUMBERED, "%s: UIDVALIDITY was %u, is %u", b->name,
                     (unsigned)b->uidvalidity, (unsigned)b->seen_validity);
     haul_rc rc = haul_settle_quiet(up, l, b, e);

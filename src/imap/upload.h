@@ -47,6 +47,12 @@ typedef struct haul_wanted { /* a message of ours that may be among them */
     size_t from, to; /* indexes into box->found: of the first that counts, and behind the last; to 0 = all */
 } haul_wanted;
 
+typedef struct
+    haul_by_size { /* of box->found: chains of those whose sizes fall together; index + 1, 0 = none */
+    uint32_t *first, *last, *next;
+    size_t n, cap; /* of found that are in; a power of two */
+} haul_by_size;
+
 typedef struct haul_expect { /* what the audit should see of a message */
     uint32_t uid;
     uint32_t flags; /* index into upload.flag_texts */
@@ -92,6 +98,7 @@ typedef struct haul_box {
     haul_found *found; /* by uid */
     size_t n_before;   /* of them: there before this run sent anything to the box */
     size_t n_found, cap_found;
+    haul_by_size by_size;
     uint32_t found_upto; /* UIDs up to here are in `found` or ours */
     haul_expect *expect;
     size_t n_expect, cap_expect;
@@ -186,7 +193,6 @@ typedef struct haul_upload {
     haul_err last_loss;
     haul_rc fatal; /* what ends the run, found in a callback */
     haul_err fatal_why;
-    uint64_t copies, gone, changed, restored;
 } haul_upload;
 
 /* ── upload.c: messages and batches ── */
@@ -279,6 +285,8 @@ uint32_t haul_flags_without_keywords(haul_upload *up, uint32_t index);
 bool haul_msg_needs_utf8(const haul_msg *m);
 
 /* ── found.c: what the server has ── */
+/* Forget what was found: the folder is another one. Frees. */
+void haul_found_done(haul_box *b);
 /* Add the messages from uid `low` on that are not ours to b->found. */
 HAUL_MUST_USE haul_rc haul_settle_list(haul_upload *up, haul_link *l, haul_box *b, uint32_t low, haul_err *e);
 /* The message of b->found that is w, now taken: its UID; 0: there is none. Of twins the one that is alike in date and

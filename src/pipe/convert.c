@@ -70,12 +70,24 @@ static void tick(haul_run *r)
     r->job->progress(r->job->ctx, &r->progress);
 }
 
+void haul_run_early(haul_run *r, haul_report *report)
+{
+    for (unsigned i = 0; i < r->n_early; i++) {
+        if (report)
+            haul_report_notice(report, NULL, r->early[i].id, r->early[i].detail);
+        free(r->early[i].detail);
+    }
+    r->n_early = 0;
+}
+
 void haul_run_notice(haul_run *r, const char *source, haul_issue_id id, const char *detail)
 {
     haul_err text;
     r->totals.issues[id]++;
-    if (r->report) /* a sink may speak before the report is open */
+    if (r->report)
         haul_report_notice(r->report, source, id, detail);
+    else if (r->n_early < HAUL_EARLY_MAX) /* a sink that is being opened */
+        r->early[r->n_early++] = (haul_early){.id = id, .detail = haul_strdup(detail)};
     if (!r->job->message)
         return;
     bool several = source && r->job->sources[0] && r->job->sources[1];

@@ -22,6 +22,12 @@ typedef struct haul_run_folder { /* by source folder id */
 
 typedef struct haul_preflight haul_preflight;
 
+#define HAUL_EARLY_MAX 8u
+typedef struct haul_early { /* a notice from before the report was open */
+    haul_issue_id id;
+    char *detail;
+} haul_early;
+
 typedef struct haul_run {
     const haul_job *job;
     const haul_format *to;
@@ -29,6 +35,8 @@ typedef struct haul_run {
     haul_journal *journal; /* a private copy in a dry run */
     haul_map *map;
     haul_report *report;
+    haul_early early[HAUL_EARLY_MAX];
+    unsigned n_early;
     haul_sink sink;
     haul_tokens *tokens;
     haul_pim *pim;             /* NULL: not asked for */
@@ -80,6 +88,8 @@ void haul_keywords_text(const haul_msg *m, haul_str *to);
 
 /* Count and report an issue of a source (NULL: of the target) rather than of an item. */
 void haul_run_notice(haul_run *r, const char *source, haul_issue_id id, const char *detail);
+/* Write what was noticed before the report was open to it (NULL: it was never opened). */
+void haul_run_early(haul_run *r, haul_report *report);
 
 /* Count and report one item. */
 HAUL_MUST_USE haul_rc haul_run_account(haul_run *r, const haul_item_line *line, haul_err *e);

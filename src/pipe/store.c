@@ -309,6 +309,13 @@ static haul_rc open_map(haul_run *r, haul_err *e)
     return begin_run(r, e);
 }
 
+static haul_rc open_report(haul_run *r, const char *items, haul_err *e)
+{
+    haul_rc rc = haul_report_open(r->job, items, &r->report, e);
+    haul_run_early(r, r->report);
+    return rc;
+}
+
 /* A dry run asks a copy of the journal what is stored already, and writes nothing. */
 static haul_rc open_dry(haul_run *r, haul_err *e)
 {
@@ -324,7 +331,7 @@ static haul_rc open_dry(haul_run *r, haul_err *e)
         rc = open_sink(r, existed, e);
     if (rc == HAUL_OK)
         rc = open_map(r, e);
-    return rc == HAUL_OK ? haul_report_open(r->job, NULL, &r->report, e) : rc;
+    return rc == HAUL_OK ? open_report(r, NULL, e) : rc;
 }
 
 haul_rc haul_store_open(haul_run *r, haul_err *e)
@@ -354,7 +361,7 @@ haul_rc haul_store_open(haul_run *r, haul_err *e)
         rc = open_sink(r, existed, e);
     if (rc == HAUL_OK)
         rc = open_map(r, e);
-    return rc == HAUL_OK ? haul_report_open(job, items.p, &r->report, e) : rc;
+    return rc == HAUL_OK ? open_report(r, items.p, e) : rc;
 }
 
 static void folder_notice(haul_run *r, const haul_run_folder *f, haul_issue_id id)
@@ -513,6 +520,7 @@ void haul_store_close(haul_run *r)
     haul_tokens_free(r->tokens);
     haul_journal_close(r->journal);
     haul_map_free(r->map);
+    haul_run_early(r, r->report);
     haul_report_free(r->report);
     if (r->flying)
         g_hash_table_destroy(r->flying);
