@@ -7,6 +7,7 @@
 #include "pipe/audit.h"
 
 #include <jansson.h>
+#include <signal.h>
 
 typedef struct haul_case { /* what the user said of it; texts never NULL */
     const char *matter, *custodian, *description, *organization, *contact;
