@@ -1,4 +1,4 @@
-#include "cli/cmd.h"
+/* What convert and hold print when they are done. */
 #include "cli/preflight.h"
 #include "cli/result.h"
 #include "pipe/filter.h"
@@ -145,7 +145,7 @@ static void pim_line(const haul_job *job, haul_str *to)
     haul_str_addc(to, '\n');
 }
 
-static void summary(const haul_request *r, const haul_totals *t, const json_t *report, haul_str *to)
+void haul_result_run(const haul_request *r, const haul_totals *t, const json_t *report, haul_str *to)
 {
     if (!t->found)
         haul_str_addz(to, "0 items: nothing was found in the source\n");
@@ -163,24 +163,4 @@ static void summary(const haul_request *r, const haul_totals *t, const json_t *r
     report_line(&r->job, to);
     damage_line(&r->job, t, to);
     pim_line(&r->job, to);
-}
-
-haul_rc haul_cmd_convert(const haul_args *a, int *ret_status, haul_err *e)
-{
-    haul_request r;
-    haul_auto_str s = {0};
-    haul_totals totals = {0};
-    json_t *report = NULL;
-    haul_rc rc = haul_request_init(&r, a, e);
-    if (rc == HAUL_OK)
-        rc = haul_convert(&r.job, &totals, &report, e);
-    haul_bar_end(&r.bar);
-    *ret_status = haul_totals_exit(&totals);
-    if (report && (rc == HAUL_OK || totals.found || r.json)) {
-        summary(&r, &totals, report, &s);
-        rc = haul_result_print(&r, report, &s, rc, e);
-    }
-    json_decref(report);
-    haul_request_done(&r);
-    return rc;
 }

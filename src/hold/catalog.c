@@ -409,12 +409,23 @@ haul_rc haul_catalog_add_left_out(haul_catalog *c, const haul_left_out *l, haul_
     return run_stmt(c, s, "writing", e);
 }
 
-haul_rc haul_catalog_drop_left_out(haul_catalog *c, const char *item_id, haul_err *e)
+static haul_rc drop(haul_catalog *c, int which, const char *key, haul_err *e)
 {
     haul_rc rc = begin(c, e);
-    sqlite3_stmt *s = stmt(c, HAUL_ST_LEFT_DROP);
-    bind_text(s, 1, item_id);
+    sqlite3_stmt *s = stmt(c, which);
+    bind_text(s, 1, key);
     return rc == HAUL_OK ? run_stmt(c, s, "writing", e) : rc;
+}
+
+haul_rc haul_catalog_drop_left_out(haul_catalog *c, const char *item_id, haul_err *e)
+{
+    haul_rc rc = drop(c, HAUL_ST_LEFT_DROP, item_id, e);
+    return rc == HAUL_OK ? drop(c, HAUL_ST_EXCEPTION_DROP, item_id, e) : rc;
+}
+
+haul_rc haul_catalog_drop_kind(haul_catalog *c, const char *kind, haul_err *e)
+{
+    return drop(c, HAUL_ST_KIND_DROP, kind, e);
 }
 
 haul_rc haul_catalog_add_exception(haul_catalog *c, const haul_exception *x, haul_err *e)

@@ -86,9 +86,12 @@ HAUL_MUST_USE haul_rc haul_catalog_cut(haul_catalog *c, int64_t last, void (*fn)
 HAUL_MUST_USE haul_rc haul_catalog_add_twin(haul_catalog *c, const haul_twin *t, haul_err *e);
 /* One record for each item_id: the last one counts. */
 HAUL_MUST_USE haul_rc haul_catalog_add_left_out(haul_catalog *c, const haul_left_out *l, haul_err *e);
+/* The item is in the package now: no longer left out, and no exception for it. */
 HAUL_MUST_USE haul_rc haul_catalog_drop_left_out(haul_catalog *c, const char *item_id, haul_err *e);
 /* The same one again adds nothing. */
 HAUL_MUST_USE haul_rc haul_catalog_add_exception(haul_catalog *c, const haul_exception *x, haul_err *e);
+/* All exceptions of a kind, before they are found anew. */
+HAUL_MUST_USE haul_rc haul_catalog_drop_kind(haul_catalog *c, const char *kind, haul_err *e);
 /* A payload file that is no document's native or text: a source's copy, an attachments.csv. It belongs to the last document
  * that was added before it. The same path again replaces it. */
 HAUL_MUST_USE haul_rc haul_catalog_add_file(haul_catalog *c, const char *path, uint64_t size,
