@@ -171,7 +171,8 @@ static bool is_other(const haul_args *a, int o)
     if (haul_opts[o].commands & 1u << a->cmd)
         return false;
     for (int i = 0; i < HAUL_OPT_COUNT; i++)
-        if (i != o && haul_opts[i].commands & 1u << a->cmd && strcmp(haul_opts[i].name, haul_opts[o].name) == 0)
+        if (i != o && haul_opts[i].commands & 1u << a->cmd &&
+            strcmp(haul_opts[i].name, haul_opts[o].name) == 0)
             return true;
     return false;
 }

@@ -32,14 +32,17 @@ static haul_rc check(const haul_args *a, const haul_hold *h, haul_err *e)
 {
     uint64_t number;
     int minutes;
-    const char *prefix = haul_args_get(a, HAUL_OPT_CONTROL_PREFIX), *start = haul_args_get(a, HAUL_OPT_CONTROL_START);
+    const char *prefix = haul_args_get(a, HAUL_OPT_CONTROL_PREFIX),
+               *start = haul_args_get(a, HAUL_OPT_CONTROL_START);
     if (!haul_control_parse(prefix ? prefix : "", start ? start : "1", &number))
-        return haul_fail(e, HAUL_E_USAGE,
-                         "--control-prefix takes up to 16 letters, digits and -_., --control-start a number from 1");
+        return haul_fail(
+            e, HAUL_E_USAGE,
+            "--control-prefix takes up to 16 letters, digits and -_., --control-start a number from 1");
     if (start && !prefix)
         return haul_fail(e, HAUL_E_USAGE, "--control-start needs --control-prefix");
     if (h->time_zone && !haul_hold_zone(h->time_zone, &minutes))
-        return haul_fail(e, HAUL_E_USAGE, "--time-zone: '%s' is neither UTC nor an offset such as +01:00", h->time_zone);
+        return haul_fail(e, HAUL_E_USAGE, "--time-zone: '%s' is neither UTC nor an offset such as +01:00",
+                         h->time_zone);
     return HAUL_OK;
 }
 

@@ -103,7 +103,8 @@ static haul_rc check_values(const haul_args *a, const haul_format *f, haul_err *
 /* A package is a directory. */
 static haul_rc is_directory_name(const char *target, haul_err *e)
 {
-    return haul_is_url(target) ? haul_fail(e, HAUL_E_USAGE, "'%s' is a URL; a package is a directory", target) : HAUL_OK;
+    return haul_is_url(target) ? haul_fail(e, HAUL_E_USAGE, "'%s' is a URL; a package is a directory", target)
+                               : HAUL_OK;
 }
 
 static bool makes_target(const haul_args *a)

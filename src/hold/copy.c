@@ -78,8 +78,12 @@ static haul_rc copy_file(copying *c, const char *source, const char *path, haul_
 /* A name of the source as any system holds it. Octets that are no UTF-8 are escaped as well. */
 static void safe_name(const char *name, haul_str *to)
 {
-    static const haul_naming naming = {
-        .reserved = "/\\:*?\"<>|%", .escape = '=', .last = ". ", .windows_devices = true, .component_max = 200, .net_unicode = true};
+    static const haul_naming naming = {.reserved = "/\\:*?\"<>|%",
+                                       .escape = '=',
+                                       .last = ". ",
+                                       .windows_devices = true,
+                                       .component_max = 200,
+                                       .net_unicode = true};
     bool cut = false;
     haul_naming_escape(&naming, name, to, &cut);
 }
@@ -160,9 +164,14 @@ static haul_rc copy_source(copying *c, const char *source, const json_t *said, h
     return haul_audit_event(log, "source-copied", o, e);
 }
 
-haul_rc haul_copy_sources(int root, const haul_job *job, const json_t *report, haul_catalog *c, haul_audit *log, haul_err *e)
+haul_rc haul_copy_sources(int root, const haul_job *job, const json_t *report, haul_catalog *c,
+                          haul_audit *log, haul_err *e)
 {
-    copying y = {.root = root, .catalog = c, .digests = haul_digests_new(), .stop = job->stop, .block = haul_alloc(BLOCK)};
+    copying y = {.root = root,
+                 .catalog = c,
+                 .digests = haul_digests_new(),
+                 .stop = job->stop,
+                 .block = haul_alloc(BLOCK)};
     const json_t *sources = json_object_get(report, "sources");
     haul_rc rc = HAUL_OK;
     for (size_t i = 0; job->sources[i] && rc == HAUL_OK; i++)
@@ -262,7 +271,8 @@ static void remove_before(sweep *s, const char *path)
     }
 }
 
-static haul_rc on_known(void *ctx, const char *path, uint64_t size, const uint8_t sha256[HAUL_SHA256_LEN], haul_err *e)
+static haul_rc on_known(void *ctx, const char *path, uint64_t size, const uint8_t sha256[HAUL_SHA256_LEN],
+                        haul_err *e)
 {
     sweep *s = ctx;
     (void)size;

@@ -45,9 +45,10 @@ void haul_native_done(haul_native *n)
 static const char *extension_of(const char *type)
 {
     static const char *const known[][2] = {
-        {"text/plain", ".txt"},       {"text/html", ".html"},       {"text/calendar", ".ics"},  {"text/vcard", ".vcf"},
-        {"text/csv", ".csv"},         {"message/rfc822", ".eml"},   {"image/png", ".png"},      {"image/jpeg", ".jpg"},
-        {"image/gif", ".gif"},        {"application/pdf", ".pdf"},  {"application/zip", ".zip"}, {"message/global", ".eml"},
+        {"text/plain", ".txt"},         {"text/html", ".html"},      {"text/calendar", ".ics"},
+        {"text/vcard", ".vcf"},         {"text/csv", ".csv"},        {"message/rfc822", ".eml"},
+        {"image/png", ".png"},          {"image/jpeg", ".jpg"},      {"image/gif", ".gif"},
+        {"application/pdf", ".pdf"},    {"application/zip", ".zip"}, {"message/global", ".eml"},
         {"application/ms-tnef", ".dat"}};
     for (size_t i = 0; i < HAUL_COUNT(known); i++)
         if (strcmp(known[i][0], type) == 0)
@@ -61,8 +62,8 @@ static void add_safe(haul_str *to, const char *p, size_t n)
         uint32_t cp = 0;
         size_t len = haul_utf8_next(p + at, n - at, &cp);
         bool bad = !len || cp < 0x20 || cp == 0x7f || (cp < 0x80 && strchr("/\\:*?\"<>|%", (int)cp)) ||
-                   (cp >= 0x80 && cp < 0xa0) || (cp >= 0x200b && cp <= 0x200f) || (cp >= 0x2028 && cp <= 0x202e) ||
-                   (cp >= 0x2066 && cp <= 0x2069) || cp == 0xfeff;
+                   (cp >= 0x80 && cp < 0xa0) || (cp >= 0x200b && cp <= 0x200f) ||
+                   (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x2069) || cp == 0xfeff;
         if (bad)
             haul_str_addc(to, '_');
         else

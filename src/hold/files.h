@@ -15,10 +15,12 @@ typedef struct haul_native { /* a file being written */
 } haul_native;
 
 /* Make dir/name anew below root; what was there is written over. No sync: the sink does one for all. */
-HAUL_MUST_USE haul_rc haul_native_open(haul_native *n, int dir, const char *name, haul_digests *d, haul_err *e);
+HAUL_MUST_USE haul_rc haul_native_open(haul_native *n, int dir, const char *name, haul_digests *d,
+                                       haul_err *e);
 /* Close it, fill size and digests. */
 HAUL_MUST_USE haul_rc haul_native_close(haul_native *n, haul_err *e);
-void haul_native_done(haul_native *n); /* of one that failed: closed, its octets stay for the next run to write over */
+void haul_native_done(
+    haul_native *n); /* of one that failed: closed, its octets stay for the next run to write over */
 
 /* The file of attachment `number` of a message: "0001-report.pdf". What no file system holds is replaced by '_', the end is
  * kept when it is cut: at most HAUL_NATIVE_NAME octets. */

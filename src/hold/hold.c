@@ -42,7 +42,8 @@ bool haul_hold_zone(const char *said, int *ret_min)
             return false;
         digits[n++] = *p;
     }
-    int hours = (digits[0] - '0') * 10 + (digits[1] - '0'), minutes = (digits[2] - '0') * 10 + (digits[3] - '0');
+    int hours = (digits[0] - '0') * 10 + (digits[1] - '0'),
+        minutes = (digits[2] - '0') * 10 + (digits[3] - '0');
     if (n != 4 || hours > 14 || minutes > 59)
         return false;
     *ret_min = (said[0] == '-' ? -1 : 1) * (hours * 60 + minutes);
@@ -96,18 +97,21 @@ static haul_rc case_facts(holding *p, haul_err *e)
                            .payload_octets = t.octets,
                            .payload_files = t.files};
     return rc == HAUL_OK && !haul_hold_zone(p->facts.time_zone, &p->facts.tz_min)
-               ? haul_fail(e, HAUL_E_USAGE, "--time-zone: '%s' is neither UTC nor an offset such as +01:00", p->facts.time_zone)
+               ? haul_fail(e, HAUL_E_USAGE, "--time-zone: '%s' is neither UTC nor an offset such as +01:00",
+                           p->facts.time_zone)
                : rc;
 }
 
 /* ── load files ── */
 
 /* What a format cannot hold was replaced there, and there only: each place is listed. */
-static haul_rc on_replaced(void *ctx, const char *docid, const char *field, unsigned codepoint, uint64_t n, haul_err *e)
+static haul_rc on_replaced(void *ctx, const char *docid, const char *field, unsigned codepoint, uint64_t n,
+                           haul_err *e)
 {
     holding *p = ctx;
     haul_auto_str detail = {0};
-    haul_str_addf(&detail, "load/%s, %s: U+%04X, %llu times", p->load, field, codepoint, (unsigned long long)n);
+    haul_str_addf(&detail, "load/%s, %s: U+%04X, %llu times", p->load, field, codepoint,
+                  (unsigned long long)n);
     haul_exception x = {.docid = docid,
                         .item_id = "",
                         .custodian = "",
@@ -117,7 +121,8 @@ static haul_rc on_replaced(void *ctx, const char *docid, const char *field, unsi
                         .kind = "replaced",
                         .issue = "",
                         .detail = detail.p,
-                        .disposition = "replaced in the load file only; native and the other load files have it"};
+                        .disposition =
+                            "replaced in the load file only; native and the other load files have it"};
     return haul_catalog_add_exception(p->catalog, &x, e);
 }
 
@@ -201,10 +206,11 @@ static haul_rc log_seal(holding *p, haul_audit *log, haul_err *e)
     haul_rc rc = haul_catalog_count(p->catalog, &t, e);
     p->facts.payload_files = t.files;
     p->facts.payload_octets = t.octets;
-    json_t *o = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "documents", (json_int_t)(t.messages + t.attachments),
-                          "messages", (json_int_t)t.messages, "attachments", (json_int_t)t.attachments, "twins",
-                          (json_int_t)t.twins, "exceptions", (json_int_t)t.exceptions, "files", (json_int_t)t.files, "octets",
-                          (json_int_t)t.octets);
+    json_t *o =
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "documents",
+                  (json_int_t)(t.messages + t.attachments), "messages", (json_int_t)t.messages, "attachments",
+                  (json_int_t)t.attachments, "twins", (json_int_t)t.twins, "exceptions",
+                  (json_int_t)t.exceptions, "files", (json_int_t)t.files, "octets", (json_int_t)t.octets);
     if (rc == HAUL_OK)
         rc = haul_audit_event(log, "sealed", o, e);
     else
@@ -214,7 +220,8 @@ static haul_rc log_seal(holding *p, haul_audit *log, haul_err *e)
 
 static haul_rc copy_sources(holding *p, haul_audit *log, haul_err *e)
 {
-    return p->h->include_source ? haul_copy_sources(p->root, p->h->job, p->report, p->catalog, log, e) : HAUL_OK;
+    return p->h->include_source ? haul_copy_sources(p->root, p->h->job, p->report, p->catalog, log, e)
+                                : HAUL_OK;
 }
 
 static haul_rc write_package(holding *p, haul_audit *log, haul_err *e)
@@ -266,10 +273,12 @@ static haul_rc unseal(const haul_job *job, haul_err *e)
 
 static bool may_seal(const haul_hold *h, haul_rc rc, const json_t *report)
 {
-    return report && !h->job->dry_run && (rc == HAUL_OK || rc == HAUL_E_SOURCE || rc == HAUL_E_FORMAT || rc == HAUL_E_LIMIT);
+    return report && !h->job->dry_run &&
+           (rc == HAUL_OK || rc == HAUL_E_SOURCE || rc == HAUL_E_FORMAT || rc == HAUL_E_LIMIT);
 }
 
-haul_rc haul_hold_run(haul_hold *h, haul_totals *ret_totals, json_t **ret_report, bool *ret_sealed, haul_err *e)
+haul_rc haul_hold_run(haul_hold *h, haul_totals *ret_totals, json_t **ret_report, bool *ret_sealed,
+                      haul_err *e)
 {
     haul_job *job = h->job;
     haul_err why = {0};

@@ -16,7 +16,7 @@ bool haul_hold_zone(const char *said, int *ret_min);
 
 /* As haul_convert. A package is sealed when everything that could be read is in it: also when a source was lost half-way, which
  * is an exception; not when the run was stopped or the target failed. *ret_sealed tells. */
-HAUL_MUST_USE haul_rc haul_hold_run(haul_hold *h, haul_totals *ret_totals, json_t **ret_report, bool *ret_sealed,
-                                    haul_err *e);
+HAUL_MUST_USE haul_rc haul_hold_run(haul_hold *h, haul_totals *ret_totals, json_t **ret_report,
+                                    bool *ret_sealed, haul_err *e);
 
 #endif

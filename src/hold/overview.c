@@ -30,8 +30,10 @@ static void add_parties(haul_stats *s, const char *list, haul_party who)
     haul_auto_str addr = {0};
     for (const char *p = list; *p;) {
         size_t n = strcspn(p, ";");
-        const char *open = memchr(p, '<', n), *close = open ? memchr(open, '>', n - (size_t)(open - p)) : NULL;
-        haul_span one = close ? (haul_span){open + 1, (size_t)(close - open) - 1} : haul_span_trim((haul_span){p, n});
+        const char *open = memchr(p, '<', n),
+                   *close = open ? memchr(open, '>', n - (size_t)(open - p)) : NULL;
+        haul_span one =
+            close ? (haul_span){open + 1, (size_t)(close - open) - 1} : haul_span_trim((haul_span){p, n});
         haul_str_clear(&addr);
         haul_str_add(&addr, one.p, one.len);
         if (memchr(haul_strz(&addr), '@', addr.len))
@@ -45,7 +47,8 @@ static haul_rc on_family(void *ctx, const haul_family *f, haul_err *e)
     overview *o = ctx;
     const haul_doc *d = &f->docs[0];
     const haul_msg m = {.kind = d->kind,
-                        .set = (d->has_received ? HAUL_SET_RECEIVED : 0u) | (d->has_sent ? HAUL_SET_SENT : 0u),
+                        .set =
+                            (d->has_received ? HAUL_SET_RECEIVED : 0u) | (d->has_sent ? HAUL_SET_SENT : 0u),
                         .received_us = d->received_us,
                         .sent_us = d->sent_us};
     (void)e;
@@ -95,9 +98,9 @@ static void add_total(json_t *list, const char *name, json_int_t n)
 
 static json_t *totals_of(const json_t *report)
 {
-    static const char *const names[][2] = {{"found", "found"},         {"stored", "stored"},
-                                           {"filtered", "filtered"},   {"duplicate", "duplicate"},
-                                           {"failed", "failed"},       {"already_stored", "already stored"}};
+    static const char *const names[][2] = {{"found", "found"},       {"stored", "stored"},
+                                           {"filtered", "filtered"}, {"duplicate", "duplicate"},
+                                           {"failed", "failed"},     {"already_stored", "already stored"}};
     const json_t *t = json_object_get(report, "totals");
     json_t *list = json_array();
     for (size_t i = 0; i < HAUL_COUNT(names); i++)
@@ -116,18 +119,21 @@ static json_t *facts_of(const overview *o)
     add_fact(list, "Contact", o->k->contact);
     add_fact(list, "Sealed", o->k->created);
     add_fact(list, "Time zone of load files", o->k->time_zone);
-    haul_str_addf(&text, "%llu: %llu messages, %llu attachments", (unsigned long long)(o->totals.messages + o->totals.attachments),
+    haul_str_addf(&text, "%llu: %llu messages, %llu attachments",
+                  (unsigned long long)(o->totals.messages + o->totals.attachments),
                   (unsigned long long)o->totals.messages, (unsigned long long)o->totals.attachments);
     add_fact(list, "Documents", text.p);
     haul_str_clear(&text);
-    haul_str_addf(&text, "%llu files, %llu octets", (unsigned long long)o->totals.files, (unsigned long long)o->totals.octets);
+    haul_str_addf(&text, "%llu files, %llu octets", (unsigned long long)o->totals.files,
+                  (unsigned long long)o->totals.octets);
     add_fact(list, "Payload", text.p);
     return list;
 }
 
 static json_t *verify_lines(void)
 {
-    static const char *const lines[] = {"mailhaul verify CASE-DIR", "cd CASE-DIR && sha256sum -c manifest-sha256.txt",
+    static const char *const lines[] = {"mailhaul verify CASE-DIR",
+                                        "cd CASE-DIR && sha256sum -c manifest-sha256.txt",
                                         "cd CASE-DIR && sha256sum -c tagmanifest-sha256.txt"};
     json_t *list = json_array();
     for (size_t i = 0; i < HAUL_COUNT(lines); i++)
@@ -175,11 +181,12 @@ static haul_rc write_page(const overview *o, int root, haul_err *e)
 static json_t *package_of(const overview *o)
 {
     const haul_catalog_totals *t = &o->totals;
-    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "matter", o->k->matter, "sealed", o->k->created,
-                     "documents", (json_int_t)(t->messages + t->attachments), "messages", (json_int_t)t->messages,
-                     "attachments", (json_int_t)t->attachments, "twins", (json_int_t)t->twins, "left_out",
-                     (json_int_t)(t->left_out_filtered + t->left_out_failed), "exceptions", (json_int_t)t->exceptions, "files",
-                     (json_int_t)t->files, "octets", (json_int_t)t->octets);
+    return json_pack(
+        "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "matter", o->k->matter, "sealed", o->k->created,
+        "documents", (json_int_t)(t->messages + t->attachments), "messages", (json_int_t)t->messages,
+        "attachments", (json_int_t)t->attachments, "twins", (json_int_t)t->twins, "left_out",
+        (json_int_t)(t->left_out_filtered + t->left_out_failed), "exceptions", (json_int_t)t->exceptions,
+        "files", (json_int_t)t->files, "octets", (json_int_t)t->octets);
 }
 
 static haul_rc write_report(const overview *o, int root, haul_err *e)
@@ -196,7 +203,11 @@ static haul_rc write_report(const overview *o, int root, haul_err *e)
 
 haul_rc haul_overview_write(haul_catalog *c, const haul_case *k, const json_t *report, int root, haul_err *e)
 {
-    overview o = {.k = k, .report = report, .stats = haul_stats_new(), .facts = json_object(), .exceptions = json_array()};
+    overview o = {.k = k,
+                  .report = report,
+                  .stats = haul_stats_new(),
+                  .facts = json_object(),
+                  .exceptions = json_array()};
     haul_rc rc = haul_catalog_count(c, &o.totals, e);
     if (rc == HAUL_OK)
         rc = haul_catalog_families(c, HAUL_BY_ROW, on_family, &o, e);

@@ -5,6 +5,7 @@
 #include "hold/package.h"
 
 /* report: the run's own (pipe/report.h). Both files are written below root. */
-HAUL_MUST_USE haul_rc haul_overview_write(haul_catalog *c, const haul_case *k, const json_t *report, int root, haul_err *e);
+HAUL_MUST_USE haul_rc haul_overview_write(haul_catalog *c, const haul_case *k, const json_t *report, int root,
+                                          haul_err *e);
 
 #endif

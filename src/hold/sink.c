@@ -54,7 +54,7 @@ typedef struct hold_sink {
     opened open[OPEN_FOLDERS], text_open[OPEN_FOLDERS];
     bool text, mih, by_digest, by_custodian;
     const char *prefix;
-    uint64_t next; /* control number */
+    uint64_t next;    /* control number */
     haul_arena arena; /* of the message at hand */
     haul_str docid, path, place;
 } hold_sink;
@@ -65,7 +65,8 @@ bool haul_control_parse(const char *prefix, const char *start, uint64_t *ret)
     if (n > 16)
         return false;
     for (size_t i = 0; i < n; i++)
-        if (!haul_is_digit((unsigned char)prefix[i]) && !haul_is_alpha((unsigned char)prefix[i]) && !strchr("-_.", prefix[i]))
+        if (!haul_is_digit((unsigned char)prefix[i]) && !haul_is_alpha((unsigned char)prefix[i]) &&
+            !strchr("-_.", prefix[i]))
             return false;
     return haul_parse_u64(start, strlen(start), ret) && *ret >= 1 && *ret < UINT64_C(1000000000000);
 }
@@ -102,7 +103,9 @@ static haul_rc go_on(hold_sink *s, const haul_sink *sink, const haul_tokens *res
     const char *number = resume ? haul_tokens_get(resume, "number") : NULL;
     const char *start = haul_values_get(sink->values, &haul_hold_options[HAUL_HOLD_START]);
     if (!haul_control_parse(s->prefix, start, &s->next))
-        return haul_fail(e, HAUL_E_USAGE, "--control-prefix '%s' --control-start '%s': a prefix is up to 16 letters, digits and -_., a start a number from 1",
+        return haul_fail(e, HAUL_E_USAGE,
+                         "--control-prefix '%s' --control-start '%s': a prefix is up to 16 letters, digits "
+                         "and -_., a start a number from 1",
                          s->prefix, start);
     if (last && !haul_parse_u64(last, strlen(last), &row))
         return haul_fail(e, HAUL_E_STATE, "the journal's row '%s' is no number", last);
@@ -118,7 +121,8 @@ static haul_rc check_prefix(hold_sink *s, haul_err *e)
         return haul_catalog_set_meta(s->catalog, "control-prefix", s->prefix, e);
     return strcmp(before, s->prefix) == 0
                ? HAUL_OK
-               : haul_fail(e, HAUL_E_USAGE, "this package was begun with --control-prefix '%s', not '%s'", before, s->prefix);
+               : haul_fail(e, HAUL_E_USAGE, "this package was begun with --control-prefix '%s', not '%s'",
+                           before, s->prefix);
 }
 
 static haul_rc hold_open(haul_sink *sink, const char *target, const haul_tokens *resume, haul_err *e)
@@ -475,8 +479,8 @@ static const char *kind_of_issue(haul_issue_id id)
     }
 }
 
-static haul_rc note_exception(family *f, const haul_doc *d, const char *kind, const char *issue, const char *detail,
-                              haul_err *e)
+static haul_rc note_exception(family *f, const haul_doc *d, const char *kind, const char *issue,
+                              const char *detail, haul_err *e)
 {
     haul_exception x = {.docid = d->docid,
                         .item_id = d->item_id,
@@ -613,7 +617,8 @@ static const char *issues_text(hold_sink *s, const haul_msg *m)
     return haul_arena_str(&s->arena, haul_strz(&all));
 }
 
-static haul_rc hold_left_out(haul_sink *sink, const haul_msg *m, const char *status, const char *reason, haul_err *e)
+static haul_rc hold_left_out(haul_sink *sink, const haul_msg *m, const char *status, const char *reason,
+                             haul_err *e)
 {
     hold_sink *s = sink->state;
     haul_origin from = sink->origin(sink->ctx, m);

@@ -8,11 +8,11 @@
 
 extern const haul_format_option haul_hold_options[];
 enum { /* index into haul_hold_options */
-    HAUL_HOLD_TEXT,
-    HAUL_HOLD_DEDUPE,
-    HAUL_HOLD_SCOPE,
-    HAUL_HOLD_PREFIX,
-    HAUL_HOLD_START
+       HAUL_HOLD_TEXT,
+       HAUL_HOLD_DEDUPE,
+       HAUL_HOLD_SCOPE,
+       HAUL_HOLD_PREFIX,
+       HAUL_HOLD_START
 };
 
 /* Not in the registry: nothing but the command hold writes packages. */

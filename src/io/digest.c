@@ -126,7 +126,8 @@ haul_rc haul_digest_source(const char *path, bool (*waiting)(void *ctx, uint64_t
         return rc;
     }
     *ret = (haul_source_digest){.is_dir = S_ISDIR(st.st_mode)};
-    digesting d = {.one = one, .all = all, .block = haul_alloc(BLOCK), .ret = ret, .waiting = waiting, .ctx = ctx};
+    digesting d = {
+        .one = one, .all = all, .block = haul_alloc(BLOCK), .ret = ret, .waiting = waiting, .ctx = ctx};
     haul_rc rc = ret->is_dir ? digest_tree(&d, real, e) : digest_file(&d, real, ret->sha256, e);
     free(d.block);
     free(real);

@@ -18,7 +18,7 @@ typedef struct haul_source_digest {
  * regular file, in octet order of the paths: what `find . -type f | sort | xargs sha256sum` prints, without "./", in the C
  * locale. CR, LF and % in paths are percent-encoded. Symbolic links are not followed, other files are passed over.
  * waiting (may be NULL): called now and then with the octets so far; true ends it with HAUL_E_INTERRUPTED. */
-HAUL_MUST_USE haul_rc haul_digest_source(const char *path, bool (*waiting)(void *ctx, uint64_t octets), void *ctx,
-                                         haul_source_digest *ret, haul_err *e);
+HAUL_MUST_USE haul_rc haul_digest_source(const char *path, bool (*waiting)(void *ctx, uint64_t octets),
+                                         void *ctx, haul_source_digest *ret, haul_err *e);
 
 #endif

@@ -16,8 +16,8 @@
 
 typedef struct haul_audit haul_audit;
 
-typedef struct haul_audit_head { /* of the whole log */
-    uint64_t count;                 /* lines */
+typedef struct haul_audit_head {     /* of the whole log */
+    uint64_t count;                  /* lines */
     uint8_t sha256[HAUL_SHA256_LEN]; /* of the last one; zeros while there is none */
 } haul_audit_head;
 
@@ -30,7 +30,8 @@ HAUL_DEFINE_AUTO(haul_audit, haul_audit_close)
 /* Append an event. fields: an object, its members in their order behind "event"; stolen; may be NULL. Buffered. */
 HAUL_MUST_USE haul_rc haul_audit_event(haul_audit *a, const char *event, json_t *fields, haul_err *e);
 /* The same for millions of events: members as JSON text ("\"id\":\"…\",\"status\":\"stored\""). */
-HAUL_MUST_USE haul_rc haul_audit_event_text(haul_audit *a, const char *event, const char *members, haul_err *e);
+HAUL_MUST_USE haul_rc haul_audit_event_text(haul_audit *a, const char *event, const char *members,
+                                            haul_err *e);
 /* Everything so far is on disk. */
 HAUL_MUST_USE haul_rc haul_audit_commit(haul_audit *a, haul_err *e);
 haul_audit_head haul_audit_get_head(const haul_audit *a);
@@ -38,10 +39,10 @@ haul_audit_head haul_audit_get_head(const haul_audit *a);
 const char *haul_audit_last_event(const haul_audit *a);
 
 typedef struct haul_audit_check { /* what is wrong with a log, if anything */
-    haul_audit_head head;    /* of the part that is whole */
-    uint64_t bad_line;       /* from 1; 0 = the chain holds to its end */
-    uint64_t offset;         /* octet where that line begins */
-    char reason[160];        /* "prev is not the digest of line 41", "seq is 43, not 42", "no line end" … */
+    haul_audit_head head;         /* of the part that is whole */
+    uint64_t bad_line;            /* from 1; 0 = the chain holds to its end */
+    uint64_t offset;              /* octet where that line begins */
+    char reason[160]; /* "prev is not the digest of line 41", "seq is 43, not 42", "no line end" … */
 } haul_audit_check;
 /* Follow a log. Not OK only where it cannot be read. fn (may be NULL): every line as an object, borrowed. */
 HAUL_MUST_USE haul_rc haul_audit_follow(int dirfd, const char *name, haul_audit_check *ret,

@@ -52,10 +52,10 @@ typedef struct haul_job {
     bool full;      /* verify: compare the octets of a server's messages, too */
     bool repair;    /* what the target would not take is mended where it can be; else such an item fails */
     bool pim_files; /* calendars and address books go to TARGET.pim as well */
-    const char *state_dir; /* --state, NULL = as haul_state_path says */
+    const char *state_dir;   /* --state, NULL = as haul_state_path says */
     const char *const *said; /* the command line as it was said, NULL-ended, for the log; or NULL */
     const char *audit_dir;   /* directory of audit.jsonl; NULL = no log is kept */
-    const char *report;    /* --report FILE: a further copy of report.json; NULL = none */
+    const char *report;      /* --report FILE: a further copy of report.json; NULL = none */
     struct haul_stats
         *stats; /* inspect: figures for a page are wanted; NULL = none, and no body is read for them */
     unsigned commit_items;                                         /* items a batch; 0 = the default */

@@ -55,10 +55,12 @@ static haul_rc say_resumed(haul_run *r, const char *last, haul_err *e)
 {
     json_t *o = json_object();
     json_object_set_new(o, "after", haul_json_from_text(last));
-    json_object_set_new(o, "detail",
-                        json_string(ended(last) ? "the run before was stopped"
-                                                : "the run before was cut off: its events behind the last \"commit\" are not in "
-                                                  "the package, and are done again"));
+    json_object_set_new(
+        o, "detail",
+        json_string(ended(last)
+                        ? "the run before was stopped"
+                        : "the run before was cut off: its events behind the last \"commit\" are not in "
+                          "the package, and are done again"));
     return haul_audit_event(r->audit, "resumed", o, e);
 }
 

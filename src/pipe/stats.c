@@ -166,6 +166,14 @@ static void count_folder(haul_stats *s, const haul_msg *m, const char *path, uin
     f->dated = true;
 }
 
+void haul_stats_party(haul_stats *s, haul_party who, const char *address)
+{
+    haul_auto_str lower = {0};
+    for (; *address; address++)
+        haul_str_addc(&lower, (char)haul_lower((unsigned char)*address));
+    (void)count_party(s, who, haul_strz(&lower));
+}
+
 void haul_stats_add(haul_stats *s, const haul_msg *m, const char *folder, uint64_t octets, const char *head,
                     size_t n)
 {

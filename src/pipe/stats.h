@@ -2,6 +2,7 @@
 #ifndef HAUL_PIPE_STATS_H
 #define HAUL_PIPE_STATS_H
 
+#include "mime/facts.h"
 #include "model/msg.h"
 
 #include <jansson.h>
@@ -20,6 +21,8 @@ HAUL_DEFINE_AUTO(haul_stats, haul_stats_free)
 /* One item. folder: its path, or NULL. octets: its size. head: header octets for the correspondents, or NULL. */
 void haul_stats_add(haul_stats *s, const haul_msg *m, const char *folder, uint64_t octets, const char *head,
                     size_t n);
+/* A correspondent of the last item, where its header was not given. */
+void haul_stats_party(haul_stats *s, haul_party who, const char *address);
 /* A new object, the same whatever the order of the items, as long as no limit is reached (then the items that came first are
  * the ones counted one by one):
  * months:[{month:"2019-07", items, octets}] with items, by their received, else sent time in UTC; undated: items;
