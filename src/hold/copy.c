@@ -83,7 +83,7 @@ static void safe_name(const char *name, haul_str *to)
                                        .last = ". ",
                                        .windows_devices = true,
                                        .component_max = 200,
-                                       .net_unicode = true};
+                                       .ascii = true};
     bool cut = false;
     haul_naming_escape(&naming, name, to, &cut);
 }

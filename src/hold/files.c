@@ -1,6 +1,5 @@
 #include "hold/files.h"
 
-#include "base/utf.h"
 #include "io/atomic.h"
 #include "model/format.h"
 
@@ -56,19 +55,16 @@ static const char *extension_of(const char *type)
     return ".bin";
 }
 
-static void add_safe(haul_str *to, const char *p, size_t n)
+/* A run of what not every file system, archive and code page holds is one '_'. */
+static void add_safe(haul_str *to, const char *p, size_t n, size_t max)
 {
-    for (size_t at = 0; at < n;) {
-        uint32_t cp = 0;
-        size_t len = haul_utf8_next(p + at, n - at, &cp);
-        bool bad = !len || cp < 0x20 || cp == 0x7f || (cp < 0x80 && strchr("/\\:*?\"<>|%", (int)cp)) ||
-                   (cp >= 0x80 && cp < 0xa0) || (cp >= 0x200b && cp <= 0x200f) ||
-                   (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x2069) || cp == 0xfeff;
-        if (bad)
+    size_t start = to->len;
+    for (size_t i = 0; i < n && to->len - start < max; i++) {
+        unsigned char c = (unsigned char)p[i];
+        if (c > 0x20 && c < 0x7f && !strchr("/\\:*?\"<>|%", c))
+            haul_str_addc(to, (char)c);
+        else if (to->p[to->len - 1] != '_')
             haul_str_addc(to, '_');
-        else
-            haul_str_add(to, p + at, len);
-        at += len ? len : 1;
     }
 }
 
@@ -80,9 +76,9 @@ void haul_native_name(unsigned number, const char *name, const char *type, haul_
     tail = tail <= EXTENSION_MAX ? tail : 0;
     haul_str_clear(to);
     haul_str_addf(to, "%04u-", number);
-    add_safe(to, name, haul_utf8_cut(name, n - tail, HAUL_NATIVE_NAME - EXTENSION_MAX * 2));
+    add_safe(to, name, n - tail, HAUL_NATIVE_NAME - 2 * EXTENSION_MAX);
     if (n)
-        add_safe(to, name + n - tail, tail);
+        add_safe(to, name + n - tail, tail, EXTENSION_MAX);
     else
         haul_str_addf(to, "part%s", extension_of(type));
     while (to->len && (to->p[to->len - 1] == '.' || to->p[to->len - 1] == ' ')) /* Windows drops them */

@@ -22,8 +22,8 @@ HAUL_MUST_USE haul_rc haul_native_close(haul_native *n, haul_err *e);
 void haul_native_done(
     haul_native *n); /* of one that failed: closed, its octets stay for the next run to write over */
 
-/* The file of attachment `number` of a message: "0001-report.pdf". What no file system holds is replaced by '_', the end is
- * kept when it is cut: at most HAUL_NATIVE_NAME octets. */
+/* The file of attachment `number` of a message: "0001-report.pdf". ASCII; what not every system holds becomes '_'; the end is kept
+ * when it is cut: at most HAUL_NATIVE_NAME octets [hold-6]. */
 #define HAUL_NATIVE_NAME 120u
 void haul_native_name(unsigned number, const char *name, const char *type, haul_str *to);
 

@@ -25,8 +25,8 @@ const haul_format_option haul_hold_options[] = {
     {NULL, NULL, NULL, NULL},
 };
 
-/* As EML trees are named, but for the sign: a '%' would have to be encoded once more in a manifest (RFC 8493 2.1.3), and sha256sum
- * does not undo that. */
+/* As EML trees are named, but ASCII, which every tool and archive holds, and load files of any encoding; and with another sign: a '%'
+ * would have to be encoded once more in a manifest (RFC 8493 2.1.3), and sha256sum does not undo that [hold-5]. */
 static const haul_naming naming = {
     .reserved = "/\\:*?\"<>|%",
     .escape = '=',
@@ -36,7 +36,7 @@ static const haul_naming naming = {
     .fold_case = true,
     .component_max = 120,
     .inbox_root = true,
-    .net_unicode = true,
+    .ascii = true,
 };
 
 typedef struct opened {

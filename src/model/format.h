@@ -138,6 +138,7 @@ typedef struct haul_naming {
         *reserved_names; /* whole components the layout needs for itself ("cur"), NULL-ended; or NULL */
     const char *const *reserved_top; /* the same for a top folder only ("[Gmail]"); or NULL */
     bool net_unicode; /* C1 controls and line separators are escaped, too (RFC 5198, RFC 9051 5.1) */
+    bool ascii;       /* every octet outside ASCII is escaped */
     bool inbox_root;  /* a top folder named INBOX in any case, or with role inbox, is "INBOX" */
     bool inbox_once;  /* INBOX directly below it is escaped: servers take the two for one */
 } haul_naming;
