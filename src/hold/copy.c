@@ -91,7 +91,7 @@ static void safe_name(const char *name, haul_str *to)
 static void safe_path(const char *below, haul_str *to)
 {
     haul_auto_str part = {0}, safe = {0};
-    while (*below) {
+    for (below += strspn(below, "/"); *below;) {
         size_t n = strcspn(below, "/");
         haul_str_clear(&part);
         haul_str_clear(&safe);
