@@ -331,6 +331,7 @@ Test(bag, seal)
     free(got);
     free(tags);
     free(said);
+    cr_assert(haul_package_is(testing_dir()));
     cr_assert_eq(haul_bag_unseal(root_fd(), &was, &e), HAUL_OK);
     cr_assert(was);
     cr_assert_eq(haul_bag_unseal(root_fd(), &was, &e), HAUL_OK);
@@ -442,4 +443,17 @@ Test(bag, empty)
     cr_assert_eq(faccessat(root_fd(), "data", F_OK, 0), 0, "RFC 8493 wants the directory");
     free(manifest);
     free(info);
+}
+
+Test(package, is)
+{
+    cr_assert_not(haul_package_is(testing_dir()));
+    put("bagit.txt", "BagIt-Version: 1.0\n");
+    cr_assert_not(haul_package_is(testing_dir()));
+    put("bag-info.txt", "Bag-Type: Other\n");
+    cr_assert_not(haul_package_is(testing_dir()));
+    put("bag-info.txt", "Contact-Name: x\nBag-Type:  Mailbag \n");
+    cr_assert(haul_package_is(testing_dir()));
+    cr_assert_not(haul_package_is(testing_path("bagit.txt")));
+    cr_assert_not(haul_package_is(testing_path("none")));
 }

@@ -70,7 +70,4 @@ typedef struct haul_package_job {
  * not sealed · HAUL_E_TARGET: it cannot be read · HAUL_E_INTERRUPTED. Changes nothing. Kinds: docs/hold.md [hold-35]. */
 HAUL_MUST_USE haul_rc haul_package_check(const haul_package_job *job, json_t **ret, haul_err *e);
 
-/* The member "package" of a package's report.json, which check holds against the catalogue. A new reference. */
-json_t *haul_package_totals(const haul_catalog_totals *t);
-
 #endif
