@@ -62,8 +62,12 @@ typedef struct haul_package_job {
     void *ctx;
     volatile sig_atomic_t *stop; /* may be NULL */
 } haul_package_job;
-/* Bag, tag files, chain, load files against files. *ret: {version, target, checked{files, octets, tag_files, log_lines,
- * documents}, agree, differences:[{kind, place, line, recorded, found, detail}], truncated}. HAUL_OK · HAUL_E_DIFFERS: see *ret. */
+#define HAUL_PACKAGE_CHECK_VERSION 1
+/* Bag, tag files, chain, load files against files. *ret: {version, target, sealed, seal, checked{files, octets, tag_files, log_lines,
+ * documents, sources}, agree, differ, differences:[{kind, place, line, recorded, found, detail}], truncated}. seal: the SHA-256 of
+ * tagmanifest-sha256.txt, which stands for the whole package; agree: files whose digest is the one recorded. line counts
+ * lines or records from 1; null where there is none. HAUL_OK · HAUL_E_DIFFERS: see *ret, which is also made of a package that is
+ * not sealed · HAUL_E_TARGET: it cannot be read · HAUL_E_INTERRUPTED. Changes nothing. Kinds: docs/hold.md [hold-35]. */
 HAUL_MUST_USE haul_rc haul_package_check(const haul_package_job *job, json_t **ret, haul_err *e);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/hash.h"
+#include "base/json.h"
 #include "io/in.h"
 
 #include <jansson.h>
