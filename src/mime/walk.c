@@ -23,7 +23,18 @@ struct haul_walk {
     expect next;
     level levels[HAUL_WALK_DEPTH];
     size_t depth;
+    void (*watch)(void *ctx, size_t at);
+    void *watch_ctx;
+    size_t told;
 };
+
+static void tell(haul_walk *w, size_t at)
+{
+    if (!w->watch || at < w->told + HAUL_WALK_STEP)
+        return;
+    w->told = at;
+    w->watch(w->watch_ctx, at);
+}
 
 /* ── lines ── */
 
@@ -213,7 +224,7 @@ typedef struct section { /* a header section while its lines are looked at */
 } section;
 
 /* End of the header section at w->at: in front of an empty line, a delimiter, or the text where no empty line is. */
-static size_t find_header_end(const haul_walk *w, bool *ret_blank)
+static size_t find_header_end(haul_walk *w, bool *ret_blank)
 {
     section s = {.text = SIZE_MAX};
     size_t at = w->at;
@@ -232,7 +243,7 @@ static size_t find_header_end(const haul_walk *w, bool *ret_blank)
             s.text = at;
         else if (kind == HAUL_LINE_FIELD)
             *(s.text == SIZE_MAX ? &s.field_before : &s.field_after) = true;
-        at = end;
+        tell(w, at = end);
     }
     if (s.text == SIZE_MAX || s.field_after || (*ret_blank && s.field_before))
         return at;
@@ -253,7 +264,7 @@ static void number_part(const haul_walk *w, haul_piece *e)
 }
 
 /* The next delimiter at or behind `at`: where its line begins, or the end of the message. */
-static size_t find_delimiter(const haul_walk *w, size_t at, size_t *ret_level, bool *ret_last)
+static size_t find_delimiter(haul_walk *w, size_t at, size_t *ret_level, bool *ret_last)
 {
     *ret_level = 0;
     if (!w->depth)
@@ -263,7 +274,7 @@ static size_t find_delimiter(const haul_walk *w, size_t at, size_t *ret_level, b
         *ret_level = delimiter_of(w, at, end, ret_last);
         if (*ret_level)
             return at;
-        at = end;
+        tell(w, at = end);
     }
     return w->n;
 }
@@ -286,7 +297,7 @@ static void take_leaf(haul_walk *w, haul_piece *e)
 static void take_entity(haul_walk *w, haul_piece *e)
 {
     bool blank;
-    *e = (haul_piece){.entity = true, .message = w->next == EXPECT_MESSAGE};
+    *e = (haul_piece){.entity = true, .message = w->next == EXPECT_MESSAGE, .depth = (unsigned)w->depth};
     size_t end = find_header_end(w, &blank), stop = blank ? line_end(w, end) : end;
     number_part(w, e);
     e->header = (haul_span){w->p + w->at, end - w->at};
@@ -318,6 +329,8 @@ static void take_between(haul_walk *w, haul_piece *e)
         return;
     }
     close_levels(w, found - last);
+    e->depth = (unsigned)w->depth;
+    e->last = last;
     if (last)
         return;
     level *l = &w->levels[found - 1];
@@ -331,6 +344,12 @@ haul_walk *haul_walk_new(haul_span message)
     w->p = message.p;
     w->n = message.len;
     return w;
+}
+
+void haul_walk_watch(haul_walk *w, void (*fn)(void *ctx, size_t at), void *ctx)
+{
+    w->watch = fn;
+    w->watch_ctx = ctx;
 }
 
 void haul_walk_free(haul_walk *w)
