@@ -267,6 +267,17 @@ Test(catalog, families_by_row_and_by_folder)
     haul_catalog_close(c);
 }
 
+Test(catalog, subfolders_follow_their_folder)
+{
+    static const char *const rows[][2] = {{"3", "A/B"}, {"5", "A B"},   {"6", "A-"}, {"4", "A/B/C"},
+                                          {"2", "A"},   {"7", "A\\/B"}, {"1", ""}};
+    haul_catalog *c = open_catalog(testing_path("catalog.db"), false);
+    for (size_t i = 0; i < HAUL_COUNT(rows); i++)
+        add(c, small_doc(rows[i][0], 0, "Ada", rows[i][1], 1));
+    expect_families(c, HAUL_BY_FOLDER, "1 [Ada]\n2 [Ada]\n3 [Ada]\n4 [Ada]\n5 [Ada]\n6 [Ada]\n7 [Ada]\n");
+    haul_catalog_close(c);
+}
+
 Test(catalog, an_attachment_follows_its_message)
 {
     haul_catalog *c = three_families(testing_path("catalog.db"));

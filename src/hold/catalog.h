@@ -115,8 +115,8 @@ typedef struct haul_family {
 } haul_family;
 
 typedef enum haul_catalog_order {
-    HAUL_BY_ROW,    /* as they were stored */
-    HAUL_BY_FOLDER, /* custodian, source, folder in octet order, then row */
+    HAUL_BY_ROW, /* as they were stored */
+    HAUL_BY_FOLDER, /* custodian, source, folder in octet order, '/' before all else so that subfolders follow, then row */
 } haul_catalog_order;
 
 /* Every family; what fn sees lives until it returns. Memory is that of the largest family. */

@@ -105,8 +105,9 @@ static void *grow(void *p, size_t n, size_t *cap, size_t size)
 static haul_rc walk_open(walk *w, haul_catalog_order order, haul_err *e)
 {
     static const char by_row[] = "SELECT " HAUL_DOC_COLUMNS HAUL_DOC_FROM " WHERE d.n >= ?1 ORDER BY d.n";
-    static const char by_folder[] = "SELECT d.n FROM box b CROSS JOIN doc d ON d.box = b.n WHERE d.parent = 0"
-                                    " ORDER BY b.custodian, b.source, b.folder, d.n";
+    static const char by_folder[] =
+        "SELECT d.n FROM box b CROSS JOIN doc d ON d.box = b.n WHERE d.parent = 0"
+        " ORDER BY b.custodian, b.source, replace(b.folder, '/', char(1)), b.folder, d.n";
     static const char twins[] = "SELECT t.item_id, t.place, b.custodian, b.source, b.folder FROM twin t"
                                 " CROSS JOIN box b ON b.n = t.box WHERE t.doc = ?1 ORDER BY t.n";
     sqlite3_stmt *any = NULL;

@@ -13,7 +13,18 @@ struct haul_walk {
     size_t n, at;
     expect next;
     haul_levels levels;
+    void (*watch)(void *ctx, size_t at);
+    void *watch_ctx;
+    size_t told;
 };
+
+static void tell(haul_walk *w, size_t at)
+{
+    if (!w->watch || at < w->told + HAUL_WALK_STEP)
+        return;
+    w->told = at;
+    w->watch(w->watch_ctx, at);
+}
 
 static size_t line_end(const haul_walk *w, size_t at)
 {
@@ -22,7 +33,7 @@ static size_t line_end(const haul_walk *w, size_t at)
 }
 
 /* The next delimiter at or behind `at`: where its line begins, or the end of the message. */
-static size_t find_delimiter(const haul_walk *w, size_t at, size_t *ret_level, bool *ret_last)
+static size_t find_delimiter(haul_walk *w, size_t at, size_t *ret_level, bool *ret_last)
 {
     *ret_level = 0;
     if (!w->levels.depth)
@@ -32,7 +43,7 @@ static size_t find_delimiter(const haul_walk *w, size_t at, size_t *ret_level, b
         *ret_level = haul_levels_match(&w->levels, w->p + at, end - at, ret_last);
         if (*ret_level)
             return at;
-        at = end;
+        tell(w, at = end);
     }
     return w->n;
 }
@@ -76,9 +87,11 @@ static bool read_entity(haul_walk *w, haul_piece *e)
 static void take_entity(haul_walk *w, haul_piece *e)
 {
     bool blank;
-    *e = (haul_piece){.entity = true, .message = w->next == EXPECT_MESSAGE};
+    *e = (haul_piece){
+        .entity = true, .message = w->next == EXPECT_MESSAGE, .depth = (unsigned)w->levels.depth};
     size_t end = w->at + haul_entity_header(&w->levels, w->p + w->at, w->n - w->at, &blank);
     size_t stop = blank ? line_end(w, end) : end;
+    tell(w, stop);
     number_part(w, e);
     e->header = (haul_span){w->p + w->at, end - w->at};
     e->blank = (haul_span){w->p + end, stop - end};
@@ -103,6 +116,8 @@ static void take_between(haul_walk *w, haul_piece *e)
         return;
     }
     haul_levels_close(&w->levels, found - last);
+    e->depth = (unsigned)w->levels.depth;
+    e->last = last;
     if (last)
         return;
     w->levels.v[found - 1].parts++;
@@ -115,6 +130,12 @@ haul_walk *haul_walk_new(haul_span message)
     w->p = message.p;
     w->n = message.len;
     return w;
+}
+
+void haul_walk_watch(haul_walk *w, void (*fn)(void *ctx, size_t at), void *ctx)
+{
+    w->watch = fn;
+    w->watch_ctx = ctx;
 }
 
 void haul_walk_free(haul_walk *w)
