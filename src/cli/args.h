@@ -7,6 +7,7 @@
 /* X(enum suffix, name, operands, least, most operands, sentence) */
 #define HAUL_CMD_LIST(X)                                                                                     \
     X(CONVERT, "convert", "SOURCE... TARGET", 2, SIZE_MAX, "bring mail from SOURCEs into TARGET")            \
+    X(HOLD, "hold", "SOURCE... TARGET", 2, SIZE_MAX, "make a package for a legal hold from SOURCEs")         \
     X(INSPECT, "inspect", "SOURCE...", 1, SIZE_MAX, "what is in a source: folders, counts, sizes, dates")    \
     X(VERIFY, "verify", "TARGET [SOURCE...]", 1, SIZE_MAX, "read a target again and prove it is complete")   \
     X(FORMATS, "formats", "", 0, 0, "what this build reads and writes, and what each format keeps")          \
