@@ -202,6 +202,8 @@ static void describe(state *s, haul_msg *m)
     m->folder = s->walk.folder;
     m->key = haul_arena_printf(&m->arena, "%s@%llu", s->walk.path, (unsigned long long)s->mbox.sep_at);
     m->place = haul_arena_printf(&m->arena, "%s@%llu", s->walk.text, (unsigned long long)s->mbox.sep_at);
+    haul_vault_apply(s->walk.vault, (haul_span){haul_strz(&s->mbox.from), s->mbox.from.len}, m,
+                     &s->mbox.status);
     haul_status_apply(&s->mbox.status, m, !s->by_label);
     if (s->by_label && s->mbox.status.n_labels)
         place_by_label(s, m);
@@ -213,6 +215,8 @@ static haul_rc next_file(haul_reader *r, haul_err *e)
 {
     state *s = r->state;
     haul_rc rc = haul_mbox_walk_next(&s->walk, e);
+    if (rc == HAUL_END)
+        haul_vault_end(s->walk.vault, r);
     if (rc != HAUL_OK)
         return rc;
     s->mbox = (haul_mbox){.quoting = s->quoting, .report = report, .ctx = r};
@@ -356,7 +360,7 @@ static const haul_reader_ops reader = {
 
 const haul_format haul_format_mbox = {
     .name = "mbox",
-    .title = "MBOX files and trees, Thunderbird, Apple Mail, Google Takeout",
+    .title = "MBOX files and trees, Thunderbird, Apple Mail, Google Takeout and Vault",
     .suffixes = ".mbox|.mbx",
     .reader = &reader,
     .sink = &haul_mbox_sink,

@@ -3,6 +3,7 @@
 #ifndef HAUL_FORMATS_MBOX_H
 #define HAUL_FORMATS_MBOX_H
 
+#include "mbox_vault.h"
 #include "mime/status.h"
 #include "model/format.h"
 
@@ -33,6 +34,9 @@ void haul_mbox_parse_line(const char *p, size_t n, char eol, haul_mbox_line *ret
 size_t haul_mbox_quoted_length(const char *p, size_t n);
 /* The address in what stands before the date: within <>, else the first token when it has an @, else all. */
 haul_span haul_mbox_address(haul_span sender);
+
+/* True for what Vault calls a message in its From_ line: digits, "-", a UUID, ".mbox". [mbox-62] */
+bool haul_mbox_is_vault_name(const char *p, size_t n);
 
 typedef enum haul_mbox_verdict {
     HAUL_MBOX_TEXT,        /* plainly no separator */
@@ -100,6 +104,7 @@ typedef struct haul_mbox {
     bool line_start;           /* of the next octet to be pushed */
     bool block;                /* the block in front was ours: its flags are the only ones */
     haul_status status;        /* of the current message */
+    haul_str from;             /* the first word of its From_ line */
     haul_str scratch;
 } haul_mbox;
 
@@ -121,6 +126,7 @@ typedef struct haul_mbox_walk {
     haul_reader *r;
     haul_folders folders;
     haul_mbox_frame *top; /* the directory being read; NULL when all is read */
+    haul_vault *vault;    /* what lies beside the files, NULL = nothing */
     haul_arena arena;     /* of the current file's names */
     const char *path;     /* of the current file in the tree */
     const char *text;     /* its folder as raw names joined by '/': what stored_as of our sink says */

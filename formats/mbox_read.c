@@ -57,6 +57,7 @@ void haul_mbox_done(haul_mbox *mb)
     mb->in = NULL;
     haul_status_done(&mb->status);
     haul_str_done(&mb->scratch);
+    haul_str_done(&mb->from);
 }
 
 haul_rc haul_mbox_check(haul_mbox *mb, bool *ret_is, bool *ret_empty, haul_err *e)
@@ -418,7 +419,13 @@ static haul_rc take_from(haul_mbox *mb, haul_msg *m, haul_err *e)
     else
         haul_msg_issue(m, HAUL_ISSUE_MBOX_DATE_UNREADABLE, "octet %llu", (unsigned long long)mb->sep_at);
     haul_span sender = haul_mbox_address(l.sender);
-    bool own = sender.len && !haul_span_is(sender, "-") && !haul_span_is(sender, "MAILER-DAEMON") &&
+    size_t word = 0;
+    while (word < l.sender.len && l.sender.p[word] != ' ')
+        word++;
+    haul_str_clear(&mb->from);
+    haul_str_add(&mb->from, l.sender.p, word);
+    bool own = sender.len && !haul_mbox_is_vault_name(haul_strz(&mb->from), mb->from.len) && /* [mbox-62] */
+               !haul_span_is(sender, "-") && !haul_span_is(sender, "MAILER-DAEMON") &&
                !(sender.len > 4 && memcmp(sender.p + sender.len - 4, "@xxx", 4) == 0);
     if (own) {
         haul_str_clear(&mb->scratch);
@@ -542,6 +549,7 @@ static haul_rc open_message(haul_mbox *mb, haul_msg *m, haul_err *e)
     meta mt = {0};
     window w;
     bool leading = !mb->at_from;
+    haul_str_clear(&mb->from);
     mb->sep_at = haul_in_offset(mb->in);
     haul_rc rc = leading ? HAUL_OK : take_from(mb, m, e);
     if (rc == HAUL_OK)

@@ -108,6 +108,20 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
+bool haul_mbox_is_vault_name(const char *p, size_t n)
+{
+    static const char uuid[] = "hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh.mbox";
+    size_t at = 0, len = sizeof(uuid) - 1;
+    while (at < n && haul_is_digit(p[at]))
+        at++;
+    if (!at || n != at + 1 + len || p[at++] != '-')
+        return false;
+    for (size_t i = 0; i < len; i++)
+        if (uuid[i] == 'h' ? haul_hexval((unsigned char)p[at + i]) < 0 : p[at + i] != uuid[i])
+            return false;
+    return true;
+}
+
 /* The class of a token: what stays the same between two lines of one writer. */
 static uint64_t add_token(uint64_t shape, const char *p, size_t n)
 {
@@ -115,6 +129,8 @@ static uint64_t add_token(uint64_t shape, const char *p, size_t n)
     size_t len = 0;
     if (memchr(p, '@', n))
         return haul_fnv64("@ ", 2, shape);
+    if (haul_mbox_is_vault_name(p, n))
+        return haul_fnv64("vault ", 6, shape);
     for (size_t i = 0; i < n && len < sizeof(sig) - 1; i++) {
         char c = haul_is_digit(p[i]) ? '9' : haul_is_alpha((unsigned char)p[i]) ? 'a' : p[i];
         if (!len || sig[len - 1] != c || (c != '9' && c != 'a'))
@@ -266,11 +282,11 @@ static bool has_time(haul_span s)
 }
 
 /* Lines without a readable date that programs are known to write: Thunderbird's "From -", a lone address
- * (Takeout), an address and a date that does not exist. */
+ * (Takeout), the name of a file of Vault, an address and a date that does not exist. */
 static bool is_known_undated(const haul_mbox_line *l)
 {
     haul_span address = haul_mbox_address(l->sender);
-    return haul_span_is(l->sender, "-") ||
+    return haul_span_is(l->sender, "-") || haul_mbox_is_vault_name(l->sender.p, l->sender.len) ||
            (memchr(address.p, '@', address.len) && (address.len == l->sender.len || has_time(l->sender)));
 }
 

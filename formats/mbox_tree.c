@@ -33,6 +33,7 @@ struct haul_mbox_frame {
     place place;
     bool thunderbird, account; /* its conventions hold; the top of an account */
     bool name_accounts;        /* there is more than one */
+    bool packed; /* a container in a directory of downloads: no folder, but part of where things are */
 };
 
 /* ── names ── */
@@ -183,17 +184,18 @@ static uint32_t frame_folder(haul_mbox_walk *w, haul_mbox_frame *f)
     return f->folder;
 }
 
-/* Raw names from the top, joined by '/'. */
+/* Raw names from the top, joined by '/', where it lies in a download behind that one's name. */
 static void frame_text(const haul_mbox_frame *f, haul_str *to)
 {
     if (!f)
         return;
     frame_text(f->up, to);
-    if (!f->raw)
+    const char *name = f->packed ? f->dir : f->raw;
+    if (!name)
         return;
     if (to->len)
         haul_str_addc(to, '/');
-    haul_utf8_clean(to, f->raw, strlen(f->raw), true);
+    haul_utf8_clean(to, name, strlen(name), true);
 }
 
 /* ── directories ── */
@@ -283,8 +285,10 @@ static haul_rc enter(haul_mbox_walk *w, const haul_mbox_frame *like, haul_err *e
     f->raw = haul_arena_str(&f->arena, like->raw);
     w->top = f;
     haul_rc rc = haul_tree_list(w->r->tree, f->dir, &f->arena, &f->v, &f->n, e);
-    if (rc == HAUL_OK)
+    if (rc == HAUL_OK) {
         classify(w, f);
+        haul_vault_look(&w->vault, w->r, f->dir, f->v, f->n);
+    }
     return rc;
 }
 
@@ -298,10 +302,17 @@ static void leave(haul_mbox_walk *w)
 }
 
 /* What folder the directory `name` is, and by whose conventions. False: it is passed over. */
-static bool plan(haul_mbox_walk *w, const haul_mbox_frame *f, const char *name, haul_mbox_frame *ret)
+static bool plan(haul_mbox_walk *w, const haul_mbox_frame *f, const haul_entry *entry, haul_mbox_frame *ret)
 {
+    const char *name = entry->name;
     size_t len = strlen(name);
+    bool top = !f->up || f->packed;
     ret->raw = name;
+    ret->packed = entry->packed;
+    if (entry->packed) {
+        ret->raw = NULL;
+        return true;
+    }
     if (name[0] == '.') { /* KMail's .NAME.directory/; anything else is hidden for a reason */
         size_t n = strip(name, len, ".directory");
         ret->raw = haul_arena_strn(&w->arena, name + 1, n - 1);
@@ -309,7 +320,7 @@ static bool plan(haul_mbox_walk *w, const haul_mbox_frame *f, const char *name, 
     }
     if (is_index(name) || (f->place == PLACE_PROFILE && !is_accounts_name(name)))
         return false;
-    if (f->place == PLACE_PROFILE || f->place == PLACE_TAKEOUT || (!f->up && strcmp(name, "Takeout") == 0)) {
+    if (f->place == PLACE_PROFILE || f->place == PLACE_TAKEOUT || (top && strcmp(name, "Takeout") == 0)) {
         ret->raw = NULL;
         ret->place = f->place == PLACE_PROFILE   ? PLACE_ACCOUNTS
                      : f->place == PLACE_TAKEOUT ? PLACE_PLAIN
@@ -336,7 +347,7 @@ static haul_rc visit_dir(haul_mbox_walk *w, const haul_entry *entry, haul_err *e
     haul_mbox_frame like = {0};
     if (!haul_reader_claims_dir(w->r, w->top->v, w->top->n, entry->name))
         return HAUL_OK;
-    if (!plan(w, w->top, entry->name, &like))
+    if (!plan(w, w->top, entry, &like))
         return HAUL_OK;
     like.dir = join(&w->arena, w->top->dir, entry->name);
     if (w->top->depth + 1 >= HAUL_TREE_DEPTH_MAX) {
@@ -414,7 +425,7 @@ static haul_rc visit_file(haul_mbox_walk *w, const char *name, bool *ret_found)
     haul_err why = {0};
     content what = CONTENT_NONE;
     bool bundle = f->place == PLACE_BUNDLE && strcmp(name, "mbox") == 0;
-    if (name[0] == '.' || is_index(name) || f->place == PLACE_PROFILE)
+    if (name[0] == '.' || is_index(name) || haul_vault_is_note(name) || f->place == PLACE_PROFILE)
         return HAUL_OK;
     const char *path = join(&w->arena, f->dir, name);
     haul_rc rc = open_file(w, path, &why);
@@ -504,6 +515,7 @@ void haul_mbox_walk_done(haul_mbox_walk *w)
     while (w->top)
         leave(w);
     close_file(w);
+    haul_vault_free(w->vault);
     haul_folders_done(&w->folders);
     haul_arena_done(&w->arena);
 }

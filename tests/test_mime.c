@@ -150,6 +150,15 @@ Test(header, decode)
         {"raw caf\xe9", "raw caf\xc3\xa9"},
         {"raw caf\xc3\xa9", "raw caf\xc3\xa9"},
         {"=?bogus", "=?bogus"},
+        /* Padding within a row of B words; a character divided between two of them; rows that end. */
+        {"=?utf-8?B?IGNvbg==?= =?UTF-8?b?ZmlkZW50aWFs?=", " confidential"},
+        {"x =?utf-8?B?YQ==?=\r\n\t=?utf-8?B?Yg==?= =?utf-8?B?Yw==?= y", "x abc y"},
+        {"=?utf-8?B?4p4=?= =?utf-8?B?lA==?=", "\xe2\x9e\x94"},
+        {"=?utf-8?B?YQ==?= =?iso-8859-1?B?6Q==?= =?iso-8859-1?B?Yg==?=", "a\xc3\xa9"
+                                                                         "b"},
+        {"=?utf-8?B?YQ==?= b =?utf-8?B?Yw==?=", "a b c"},
+        {"=?utf-8?B?YQ==?= =?utf-8?B?", "a =?utf-8?B?"},
+        {"=?utf-8?B?YQ==?= =?utf-8?B?Yg=", "a =?utf-8?B?Yg="},
     };
     for (size_t i = 0; i < HAUL_COUNT(rows); i++) {
         haul_auto_str to = {0};

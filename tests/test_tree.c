@@ -507,6 +507,124 @@ Test(container, corpus_is_told_apart)
     }
 }
 
+/* ── directories of downloads ── */
+
+static const member_row downloads[] = {{"Takeout/Mail/all.mbox", "From a"}, {"Takeout/x.html", "<html>"}};
+
+static void make_downloads(void)
+{
+    put(testing_path("dl/notes.xml"), "<x/>");
+    make_archive("dl/a.zip", ARCHIVE_FORMAT_ZIP, ARCHIVE_FILTER_NONE, NULL, downloads, 2);
+    make_archive("dl/b.TGZ", ARCHIVE_FORMAT_TAR_USTAR, ARCHIVE_FILTER_GZIP, NULL, downloads, 1);
+    put(testing_path("dl/c.zip"), "no zip at all");
+    put(testing_path("dl/.dot"), "");
+}
+
+/* a.zip and b.TGZ, of t at `top`: their members and they themselves. */
+static void expect_nested(haul_tree *t)
+{
+    haul_arena a = {0};
+    haul_entry *v = NULL;
+    size_t n = 0;
+    cr_assert_eq(haul_tree_list(t, "", &a, &v, &n, NULL), HAUL_OK);
+    for (size_t i = 0; i < n; i++) {
+        bool packed = strncmp(v[i].name, "notes", 5) != 0 && v[i].name[0] != '.';
+        cr_expect(v[i].packed == packed && (v[i].type == HAUL_ENTRY_DIR) == packed, "%s", v[i].name);
+    }
+    for (int round = 0; round < 2; round++) {
+        cr_expect_str_eq(text_of(t, "a.zip/Takeout/Mail/all.mbox", &a), "From a");
+        cr_expect_str_eq(text_of(t, "b.TGZ/Takeout/Mail/all.mbox", &a), "From a");
+        cr_expect_str_eq(text_of(t, "notes.xml", &a), "<x/>");
+    }
+    cr_expect(haul_tree_has(t, "a.zip/Takeout", HAUL_ENTRY_DIR) && haul_tree_has(t, "a.zip", HAUL_ENTRY_DIR));
+    cr_expect(!haul_tree_has(t, "a.zip", HAUL_ENTRY_FILE) &&
+              !haul_tree_has(t, "a.zip/none", HAUL_ENTRY_FILE));
+    haul_auto(haul_in) *in = NULL; /* the file itself can be read, for its digest */
+    const char *p;
+    cr_assert_eq(haul_tree_read(t, "a.zip", &in, NULL, NULL), HAUL_OK);
+    cr_expect(haul_in_peek(in, 4, &p, &n, NULL) == HAUL_OK && n >= 4 && memcmp(p, "PK\3\4", 4) == 0);
+    cr_expect_eq(strncmp(text_of(t, "a.zip/../notes.xml", &a), "!skip", 5), 0);
+    cr_expect_eq(haul_tree_list(t, "c.zip", &a, &v, &n, NULL), HAUL_SKIP,
+                 "no container whatever its name says");
+    haul_arena_done(&a);
+}
+
+Test(nest, containers_in_a_directory)
+{
+    make_downloads();
+    haul_auto(haul_tree) *t = open_tree(testing_path("dl"));
+    expect_nested(t);
+    haul_arena a = {0};
+    cr_expect_null(haul_tree_nested_damage(t, 0, &a));
+    haul_arena_done(&a);
+}
+
+Test(nest, containers_in_a_container)
+{
+    make_downloads();
+    size_t n[3];
+    char *octets[] = {testing_read(testing_path("dl/a.zip"), &n[0]),
+                      testing_read(testing_path("dl/b.TGZ"), &n[1]),
+                      testing_read(testing_path("dl/c.zip"), &n[2])};
+    struct archive *w = archive_write_new();
+    const char *const names[] = {"a.zip", "b.TGZ", "c.zip"};
+    cr_assert_eq(archive_write_set_format(w, ARCHIVE_FORMAT_ZIP), ARCHIVE_OK);
+    cr_assert_eq(archive_write_open_filename(w, testing_path("outer.zip")), ARCHIVE_OK);
+    add_entry(w, &(member_row){"notes.xml", "<x/>"}, 0);
+    for (size_t i = 0; i < 3; i++) {
+        struct archive_entry *e = archive_entry_new();
+        archive_entry_set_pathname(e, names[i]);
+        archive_entry_set_filetype(e, AE_IFREG);
+        archive_entry_set_perm(e, 0600);
+        archive_entry_set_size(e, (la_int64_t)n[i]);
+        cr_assert_eq(archive_write_header(w, e), ARCHIVE_OK);
+        cr_assert_eq(archive_write_data(w, octets[i], n[i]), (la_ssize_t)n[i]);
+        archive_entry_free(e);
+        free(octets[i]);
+    }
+    cr_assert_eq(archive_write_close(w), ARCHIVE_OK);
+    archive_write_free(w);
+    haul_auto(haul_tree) *t = open_tree(testing_path("outer.zip"));
+    expect_nested(t);
+}
+
+/* Anything that is no note beside them: then they are files like others. */
+Test(nest, other_directories_stay_as_they_are)
+{
+    static const char *const others[] = {"letter.eml", "sub/x", "Inbox"};
+    for (size_t i = 0; i < HAUL_COUNT(others); i++) {
+        haul_arena a = {0};
+        make_downloads();
+        put(testing_path("dl/%s", others[i]), "x");
+        haul_auto(haul_tree) *t = open_tree(testing_path("dl"));
+        cr_expect(haul_tree_has(t, "a.zip", HAUL_ENTRY_FILE), "%s", others[i]);
+        cr_expect_eq(strncmp(text_of(t, "a.zip/Takeout/x.html", &a), "!skip", 5), 0);
+        (void)unlink(testing_path("dl/%s", others[i]));
+        (void)rmdir(testing_path("dl/sub"));
+        haul_arena_done(&a);
+    }
+}
+
+Test(nest, damage_in_one_of_them_is_told)
+{
+    haul_arena a = {0};
+    size_t n = 0;
+    make_downloads();
+    char *zip = testing_read(testing_path("dl/a.zip"), &n);
+    char *directory = memmem(zip, n, "PK\1\2", 4);
+    cr_assert_not_null(directory);
+    memset(directory, 'X', 4);
+    testing_write(testing_path("dl/a.zip"), zip, n);
+    haul_auto(haul_tree) *t = open_tree(testing_path("dl"));
+    cr_expect_null(haul_tree_nested_damage(t, 0, &a), "not looked into yet");
+    cr_expect_str_eq(text_of(t, "a.zip/Takeout/Mail/all.mbox", &a), "From a");
+    const char *damage = haul_tree_nested_damage(t, 0, &a);
+    cr_expect(damage && strncmp(damage, "a.zip: ", 7) == 0, "%s", damage ? damage : "none");
+    cr_expect_null(haul_tree_nested_damage(t, 1, &a));
+    free(zip);
+    haul_arena_done(&a);
+}
+
 /* ── random access ── */
 
 /* What haul_tree_fd gives for path, read from its middle and from its start; and that it can do nothing but read. */

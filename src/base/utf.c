@@ -70,17 +70,22 @@ bool haul_utf8_valid(const void *p, size_t n)
     return true;
 }
 
-void haul_utf8_add(haul_str *to, uint32_t cp)
+size_t haul_utf8_put(char to[4], uint32_t cp)
 {
     if (cp > 0x10FFFF || (cp >= 0xD800 && cp < 0xE000))
         cp = REPLACEMENT;
-    unsigned char b[4];
     size_t n = cp < 0x80 ? 1 : cp < 0x800 ? 2 : cp < 0x10000 ? 3 : 4;
     static const unsigned char lead[] = {0, 0, 0xC0, 0xE0, 0xF0};
     for (size_t i = n; i-- > 1; cp >>= 6)
-        b[i] = (unsigned char)(0x80 | (cp & 0x3F));
-    b[0] = (unsigned char)(lead[n] | cp);
-    haul_str_add(to, b, n);
+        to[i] = (char)(0x80 | (cp & 0x3F));
+    to[0] = (char)(lead[n] | cp);
+    return n;
+}
+
+void haul_utf8_add(haul_str *to, uint32_t cp)
+{
+    char b[4];
+    haul_str_add(to, b, haul_utf8_put(b, cp));
 }
 
 bool haul_utf8_clean(haul_str *to, const void *p, size_t n, bool guess)

@@ -11,6 +11,7 @@ size_t haul_utf8_next(const void *p, size_t n, uint32_t *ret_cp);
 /* How many octets from p on are ASCII. */
 size_t haul_ascii_run(const void *p, size_t n);
 void haul_utf8_add(haul_str *to, uint32_t cp);
+size_t haul_utf8_put(char to[4], uint32_t cp); /* the same into four octets; returns how many it took */
 /* Append p as valid UTF-8: what is malformed is taken as Windows-1252 octet by octet when `guess`
  * is set, else becomes U+FFFD. Returns false when anything had to be replaced or guessed. NUL becomes U+FFFD. */
 bool haul_utf8_clean(haul_str *to, const void *p, size_t n, bool guess);

@@ -4,6 +4,7 @@
 #include "base/time.h"
 #include "base/url.h"
 #include "model/confined.h"
+#include "pipe/select.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -162,6 +163,32 @@ static haul_rc kinds(const haul_args *a, unsigned *ret, haul_err *e)
     return rc;
 }
 
+/* The filters that look into messages. */
+static haul_rc contents(haul_request *r, const haul_args *a, haul_err *e)
+{
+    haul_filter *f = &r->job.filter;
+    const char *terms = haul_args_get(a, HAUL_OPT_TERM);
+    f->parties = r->parties = haul_args_all(a, HAUL_OPT_PARTY);
+    for (const char *const *p = f->parties; p && *p; p++)
+        if (!haul_party_ok(*p))
+            return haul_fail(e, HAUL_E_USAGE,
+                             "--party: '%s' is neither an address nor a domain; write ada@x.org or x.org",
+                             *p);
+    haul_rc rc = terms ? haul_terms_load(terms, &r->terms, e) : HAUL_OK;
+    f->terms = r->terms;
+    return rc == HAUL_OK ? rc : haul_wrap(e, rc, "--term");
+}
+
+static haul_rc custodians(haul_request *r, const haul_args *a, haul_err *e)
+{
+    const char *map = haul_args_get(a, HAUL_OPT_CUSTODIAN_MAP), *name = haul_args_get(a, HAUL_OPT_CUSTODIAN);
+    if (!map && !name)
+        return HAUL_OK;
+    haul_rc rc = haul_custodians_load(map, name, &r->custodians, e);
+    r->job.custodians = r->custodians;
+    return rc == HAUL_OK ? rc : haul_wrap(e, rc, map ? "--custodian-map" : "--custodian");
+}
+
 static haul_rc selection(haul_request *r, const haul_args *a, haul_err *e)
 {
     haul_filter *f = &r->job.filter;
@@ -175,7 +202,11 @@ static haul_rc selection(haul_request *r, const haul_args *a, haul_err *e)
         rc = haul_fail(e, HAUL_E_USAGE, "--since is not before --until: nothing could be selected");
     if (rc == HAUL_OK && size && (!haul_parse_size(size, &f->max_size) || !f->max_size))
         rc = haul_fail(e, HAUL_E_USAGE, "--max-size: '%s' is not a size; write octets, or 25M", size);
-    return rc == HAUL_OK ? kinds(a, &f->kinds, e) : rc;
+    if (rc == HAUL_OK)
+        rc = kinds(a, &f->kinds, e);
+    if (rc == HAUL_OK)
+        rc = contents(r, a, e);
+    return rc == HAUL_OK ? custodians(r, a, e) : rc;
 }
 
 bool haul_map_parse(haul_arena *a, const char *z, haul_map_rule *ret)
@@ -379,4 +410,7 @@ void haul_request_done(haul_request *r)
     free(r->sources);
     free(r->folders);
     free(r->not_folders);
+    free(r->parties);
+    haul_terms_free(r->terms);
+    haul_custodians_free(r->custodians);
 }

@@ -12,7 +12,9 @@ typedef struct haul_request { /* owns what the job borrows */
     haul_prompt prompt;
     bool json;
     const char *html; /* --html FILE, NULL = none */
-    const char **sources, **folders, **not_folders;
+    const char **sources, **folders, **not_folders, **parties;
+    haul_terms *terms;
+    haul_custodians *custodians;
     haul_map_rule *rules;
     haul_arena arena;
 } haul_request;

@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "base/time.h"
 #include "io/container.h"
+#include "io/nest.h"
 #include "io/temp.h"
 
 #include <dirent.h>
@@ -28,8 +29,15 @@ struct haul_tree {
     int dir; /* the directory used last, -1 = none; dir_path is its path */
     haul_str dir_path;
     haul_container *container;
+    haul_nest *nest;  /* containers at the top that are walked as directories, NULL = none */
     haul_in *scratch; /* of haul_tree_slurp */
 };
+
+/* The container that path leads into, with the path in it: that of the whole source, or one at the top of a directory of
+ * downloads, which is opened now. *ret NULL: it leads into none. A path that ends there, *ret_rest then being "", means what is
+ * in it, or with `whole` that file itself. */
+static haul_rc into_container(haul_tree *t, const char *path, bool whole, haul_container **ret,
+                              const char **ret_rest, haul_err *e);
 
 /* ── opening ── */
 
@@ -108,6 +116,17 @@ static haul_rc open_root(haul_tree *t, haul_err *e)
     return HAUL_OK;
 }
 
+/* Whether the top is a directory of downloads; if it cannot be read, who lists it will say so. */
+static void look_for_nest(haul_tree *t)
+{
+    haul_arena a = {0};
+    haul_entry *v = NULL;
+    size_t n = 0;
+    if (haul_tree_list(t, "", &a, &v, &n, NULL) == HAUL_OK)
+        t->nest = haul_nest_new(v, n);
+    haul_arena_done(&a);
+}
+
 haul_rc haul_tree_open(const char *path, haul_tree **ret, haul_err *e)
 {
     haul_auto(haul_tree) *t = haul_calloc(1, sizeof(*t));
@@ -116,6 +135,8 @@ haul_rc haul_tree_open(const char *path, haul_tree **ret, haul_err *e)
     haul_rc rc = open_root(t, e);
     if (rc != HAUL_OK)
         return rc;
+    if (!t->is_file)
+        look_for_nest(t);
     *ret = t;
     t = NULL;
     return HAUL_OK;
@@ -138,6 +159,7 @@ void haul_tree_close(haul_tree *t)
     if (!t)
         return;
     haul_in_close(t->scratch);
+    haul_nest_free(t->nest);
     haul_container_close(t->container);
     haul_fd_autoclose(&t->root);
     haul_fd_autoclose(&t->dir);
@@ -177,6 +199,17 @@ const char *haul_tree_realpath(const haul_tree *t)
 const char *haul_tree_damage(const haul_tree *t)
 {
     return t->container ? haul_container_damage(t->container) : NULL;
+}
+
+const char *haul_tree_nested_damage(const haul_tree *t, size_t i, haul_arena *a)
+{
+    for (size_t k = 0; k < haul_nest_count(t->nest); k++) {
+        const haul_container *c = haul_nest_get(t->nest, k);
+        const char *damage = c ? haul_container_damage(c) : NULL;
+        if (damage && !i--)
+            return haul_arena_printf(a, "%s: %s", haul_nest_name(t->nest, k), damage);
+    }
+    return NULL;
 }
 
 /* ── below a directory ── */
@@ -319,11 +352,16 @@ static int by_octets(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-haul_rc haul_tree_list(haul_tree *t, const char *dir, haul_arena *a, haul_entry **ret, size_t *ret_n,
-                       haul_err *e)
+static haul_rc list_dir(haul_tree *t, const char *dir, haul_arena *a, haul_entry **ret, size_t *ret_n,
+                        haul_err *e)
 {
-    if (t->container)
-        return haul_container_list(t->container, dir, a, ret, ret_n, e);
+    haul_container *c = NULL;
+    const char *rest = dir;
+    haul_rc found = into_container(t, dir, false, &c, &rest, e);
+    if (found != HAUL_OK)
+        return found;
+    if (c)
+        return haul_container_list(c, rest, a, ret, ret_n, e);
     __attribute__((cleanup(entries_autodone))) entries l = {0};
     int parent = -1;
     if (t->is_file) {
@@ -354,6 +392,22 @@ haul_rc haul_tree_list(haul_tree *t, const char *dir, haul_arena *a, haul_entry 
     return HAUL_OK;
 }
 
+haul_rc haul_tree_list(haul_tree *t, const char *dir, haul_arena *a, haul_entry **ret, size_t *ret_n,
+                       haul_err *e)
+{
+    size_t i;
+    const char *rest;
+    haul_rc rc = list_dir(t, dir, a, ret, ret_n, e);
+    for (size_t k = 0; rc == HAUL_OK && !*dir && t->nest && k < *ret_n; k++) {
+        haul_entry *f = &(*ret)[k];
+        if (f->type == HAUL_ENTRY_FILE && haul_nest_find(t->nest, f->name, &i, &rest)) {
+            f->type = HAUL_ENTRY_DIR;
+            f->packed = true;
+        }
+    }
+    return rc;
+}
+
 /* ── files ── */
 
 /* The directory of path, and its last component. */
@@ -372,8 +426,12 @@ bool haul_tree_has(haul_tree *t, const char *path, haul_entry_type type)
     struct stat st;
     int parent;
     const char *name;
-    if (t->container)
-        return haul_container_has(t->container, path, type);
+    haul_container *c = NULL;
+    const char *rest;
+    if (into_container(t, path, false, &c, &rest, NULL) != HAUL_OK)
+        return false;
+    if (c)
+        return *rest ? haul_container_has(c, rest, type) : type == HAUL_ENTRY_DIR;
     if (!*path)
         return type == (t->is_file ? HAUL_ENTRY_FILE : HAUL_ENTRY_DIR);
     return open_parent(t, path, &parent, &name, NULL) == HAUL_OK &&
@@ -464,8 +522,13 @@ static haul_rc reread_given(const haul_tree *t, haul_in **io, haul_stat *ret_sta
 
 haul_rc haul_tree_reread(haul_tree *t, const char *path, haul_in **io, haul_stat *ret_stat, haul_err *e)
 {
-    if (t->container)
-        return haul_container_read(t->container, path, io, ret_stat, e);
+    haul_container *c = NULL;
+    const char *rest;
+    haul_rc found = into_container(t, path, true, &c, &rest, e);
+    if (found != HAUL_OK)
+        return found;
+    if (c)
+        return haul_container_read(c, rest, io, ret_stat, e);
     bool whole = t->is_file && !*path;
     if (whole && t->given >= 0)
         return reread_given(t, io, ret_stat, e);
@@ -532,10 +595,14 @@ haul_rc haul_tree_fd(haul_tree *t, const char *path, int *ret_fd, haul_stat *ret
     bool whole = t->is_file && !*path;
     if (whole && t->given >= 0)
         return fd_given(t, ret_fd, ret_stat, e);
-    const char *name = whole ? t->path : path;
-    if (t->container) {
+    const char *name = whole ? t->path : path, *rest;
+    haul_container *c = NULL;
+    haul_rc found = into_container(t, path, true, &c, &rest, e);
+    if (found != HAUL_OK)
+        return found;
+    if (c) {
         haul_in *raw = NULL;
-        haul_rc rc = haul_container_read(t->container, path, &raw, ret_stat, e);
+        haul_rc rc = haul_container_read(c, rest, &raw, ret_stat, e);
         return rc == HAUL_OK ? unpack(t, raw, name, ret_fd, e) : rc;
     }
     struct stat st;
@@ -549,6 +616,45 @@ haul_rc haul_tree_fd(haul_tree *t, const char *path, int *ret_fd, haul_stat *ret
         return unpack(t, haul_in_from_fd(fd, name), name, ret_fd, e);
     *ret_fd = fd;
     return HAUL_OK;
+}
+
+/* A container in a container is unpacked to a temporary file: its parts are read in any order. */
+static haul_rc open_nested(haul_tree *t, size_t i, haul_err *e)
+{
+    const char *name = haul_nest_name(t->nest, i);
+    struct stat st;
+    haul_in *raw = NULL;
+    int fd = -1;
+    haul_rc rc;
+    if (!t->container) {
+        rc = open_member(t, name, &fd, &st, e);
+    } else {
+        rc = haul_container_read(t->container, name, &raw, NULL, e);
+        haul_auto(haul_in) *in = raw;
+        if (rc == HAUL_OK)
+            rc = haul_temp_fill(in, HAUL_TREE_UNPACK_MAX, &fd, e);
+    }
+    if (rc != HAUL_OK)
+        return rc == HAUL_E_TARGET ? rc : haul_wrap(e, HAUL_SKIP, "%s", name);
+    return haul_nest_open(t->nest, i, fd, e);
+}
+
+static haul_rc into_container(haul_tree *t, const char *path, bool whole, haul_container **ret,
+                              const char **ret_rest, haul_err *e)
+{
+    size_t i = 0;
+    *ret = t->container;
+    *ret_rest = path;
+    if (!haul_nest_find(t->nest, path, &i, ret_rest))
+        return HAUL_OK;
+    if (whole && !**ret_rest) {
+        *ret_rest = path;
+        return HAUL_OK;
+    }
+    haul_rc rc = haul_nest_get(t->nest, i) ? HAUL_OK : open_nested(t, i, e);
+    if (rc == HAUL_OK)
+        *ret = haul_nest_get(t->nest, i);
+    return rc;
 }
 
 haul_rc haul_tree_slurp(haul_tree *t, const char *path, size_t max, haul_arena *a, char **ret, size_t *ret_n,

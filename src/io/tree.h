@@ -18,6 +18,8 @@ typedef enum haul_entry_type { HAUL_ENTRY_FILE, HAUL_ENTRY_DIR, HAUL_ENTRY_OTHER
 typedef struct haul_entry {
     const char *name;     /* last component; raw octets, never "." or "..", no '/' */
     haul_entry_type type; /* OTHER: symlink, FIFO, socket, device: to be reported, never opened */
+    bool
+        packed; /* a DIR that is a container in a directory of downloads: no folder, whoever its files belong to */
 } haul_entry;
 
 typedef struct haul_stat {
@@ -29,7 +31,8 @@ typedef struct haul_stat {
 typedef struct haul_tree haul_tree;
 
 /* Open path (followed if it is a symlink itself). A FIFO, socket or device is refused with
- * HAUL_E_SOURCE at once, never waited for. A file whose content is a container becomes a tree. */
+ * HAUL_E_SOURCE at once, never waited for. A file whose content is a container becomes a tree; in a directory of
+ * downloads (io/nest.h) containers are directories. */
 HAUL_MUST_USE haul_rc haul_tree_open(const char *path, haul_tree **ret, haul_err *e);
 void haul_tree_close(haul_tree *t);
 HAUL_DEFINE_AUTO(haul_tree, haul_tree_close)
@@ -47,6 +50,9 @@ const char *haul_tree_realpath(const haul_tree *t);
 /* Of a container whose end is damaged or cut off: what is wrong, for a source.unreadable issue; the
  * members before it can be read. NULL when the index is complete. */
 const char *haul_tree_damage(const haul_tree *t);
+/* The same of the containers in a directory of downloads that were looked into so far: "a.zip: …" for the i-th that is
+ * damaged, from 0; NULL: there are no more. From a. */
+const char *haul_tree_nested_damage(const haul_tree *t, size_t i, haul_arena *a);
 
 /* The entries of a directory ("" = root, else "a/b" without a leading slash), in reading order: by
  * octets of the name for directories, in archive order for containers. Memory from a. A name that a

@@ -4,6 +4,7 @@
 #include "base/utf.h"
 #include "mime/class.h"
 #include "mime/date.h"
+#include "mime/words.h"
 
 #include <gmime/gmime.h>
 #include <string.h>
@@ -139,6 +140,7 @@ void haul_header_decode(haul_span value, haul_str *to)
         haul_str_add(to, flat.p, flat.len);
         return;
     }
+    haul_words_join(&flat);
     char *text = g_mime_utils_header_decode_text(parser_options(), flat.p);
     haul_span decoded = {text, text ? strlen(text) : 0};
     haul_header_unfold(decoded, to);

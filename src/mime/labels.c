@@ -67,6 +67,39 @@ static bool in_list(const char *list, haul_span s, bool prefix)
     return false;
 }
 
+const char *haul_label_of_vault(const char *p, size_t n)
+{
+    static const struct {
+        const char *vault, *name;
+    } names[] = {
+        {"^INBOX", "Inbox"},
+        {"^i", "Inbox"},
+        {"^SENT", "Sent"},
+        {"^f", "Sent"},
+        {"^UNREAD", "Unread"},
+        {"^u", "Unread"},
+        {"^OPENED", "Opened"},
+        {"^o", "Opened"},
+        {"^STARRED", "Starred"},
+        {"^t", "Starred"},
+        {"^DRAFT", "Drafts"},
+        {"^DRAFTS", "Drafts"},
+        {"^r", "Drafts"},
+        {"^TRASH", "Trash"},
+        {"^k", "Trash"},
+        {"^SPAM", "Spam"},
+        {"^s", "Spam"},
+        {"^CHAT", "Chat"},
+        {"^b", "Chat"},
+        {"^IMPORTANT", "Important"},
+        {"^ARCHIVED", "Archived"},
+    };
+    for (size_t i = 0; i < HAUL_COUNT(names); i++)
+        if (haul_span_is((haul_span){p, n}, names[i].vault))
+            return names[i].name;
+    return NULL;
+}
+
 haul_label haul_label_find(const char *p, size_t n)
 {
     haul_span s = {p, n};

@@ -26,4 +26,8 @@ typedef enum haul_label {
 /* What a decoded label means; ASCII letters match in any case. */
 haul_label haul_label_find(const char *p, size_t n);
 
+/* Vault writes Gmail's own labels as "^INBOX", its web interface as "^i": the English name that Takeout has for it, or NULL
+ * when it has none. */
+const char *haul_label_of_vault(const char *p, size_t n);
+
 #endif

@@ -162,20 +162,38 @@ static const char *next_label(const char *z, haul_str *one)
     return z;
 }
 
-static unsigned take_labels(haul_status *s, haul_span v, bool *unread)
+static unsigned take_list(haul_status *s, const char *z, bool vault, bool *unread)
 {
-    haul_auto_str text = {0}, one = {0};
+    haul_auto_str one = {0};
     unsigned flags = 0;
-    haul_header_decode(v, &text);
-    for (const char *z = haul_strz(&text); *z;) {
+    while (*z) {
         z = next_label(z, &one);
         haul_span l = haul_span_trim((haul_span){haul_strz(&one), one.len});
+        const char *name = vault ? haul_label_of_vault(l.p, l.len) : NULL;
+        if (name)
+            l = (haul_span){name, strlen(name)};
         if (haul_label_find(l.p, l.len) == HAUL_LABEL_UNREAD)
             *unread = true;
         flags |= take_label(s, l.p, l.len);
         z += *z == ',';
     }
     return flags;
+}
+
+static unsigned take_labels(haul_status *s, haul_span v, bool *unread)
+{
+    haul_auto_str text = {0};
+    haul_header_decode(v, &text);
+    return take_list(s, haul_strz(&text), false, unread);
+}
+
+void haul_status_labels(haul_status *s, const char *list)
+{
+    bool unread = false;
+    unsigned flags = take_list(s, list, true, &unread);
+    s->known = true;
+    s->flags &= ~(unsigned)(HAUL_FLAG_SEEN | HAUL_FLAG_FLAGGED | HAUL_FLAG_DRAFT | HAUL_FLAG_JUNK);
+    s->flags |= flags | (unread ? 0 : HAUL_FLAG_SEEN);
 }
 
 /* ── the classic fields and Thunderbird's ── */

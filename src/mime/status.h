@@ -20,6 +20,9 @@ typedef struct haul_status {
 /* Read all such fields of a header section. Gmail labels that mean a flag (Unread, Starred, Draft, Spam in
  * the languages Google ships) go to flags; the others to `labels`. */
 void haul_status_parse(const char *p, size_t n, haul_status *ret);
+/* A list of labels that lies beside the message, as in X-Gmail-Labels but decoded; Vault's "^INBOX" is Inbox. It takes the place
+ * of what the header says of seen, flagged, draft and junk. */
+void haul_status_labels(haul_status *s, const char *list);
 void haul_status_clear(haul_status *s); /* for reuse */
 void haul_status_done(haul_status *s);
 /* Into a message: flags, HAUL_SET_FLAGS when known, keywords, and labels as keywords when asked. */

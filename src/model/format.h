@@ -326,6 +326,6 @@ HAUL_MUST_USE haul_rc haul_passes_open(const haul_passes *p, haul_reader *r, con
                                        haul_tree *t, const haul_values *v,
                                        void (*issue)(void *, haul_issue_id, const char *), void *ctx,
                                        haul_err *e);
-void haul_passes_end(haul_passes *p, const haul_reader *r);
+void haul_passes_end(haul_passes *p, haul_reader *r);
 
 #endif

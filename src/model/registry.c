@@ -336,7 +336,18 @@ haul_rc haul_passes_open(const haul_passes *p, haul_reader *r, const haul_format
     return open_reader(r, f, e);
 }
 
-void haul_passes_end(haul_passes *p, const haul_reader *r)
+static void tell_nested_damage(haul_reader *r)
 {
+    haul_arena a = {0};
+    const char *damage;
+    for (size_t i = 0; (damage = haul_tree_nested_damage(r->tree, i, &a)); i++)
+        haul_reader_issue(r, HAUL_ISSUE_SOURCE_UNREADABLE, "%s", damage);
+    haul_arena_done(&a);
+}
+
+void haul_passes_end(haul_passes *p, haul_reader *r)
+{
+    if (r->tree && r->state && !r->later)
+        tell_nested_damage(r);
     p->todo |= r->others & ~p->done;
 }

@@ -145,16 +145,21 @@ static void settle_time(haul_msg *m)
     }
 }
 
+static haul_rc load_body(haul_run *r, haul_err *e)
+{
+    haul_msg *m = r->msg;
+    if (!m->body)
+        m->body = haul_spool_new(true);
+    haul_rc rc = r->reader.ops->body(&r->reader, m, haul_spool_out(m->body), e);
+    return rc == HAUL_OK ? haul_msg_freeze(m, e) : rc;
+}
+
 /* Read the body into the spool and freeze the message. SKIP: this item failed and is accounted for. */
 static haul_rc read_body(haul_run *r, haul_err *e)
 {
     haul_msg *m = r->msg;
     haul_err why = {0};
-    if (!m->body)
-        m->body = haul_spool_new(true);
-    haul_rc rc = r->reader.ops->body(&r->reader, m, haul_spool_out(m->body), &why);
-    if (rc == HAUL_OK)
-        rc = haul_msg_freeze(m, &why);
+    haul_rc rc = load_body(r, &why);
     if (rc == HAUL_SKIP) {
         haul_msg_issue(m, HAUL_ISSUE_MSG_READ_FAILED, "%s", why.text);
         rc = account(r, HAUL_FAILED, why.text, e);
@@ -186,6 +191,25 @@ static haul_rc already_stored(haul_run *r, const haul_record *rec, haul_err *e)
     return rc == HAUL_OK ? haul_run_account(r, &line, e) : rc;
 }
 
+/* An earlier run stored it: it is read for its key words alone, and what reading notices was told then. */
+static haul_rc count_stored(haul_run *r, haul_err *e)
+{
+    haul_msg *m = r->msg;
+    haul_issue **tail = m->issues_tail;
+    const char *reason;
+    haul_err why = {0};
+    haul_rc rc = load_body(r, &why);
+    if (rc == HAUL_OK) {
+        r->progress.octets_read += m->size;
+        rc = haul_select_message(r->select, m, &reason, &why);
+    }
+    *tail = NULL;
+    m->issues_tail = tail;
+    if (rc < 0 && e)
+        *e = why;
+    return rc < 0 ? rc : HAUL_OK;
+}
+
 /* Ask the journal before the body is read. END: known and accounted for; OK: go on. */
 static haul_rc known_by_id(haul_run *r, bool *ret_reused, haul_err *e)
 {
@@ -201,7 +225,9 @@ static haul_rc known_by_id(haul_run *r, bool *ret_reused, haul_err *e)
         *ret_reused = true; /* the digest decides */
         return HAUL_OK;
     }
-    rc = already_stored(r, &rec, e);
+    rc = haul_select_counts(r->select) ? count_stored(r, e) : HAUL_OK;
+    if (rc == HAUL_OK)
+        rc = already_stored(r, &rec, e);
     return rc == HAUL_OK ? HAUL_END : rc;
 }
 
@@ -271,9 +297,12 @@ static haul_rc take_body(haul_run *r, bool reused, haul_err *e)
     if (rc != HAUL_OK)
         return rc == HAUL_SKIP ? HAUL_OK : rc;
     const char *left_out = haul_filter_message(&r->job->filter, r->msg); /* its size is known only now */
-    if (left_out)
+    if (!left_out)
+        rc = haul_select_message(r->select, r->msg, &left_out, e);
+    if (rc == HAUL_OK && left_out)
         return account(r, HAUL_FILTERED, left_out, e);
-    rc = known_by_digest(r, reused, e);
+    if (rc == HAUL_OK)
+        rc = known_by_digest(r, reused, e);
     if (rc == HAUL_OK)
         rc = is_duplicate(r, e);
     if (rc == HAUL_OK)
@@ -543,6 +572,7 @@ static haul_rc report(haul_run *r, haul_rc rc, json_t **ret_report, haul_err *e)
         roll_back(r);
     json_t *json = haul_report_json(r->report, &r->totals, r->to, rc == HAUL_OK || !e ? NULL : e->text);
     haul_preflight_report(r, json);
+    haul_select_report(r->select, json);
     haul_rc done = haul_report_write(r->report, json, r->job->dry_run ? NULL : r->state.p, &why);
     if (ret_report)
         *ret_report = json_incref(json);
@@ -561,6 +591,7 @@ haul_rc haul_convert(const haul_job *job, haul_totals *ret_totals, json_t **ret_
     haul_run r = {.job = job,
                   .to = job->to,
                   .msg = haul_msg_new(),
+                  .select = haul_select_new(&job->filter),
                   .batch_limit = job->commit_items ? job->commit_items : HAUL_COMMIT_ITEMS,
                   .progress = {.folder = "", .phase = "reading"}};
     e = e ? e : &own;
@@ -595,6 +626,7 @@ haul_rc haul_convert(const haul_job *job, haul_totals *ret_totals, json_t **ret_
     *ret_totals = r.totals;
     haul_store_close(&r);
     haul_msg_unref(r.msg);
+    haul_select_free(r.select);
     haul_arena_done(&r.paths);
     return rc;
 }

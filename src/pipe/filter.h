@@ -1,4 +1,5 @@
-/* Which items a run takes. Filters look at metadata only; size is asked again once the body is known. */
+/* Which items a run takes. These filters look at metadata only; size is asked again once the body is known. select.h has
+ * those that need the body. */
 #ifndef HAUL_PIPE_FILTER_H
 #define HAUL_PIPE_FILTER_H
 

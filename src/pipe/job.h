@@ -4,6 +4,8 @@
 #define HAUL_PIPE_JOB_H
 
 #include "model/format.h"
+#include "pipe/custodian.h"
+#include "pipe/terms.h"
 
 #include <jansson.h>
 #include <signal.h>
@@ -20,6 +22,9 @@ typedef struct haul_filter {
     const char *const *not_folders;
     unsigned kinds;    /* bit per haul_kind; 0 = all */
     uint64_t max_size; /* octets; 0 = no limit */
+    /* Asked once the body is read (pipe/select.h). */
+    const char *const *parties; /* --party: haul_party_ok each; any may be in it; NULL-ended or NULL = all */
+    const haul_terms *terms;    /* --term: any may be in it; NULL = all */
 } haul_filter;
 
 typedef struct haul_totals {
@@ -45,6 +50,7 @@ typedef struct haul_job {
     const haul_format *from, *to; /* NULL = detect / by name of target */
     const haul_values *values;    /* options of formats */
     haul_filter filter;
+    const haul_custodians *custodians; /* whose items they are; NULL = nothing was said of it */
     const haul_map_rule *rules;
     size_t n_rules;
     const char *prefix; /* --prefix, NULL = none */

@@ -8,6 +8,7 @@
 #include "pipe/map.h"
 #include "pipe/pim.h"
 #include "pipe/report.h"
+#include "pipe/select.h"
 
 #include <glib.h>
 
@@ -47,7 +48,8 @@ typedef struct haul_run {
     haul_pim *pim;             /* NULL: not asked for */
     haul_preflight *preflight; /* NULL: the target takes everything, or no message has come yet */
     haul_str pim_dir;
-    bool refused; /* the sink did not take r->msg */
+    haul_select *select; /* NULL: no filter needs a body */
+    bool refused;        /* the sink did not take r->msg */
     haul_msg *msg;
     haul_progress progress;
     haul_str state; /* state directory */

@@ -3,6 +3,7 @@
 #include "pipe/filter.h"
 #include "pipe/measure.h"
 #include "pipe/run.h"
+#include "pipe/select.h"
 #include "pipe/state.h"
 
 #include "base/json.h"
@@ -73,7 +74,8 @@ typedef struct verify {
     sqlite3 *db;
     sqlite3_stmt *st[ST_COUNT];
     haul_msg *msg;
-    haul_report *names; /* gives sources the names that the run gave them */
+    haul_select *select; /* of the sources; NULL: no filter needs a body */
+    haul_report *names;  /* gives sources the names that the run gave them */
     json_t *list;
     haul_folders folders;
     haul_progress progress;
@@ -422,6 +424,16 @@ static bool is_left_out(verify *v)
            haul_filter_message(&v->job->filter, v->msg);
 }
 
+/* A message of a source, its body read: what the run left out is not asked for. */
+static haul_rc check_selected(verify *v, haul_err *e)
+{
+    const char *left_out = NULL;
+    if (is_left_out(v))
+        return HAUL_OK;
+    haul_rc rc = haul_select_message(v->select, v->msg, &left_out, e);
+    return rc != HAUL_OK || left_out ? rc : check_source_message(v, e);
+}
+
 static haul_rc check_message(verify *v, haul_reader *r, bool is_source, haul_err *e)
 {
     haul_msg *m = v->msg;
@@ -446,9 +458,7 @@ static haul_rc check_message(verify *v, haul_reader *r, bool is_source, haul_err
         *e = why;
         return rc;
     }
-    if (is_source)
-        return is_left_out(v) ? HAUL_OK : check_source_message(v, e);
-    return check_target_message(v, e);
+    return is_source ? check_selected(v, e) : check_target_message(v, e);
 }
 
 static haul_rc read_all(verify *v, haul_reader *r, bool is_source, haul_err *e)
@@ -645,6 +655,7 @@ static void close_verify(verify *v)
     haul_report_free(v->names);
     haul_journal_close(v->journal);
     haul_msg_unref(v->msg);
+    haul_select_free(v->select);
     haul_folders_done(&v->folders);
     json_decref(v->list);
 }
@@ -655,6 +666,7 @@ haul_rc haul_verify(const haul_job *job, json_t **ret, haul_err *e)
     e = e ? e : &own;
     verify v = {.job = job,
                 .msg = haul_msg_new(),
+                .select = haul_select_new(&job->filter),
                 .list = json_array(),
                 .progress = {.folder = "", .phase = "verifying"}};
     bool remote = haul_target_is_remote(job->target);
