@@ -329,7 +329,7 @@ def duplicates():
     sources = [judge.write(os.path.join(fresh("src"), f"{who}.mbox"), judge.mbox_of(
         [judge.message(i) for i in range(10)] + [judge.message(0, subject=who)] +
         [judge.message(50, body=who.encode() + b"\n")] + [b"Subject: no id\n\nsame\n"])) for who in ("ada", "ben", "cat")]
-    owners = judge.write(os.path.join(fresh("map"), "map.txt"), b"# who\n*ada.mbox = Ada\n*ben.mbox = Ben; Jr\n*cat.mbox = Cat\n")
+    owners = judge.write(os.path.join(fresh("map"), "map.txt"), b"# who\n*ada.mbox = Ada\n*ben.mbox = Ben, Jr\n*cat.mbox = Cat\n")
     for how, scope, kept in (("off", "all", 39), ("digest", "all", 10 + 3 + 3 + 1), ("mih", "all", 10 + 3 + 1 + 3), ("digest", "custodian", 39)):
         target, what = fresh("case"), f"dedupe {how} {scope}"
         hold(sources, target, "--custodian-map", owners, "--dedupe", how, "--dedupe-scope", scope)

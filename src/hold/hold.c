@@ -224,11 +224,35 @@ static haul_rc copy_sources(holding *p, haul_audit *log, haul_err *e)
                                 : HAUL_OK;
 }
 
+/* A bag whose manifest is empty is taken for a broken one by sha256sum. */
+static haul_rc explain_nothing(holding *p, haul_err *e)
+{
+    static const char text[] =
+        "When this package was sealed first, no item of its sources was in it; see report.html.\n";
+    haul_catalog_totals t = {0};
+    uint8_t sha256[HAUL_SHA256_LEN];
+    haul_auto_fd int dir = -1;
+    haul_rc rc = haul_catalog_count(p->catalog, &t, e);
+    if (rc != HAUL_OK || t.files)
+        return rc;
+    haul_auto(haul_sha256) *h = haul_sha256_new();
+    haul_sha256_update(h, text, sizeof(text) - 1);
+    haul_sha256_final(h, sha256);
+    rc = haul_dir_make(p->root, "data/eml", &dir, e);
+    if (rc == HAUL_OK)
+        rc = haul_write_file(dir, "NO_ITEMS.txt", text, sizeof(text) - 1, e);
+    return rc == HAUL_OK
+               ? haul_catalog_add_file(p->catalog, "data/eml/NO_ITEMS.txt", sizeof(text) - 1, sha256, e)
+               : rc;
+}
+
 static haul_rc write_package(holding *p, haul_audit *log, haul_err *e)
 {
     haul_rc rc = case_facts(p, e);
     if (rc == HAUL_OK)
         rc = copy_sources(p, log, e);
+    if (rc == HAUL_OK)
+        rc = explain_nothing(p, e);
     if (rc == HAUL_OK)
         rc = remove_strays(p, log, e);
     if (rc == HAUL_OK)

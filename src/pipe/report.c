@@ -15,6 +15,9 @@
 typedef struct source_row {
     const char *real; /* resolved path */
     const char *path, *name, *format, *failure;
+    bool digested;
+    uint64_t size;
+    const char *sha256, *custodian;
 } source_row;
 
 struct haul_report {
@@ -131,6 +134,25 @@ void haul_report_source_format(haul_report *r, const char *format)
 {
     source_row *s = &r->sources[r->n_sources - 1];
     s->format = s->format ? haul_arena_printf(&r->arena, "%s+%s", s->format, format) : format;
+}
+
+void haul_report_source_facts(haul_report *r, uint64_t size, const char *sha256, const char *custodian)
+{
+    source_row *s = &r->sources[r->n_sources - 1];
+    s->digested = true;
+    s->size = size;
+    s->sha256 = haul_arena_str(&r->arena, sha256);
+    s->custodian = custodian ? haul_arena_str(&r->arena, custodian) : NULL;
+}
+
+static void source_facts(const source_row *s, json_t *o)
+{
+    if (!s->digested)
+        return;
+    json_object_set_new(o, "size", json_integer((json_int_t)s->size));
+    json_object_set_new(o, "sha256", json_string(s->sha256));
+    if (s->custodian)
+        json_object_set_new(o, "custodian", haul_json_from_text(s->custodian));
 }
 
 void haul_report_source_failed(haul_report *r, const char *text)
@@ -358,6 +380,7 @@ static json_t *sources_json(const haul_report *r)
         json_object_set_new(o, "path", haul_json_from_text(r->sources[i].path));
         json_object_set_new(o, "name", haul_json_from_text(r->sources[i].name));
         json_object_set_new(o, "format", haul_json_from_text(r->sources[i].format));
+        source_facts(&r->sources[i], o);
         if (r->sources[i].failure)
             json_object_set_new(o, "error", haul_json_from_text(r->sources[i].failure));
         json_array_append_new(list, o);

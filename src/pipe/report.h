@@ -59,7 +59,9 @@ HAUL_DEFINE_AUTO(haul_report, haul_report_free)
 const char *haul_report_source(haul_report *r, haul_journal *j, const char *path, const char *label);
 HAUL_MUST_USE haul_rc haul_report_keep_source(haul_report *r, haul_journal *j, haul_err *e);
 void haul_report_source_format(haul_report *r, const char *format); /* of the last one; one for each pass */
-void haul_report_source_failed(haul_report *r, const char *text);   /* of the last one */
+/* Of the last one, where a log is kept: its size and digest before it was read (io/digest.h), and whose it is, or NULL. */
+void haul_report_source_facts(haul_report *r, uint64_t size, const char *sha256, const char *custodian);
+void haul_report_source_failed(haul_report *r, const char *text); /* of the last one */
 /* Count of a source folder; stays valid until the report is freed. */
 haul_folder_count *haul_report_folder(haul_report *r, const char *path, haul_role role);
 void haul_report_notice(haul_report *r, const char *source, haul_issue_id id, const char *detail);
