@@ -1,7 +1,6 @@
 #include "hold/files.h"
 
-#include "io/atomic.h"
-#include "model/format.h"
+#include "mime/builder.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -40,21 +39,6 @@ void haul_native_done(haul_native *n)
     haul_file_done(&n->file);
 }
 
-/* Where the message gives no name, the type says what kind of file it is. */
-static const char *extension_of(const char *type)
-{
-    static const char *const known[][2] = {
-        {"text/plain", ".txt"},         {"text/html", ".html"},      {"text/calendar", ".ics"},
-        {"text/vcard", ".vcf"},         {"text/csv", ".csv"},        {"message/rfc822", ".eml"},
-        {"image/png", ".png"},          {"image/jpeg", ".jpg"},      {"image/gif", ".gif"},
-        {"application/pdf", ".pdf"},    {"application/zip", ".zip"}, {"message/global", ".eml"},
-        {"application/ms-tnef", ".dat"}};
-    for (size_t i = 0; i < HAUL_COUNT(known); i++)
-        if (strcmp(known[i][0], type) == 0)
-            return known[i][1];
-    return ".bin";
-}
-
 /* A run of what not every file system, archive and code page holds is one '_'. */
 static void add_safe(haul_str *to, const char *p, size_t n, size_t max)
 {
@@ -71,6 +55,7 @@ static void add_safe(haul_str *to, const char *p, size_t n, size_t max)
 void haul_native_name(unsigned number, const char *name, const char *type, haul_str *to)
 {
     size_t n = strlen(name);
+    const char *extension = n ? NULL : haul_extension_of_type(type);
     const char *dot = strrchr(name, '.');
     size_t tail = dot && dot != name ? n - (size_t)(dot - name) : 0;
     tail = tail <= EXTENSION_MAX ? tail : 0;
@@ -80,7 +65,7 @@ void haul_native_name(unsigned number, const char *name, const char *type, haul_
     if (n)
         add_safe(to, name + n - tail, tail, EXTENSION_MAX);
     else
-        haul_str_addf(to, "part%s", extension_of(type));
+        haul_str_addf(to, "part.%s", extension ? extension : "bin");
     while (to->len && (to->p[to->len - 1] == '.' || to->p[to->len - 1] == ' ')) /* Windows drops them */
         to->p[to->len - 1] = '_';
 }

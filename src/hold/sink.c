@@ -46,7 +46,7 @@ typedef struct opened {
 
 typedef struct hold_sink {
     bool ready;
-    int root, eml, texts;
+    int root, natives, texts;
     haul_catalog *catalog;
     haul_digests *digests;
     char **dirs; /* by folder id; NULL = not declared */
@@ -130,14 +130,14 @@ static haul_rc hold_open(haul_sink *sink, const char *target, const haul_tokens 
     hold_sink *s = sink->state;
     haul_auto_str file = {0};
     s->ready = true;
-    s->root = s->eml = s->texts = -1;
+    s->root = s->natives = s->texts = -1;
     for (size_t i = 0; i < OPEN_FOLDERS; i++)
         s->open[i].fd = s->text_open[i].fd = -1;
     options(s, sink->values);
     s->digests = haul_digests_new();
     haul_rc rc = haul_deliver_open(target, &s->root, e);
     if (rc == HAUL_OK)
-        rc = haul_dir_make(s->root, "data/eml", &s->eml, e);
+        rc = haul_dir_make(s->root, "data/eml", &s->natives, e);
     if (rc == HAUL_OK && s->text)
         rc = haul_dir_make(s->root, "data/text", &s->texts, e);
     haul_str_addf(&file, "%s/" HAUL_CATALOG_FILE, target);
@@ -163,7 +163,7 @@ static haul_rc hold_folder(haul_sink *sink, uint32_t id, const haul_path *path, 
     if (s->dirs[id])
         return HAUL_OK;
     s->dirs[id] = haul_strdup(path->text);
-    return haul_dir_make(s->eml, path->text, &fd, e);
+    return haul_dir_make(s->natives, path->text, &fd, e);
 }
 
 static haul_rc open_dir(opened *all, int root, const char *dir, uint32_t id, int *ret, haul_err *e)
@@ -325,7 +325,7 @@ static haul_rc write_native(family *f, uint32_t id, haul_err *e)
     int dir = -1;
     haul_auto_str name = {0};
     haul_str_addf(&name, "%s.eml", f->parent.docid);
-    haul_rc rc = open_dir(s->open, s->eml, s->dirs[id], id, &dir, e);
+    haul_rc rc = open_dir(s->open, s->natives, s->dirs[id], id, &dir, e);
     if (rc == HAUL_OK)
         rc = haul_native_open(&f->native, dir, name.p, s->digests, e);
     if (rc != HAUL_OK)
@@ -694,7 +694,7 @@ static void hold_close(haul_sink *sink)
     haul_str_done(&s->docid);
     haul_str_done(&s->path);
     haul_str_done(&s->place);
-    haul_fd_autoclose(&s->eml);
+    haul_fd_autoclose(&s->natives);
     haul_fd_autoclose(&s->texts);
     haul_fd_autoclose(&s->root);
 }

@@ -126,6 +126,8 @@ bool haul_message_fits(haul_mapi *o, size_t i, haul_encoding *ret);
 const haul_nested *haul_nested_scan(haul_builder *b, haul_mapi *o, size_t i);
 /* types.c: "pdf" → "application/pdf"; NULL when unknown. */
 const char *haul_type_of_extension(const char *extension);
+/* The other way round, of several the most usual one; lower case. */
+const char *haul_extension_of_type(const char *type);
 /* True for type/subtype of RFC 2045 tokens, without parameters, that an attachment may be labelled with. */
 bool haul_type_ok(const char *type);
 

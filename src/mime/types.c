@@ -196,3 +196,16 @@ bool haul_type_ok(const char *z)
         return false;
     return is_token(z, (size_t)(slash - z)) && is_token(slash + 1, n - (size_t)(slash - z) - 1);
 }
+
+const char *haul_extension_of_type(const char *name)
+{
+    static const type usual[] = {
+        {"txt", "text/plain"}, {"jpg", "image/jpeg"}, {"html", "text/html"}, {"eml", "message/rfc822"}};
+    for (size_t i = 0; i < HAUL_COUNT(usual); i++)
+        if (strcmp(usual[i].type, name) == 0)
+            return usual[i].extension;
+    for (size_t i = 0; i < HAUL_COUNT(types); i++)
+        if (strcmp(types[i].type, name) == 0)
+            return types[i].extension;
+    return NULL;
+}
