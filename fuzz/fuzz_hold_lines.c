@@ -38,12 +38,15 @@ static void manifest(const uint8_t *data, size_t size, bool payload)
     haul_bag_list_done(&l);
 }
 
-static haul_rc see_line(void *ctx, const json_t *line, haul_err *e)
+static haul_rc see_line(void *ctx, const haul_audit_line *line, haul_err *e)
 {
     uint64_t *n = ctx;
+    json_t *o = json_loadb(line->text.p, line->text.len, JSON_ALLOW_NUL, NULL);
     (void)e;
-    check(json_integer_value(json_object_get(line, "seq")) == (json_int_t)++ * n);
-    check(json_is_string(json_object_get(line, "event")) && json_is_string(json_object_get(line, "prev")));
+    check(line->seq == ++*n);
+    check(json_is_string(json_object_get(o, "event")) && json_is_string(json_object_get(o, "prev")));
+    check(json_integer_value(json_object_get(o, "seq")) == (json_int_t)*n);
+    json_decref(o);
     return HAUL_OK;
 }
 

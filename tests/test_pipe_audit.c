@@ -476,17 +476,22 @@ Test(audit, no_file)
     cr_assert_null(a);
 }
 
-static haul_rc collect(void *ctx, const json_t *line, haul_err *e)
+static haul_rc collect(void *ctx, const haul_audit_line *line, haul_err *e)
 {
+    json_t *o = haul_audit_line_json(line);
     (void)e;
-    haul_str_addf(ctx, "%s ", text_in(line, "event"));
+    cr_assert_eq(json_integer_value(json_object_get(o, "seq")), (json_int_t)line->seq);
+    cr_assert_eq(strncmp(text_in(o, "event"), line->event.p, line->event.len), 0);
+    cr_assert_eq(strncmp(text_in(o, "prev"), line->prev, 64), 0);
+    haul_str_addf(ctx, "%s ", text_in(o, "event"));
+    json_decref(o);
     return HAUL_OK;
 }
 
-static haul_rc collect_two(void *ctx, const json_t *line, haul_err *e)
+static haul_rc collect_two(void *ctx, const haul_audit_line *line, haul_err *e)
 {
     (void)collect(ctx, line, e);
-    return strcmp(text_in(line, "event"), "item") == 0 ? haul_fail(e, HAUL_E_LIMIT, "enough") : HAUL_OK;
+    return haul_span_is(line->event, "item") ? haul_fail(e, HAUL_E_LIMIT, "enough") : HAUL_OK;
 }
 
 Test(audit, told)

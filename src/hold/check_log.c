@@ -19,20 +19,29 @@
 /* ── audit.jsonl ── */
 
 /* The last digest of each source is the one that counts: mail may have come in before a later run. */
-static haul_rc see_line(void *ctx, const json_t *line, haul_err *e)
+static void keep_origin(haul_check *c, json_t *line)
 {
-    haul_check *c = ctx;
-    const char *event = json_string_value(json_object_get(line, "event"));
     const char *path = json_string_value(json_object_get(line, "path"));
+    if (!path || !json_is_string(json_object_get(line, "sha256")) ||
+        json_object_size(c->origins) >= SOURCES_MAX)
+        return;
+    json_object_set_new(line, "line", json_integer((json_int_t)c->log_lines));
+    json_object_set(c->origins, path, line);
+}
+
+static haul_rc see_line(void *ctx, const haul_audit_line *line, haul_err *e)
+{
+    static const char of_source[] = "source-"; /* opened, closed */
+    haul_check *c = ctx;
     (void)e;
     c->log_lines++;
-    if (!event || !path || (strcmp(event, "source-opened") != 0 && strcmp(event, "source-closed") != 0))
+    if (!haul_istarts(line->event.p, line->event.len, of_source))
         return HAUL_OK;
-    if (json_string_value(json_object_get(line, "sha256")) && json_object_size(c->origins) < SOURCES_MAX) {
-        json_t *copy = json_copy((json_t *)(uintptr_t)line);
-        json_object_set_new(copy, "line", json_integer((json_int_t)c->log_lines));
-        json_object_set_new(c->origins, path, copy);
-    }
+    json_t *o = haul_audit_line_json(line);
+    const char *event = json_string_value(json_object_get(o, "event"));
+    if (event && (strcmp(event, "source-opened") == 0 || strcmp(event, "source-closed") == 0))
+        keep_origin(c, o);
+    json_decref(o);
     return HAUL_OK;
 }
 

@@ -37,7 +37,7 @@ struct haul_audit {
 typedef struct follow {
     haul_audit_check *ret;
     haul_sha256 *digest;
-    haul_rc (*fn)(void *ctx, const json_t *line, haul_err *e);
+    haul_audit_fn *fn;
     void *ctx;
     char last_event[HAUL_AUDIT_EVENT_MAX];
 } follow;
@@ -73,12 +73,10 @@ static haul_rc no_line(follow *f, haul_in *in, haul_err *e)
     return broken(f, offset, "no line end");
 }
 
-static haul_rc tell(follow *f, const char *p, size_t n, uint64_t offset, haul_err *e)
+json_t *haul_audit_line_json(const haul_audit_line *l)
 {
-    json_t *line = json_loadb(p, n, JSON_ALLOW_NUL, NULL);
-    haul_rc rc = json_is_object(line) ? f->fn(f->ctx, line, e) : broken(f, offset, "is not JSON");
-    json_decref(line);
-    return rc;
+    json_t *o = json_loadb(l->text.p, l->text.len, JSON_ALLOW_NUL, NULL);
+    return o ? o : json_object(); /* the line holds: it is JSON */
 }
 
 static haul_rc follow_line(follow *f, haul_in *in, const char *p, size_t n, haul_err *e)
@@ -95,7 +93,7 @@ static haul_rc follow_line(follow *f, haul_in *in, const char *p, size_t n, haul
     if (memcmp(line.prev, prev, HAUL_SHA256_HEX - 1) != 0)
         return head->count ? broken(f, offset, "prev is not the digest of line %" PRIu64, head->count)
                            : broken(f, offset, "prev is not zeros, but nothing is before it");
-    haul_rc rc = f->fn ? tell(f, p, n, offset, e) : HAUL_OK;
+    haul_rc rc = f->fn ? f->fn(f->ctx, &line, e) : HAUL_OK;
     if (rc != HAUL_OK)
         return rc;
     haul_sha256_update(f->digest, p, n);
@@ -131,9 +129,7 @@ static haul_rc follow_in(follow *f, haul_in *in, haul_err *e)
     return rc == HAUL_END && f->ret->bad_line ? HAUL_OK : rc;
 }
 
-haul_rc haul_audit_follow_in(haul_in *in, haul_audit_check *ret,
-                             haul_rc (*fn)(void *ctx, const json_t *line, haul_err *e), void *ctx,
-                             haul_err *e)
+haul_rc haul_audit_follow_in(haul_in *in, haul_audit_check *ret, haul_audit_fn *fn, void *ctx, haul_err *e)
 {
     follow f = {.ret = ret, .fn = fn, .ctx = ctx};
     return follow_in(&f, in, e);
@@ -152,8 +148,8 @@ static haul_rc open_log(int dirfd, const char *name, int flags, int *ret_fd, hau
     return HAUL_OK;
 }
 
-haul_rc haul_audit_follow(int dirfd, const char *name, haul_audit_check *ret,
-                          haul_rc (*fn)(void *ctx, const json_t *line, haul_err *e), void *ctx, haul_err *e)
+haul_rc haul_audit_follow(int dirfd, const char *name, haul_audit_check *ret, haul_audit_fn *fn, void *ctx,
+                          haul_err *e)
 {
     int fd = -1;
     haul_rc rc = open_log(dirfd, name, O_RDONLY, &fd, e);

@@ -49,13 +49,21 @@ typedef struct haul_audit_check { /* what is wrong with a log, if anything */
     bool torn;                    /* nothing from there on has a line end: where a run was cut off */
     char reason[160]; /* "prev is not the digest of line 41", "seq is 43, not 42", "no line end" … */
 } haul_audit_check;
-/* Follow a log. Not OK only where it cannot be read. fn (may be NULL): every line as an object, borrowed. */
-HAUL_MUST_USE haul_rc haul_audit_follow(int dirfd, const char *name, haul_audit_check *ret,
-                                        haul_rc (*fn)(void *ctx, const json_t *line, haul_err *e), void *ctx,
-                                        haul_err *e);
+typedef struct haul_audit_line { /* a line that holds; borrowed */
+    haul_span text;              /* all of it, without its end */
+    haul_span event;             /* its name, as it is written between the quotes */
+    uint64_t seq;
+    const char *prev; /* 64 hex digits */
+} haul_audit_line;
+/* The line as an object, a new reference. Not for each of millions: reading one costs more than following ten. */
+json_t *haul_audit_line_json(const haul_audit_line *l);
+
+typedef haul_rc haul_audit_fn(void *ctx, const haul_audit_line *line, haul_err *e);
+/* Follow a log. Not OK only where it cannot be read, or as fn (may be NULL) returns, which sees every line that holds. */
+HAUL_MUST_USE haul_rc haul_audit_follow(int dirfd, const char *name, haul_audit_check *ret, haul_audit_fn *fn,
+                                        void *ctx, haul_err *e);
 /* The same of octets that somebody else opened. in is borrowed, and consumed up to the first broken link. */
-HAUL_MUST_USE haul_rc haul_audit_follow_in(haul_in *in, haul_audit_check *ret,
-                                           haul_rc (*fn)(void *ctx, const json_t *line, haul_err *e),
-                                           void *ctx, haul_err *e);
+HAUL_MUST_USE haul_rc haul_audit_follow_in(haul_in *in, haul_audit_check *ret, haul_audit_fn *fn, void *ctx,
+                                           haul_err *e);
 
 #endif

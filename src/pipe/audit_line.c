@@ -212,6 +212,7 @@ bool haul_audit_line_parse(const char *p, size_t n, haul_audit_line *ret)
     if (!take(&t, before) || !is_hex(t.p) || memcmp(t.p + hex, after, sizeof(after) - 1) != 0)
         return false;
     ret->prev = t.p;
+    ret->text = (haul_span){p, n};
     if (!take(&s, "{\"seq\":") || !scan_seq(&s, &ret->seq) || !take(&s, ",\"time\":\"") || !scan_time(&s) ||
         !take(&s, "\",\"event\":") || !scan_string(&s, &ret->event))
         return false;
