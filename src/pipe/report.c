@@ -170,6 +170,30 @@ haul_folder_count *haul_report_folder(haul_report *r, const char *path, haul_rol
     return r->folders[r->n_folders++] = f;
 }
 
+uint64_t haul_json_number(const json_t *o, const char *key)
+{
+    json_int_t n = json_integer_value(json_object_get(o, key));
+    return n > 0 ? (uint64_t)n : 0;
+}
+
+const char *haul_json_text(const json_t *o, const char *key)
+{
+    const char *z = json_string_value(json_object_get(o, key));
+    return z ? z : "";
+}
+
+void haul_json_set_u64(json_t *o, const char *key, uint64_t n)
+{
+    json_object_set_new(o, key, json_integer(n <= INT64_MAX ? (json_int_t)n : INT64_MAX));
+}
+
+void haul_json_set_time(json_t *o, const char *key, bool has, int64_t us)
+{
+    char text[HAUL_ISO_LEN];
+    haul_iso_format(text, us);
+    json_object_set_new(o, key, has ? json_string(text) : json_null());
+}
+
 json_t *haul_json_from_text(const char *z)
 {
     haul_auto_str line = {0};
