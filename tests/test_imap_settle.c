@@ -57,7 +57,7 @@ static void bench_init(bench *b, const char *const *script)
     b->box.exists = b->box.opened = b->box.known = true;
     b->box.uidvalidity = b->box.seen_validity = 7;
     b->box.watermark = 10;
-    b->up = (haul_upload){.sink = &b->sink, .config = &b->config, .n_links = 1, .multi = true, .plus = true};
+    b->up = (haul_upload){.sink = &b->sink, .config = &b->config, .n_links = 1, .multi = true, .plus = true, .batch_messages = 100};
     b->up.again_last = &b->up.again;
     b->up.limbo_last = &b->up.limbo;
 }

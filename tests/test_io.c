@@ -611,6 +611,38 @@ Test(atomic, small_files_and_emptiness)
     cr_expect_eq(faccessat(top, ".dir.tmp", F_OK, 0), -1);
 }
 
+static void expect_content(const char *name, const char *want)
+{
+    char *got = testing_read(testing_path("%s", name), NULL);
+    cr_expect_str_eq(got ? got : "absent", want, "%s: %s", name, got ? got : "absent");
+    free(got);
+}
+
+Test(atomic, a_file_of_any_size_appears_whole_or_not_at_all)
+{
+    haul_auto_fd int top = open(testing_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    haul_atomic a = {.file = {.fd = -1}};
+    haul_err e = {0};
+    haul_atomic_drop(&a); /* does nothing */
+    testing_write(testing_path("f"), "old", 3);
+    for (int commit = 0; commit < 2; commit++) {
+        testing_write(testing_path(".f.tmp"), "of a run that was killed", 24);
+        cr_assert_eq(haul_atomic_open(&a, top, "f", &e), HAUL_OK, "%s", e.text);
+        cr_assert_eq(haul_out_write(&a.file.out, "new", 3, &e), HAUL_OK);
+        expect_content("f", "old");
+        if (commit)
+            cr_assert_eq(haul_atomic_commit(&a, &e), HAUL_OK, "%s", e.text);
+        haul_atomic_drop(&a);
+        expect_content("f", commit ? "new" : "old");
+        expect_content(".f.tmp", "absent");
+    }
+    cr_expect_eq(haul_atomic_open(&a, top, "d/f", &e), HAUL_E_TARGET);
+    testing_write(testing_path("dir/x"), "", 0);
+    cr_assert_eq(haul_atomic_open(&a, top, "dir", &e), HAUL_OK, "%s", e.text);
+    cr_expect_eq(haul_atomic_commit(&a, &e), HAUL_E_TARGET); /* a directory is in its place */
+    expect_content(".dir.tmp", "absent");
+}
+
 Test(atomic, times)
 {
     static const int64_t seconds[] = {0, 1748018153, -1, -1000000000, INT32_MAX};

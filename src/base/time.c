@@ -1,8 +1,9 @@
 #include "base/time.h"
 
-#include <string.h>
-
 #include "base/str.h"
+
+#include <string.h>
+#include <time.h>
 
 #define DAY   INT64_C(86400)
 #define ERA   INT64_C(146097) /* days in 400 Gregorian years */
@@ -176,4 +177,11 @@ void haul_asctime(char to[HAUL_ISO_LEN], int64_t us)
     at = put(at, 2, c.minute, ':');
     at = put(at, 2, c.second, ' ');
     (void)put(at, 4, c.year, '\0');
+}
+
+void haul_iso_now(char to[HAUL_ISO_LEN])
+{
+    struct timespec t = {0};
+    (void)clock_gettime(CLOCK_REALTIME, &t);
+    haul_iso_format(to, (int64_t)t.tv_sec * HAUL_US);
 }

@@ -26,6 +26,8 @@ bool haul_civil_ok(const haul_civil *c); /* all fields in range for their month 
 /* "2025-05-23T16:35:53Z" (NUL included: 21 octets, years up to 9999), fractions dropped. */
 #define HAUL_ISO_LEN 32
 void haul_iso_format(char to[HAUL_ISO_LEN], int64_t us);
+/* The same of the clock, for reports and logs: nothing else that is written may depend on it. */
+void haul_iso_now(char to[HAUL_ISO_LEN]);
 /* The same instant shown in a zone: "2025-05-23T18:35:53+02:00". */
 void haul_iso_format_tz(char to[HAUL_ISO_LEN], int64_t us, int tz_min);
 /* YYYY-MM-DD, or with T or blank and HH:MM[:SS][Z|+hh:mm]. No zone means UTC. */

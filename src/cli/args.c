@@ -145,19 +145,6 @@ static haul_rc argument(parse *p, const char *given, const char *name, const cha
     return HAUL_OK;
 }
 
-static bool is_choice(const char *choices, const char *value)
-{
-    size_t n = strlen(value);
-    bool open = !choices || !*choices;
-    while (!open && *choices) {
-        size_t len = strcspn(choices, "|");
-        if (len == n && memcmp(choices, value, n) == 0)
-            return true;
-        choices += len + (choices[len] == '|');
-    }
-    return open;
-}
-
 /* Formats may share an option name; the value has to be right for one of them. */
 static haul_rc format_value(parse *p, const char *name, size_t len, const char *given, haul_err *e)
 {
@@ -170,12 +157,24 @@ static haul_rc format_value(parse *p, const char *name, size_t len, const char *
         given = "yes";
     haul_rc rc = argument(p, given, o->name, o->choices ? o->choices : "a value", &value, e);
     for (; rc == HAUL_OK && o; o = format_option(&f, name, len))
-        if (is_choice(o->choices, value)) {
+        if (haul_option_takes(o, value)) {
             haul_values_set(p->a->values, o->name, value);
             return HAUL_OK;
         }
     return rc ? rc
               : haul_fail(e, HAUL_E_USAGE, "--%s takes %s, not '%s'", first->name, first->choices, value);
+}
+
+/* Another command's option of a name that is also one of this command's: --dedupe of convert takes no value. */
+static bool is_other(const haul_args *a, int o)
+{
+    if (haul_opts[o].commands & 1u << a->cmd)
+        return false;
+    for (int i = 0; i < HAUL_OPT_COUNT; i++)
+        if (i != o && haul_opts[i].commands & 1u << a->cmd &&
+            strcmp(haul_opts[i].name, haul_opts[o].name) == 0)
+            return true;
+    return false;
 }
 
 static haul_rc long_option(parse *p, const char *arg, haul_err *e)
@@ -184,6 +183,8 @@ static haul_rc long_option(parse *p, const char *arg, haul_err *e)
     const char *given = arg[len] ? arg + len + 1 : NULL, *value = "";
     for (int o = 0; o < HAUL_OPT_COUNT; o++) {
         const haul_opt_info *info = &haul_opts[o];
+        if (is_other(p->a, o))
+            continue;
         if (strlen(info->name) != len || memcmp(info->name, arg, len) != 0)
             continue;
         if (!(info->commands & 1u << p->a->cmd))
@@ -293,6 +294,7 @@ haul_rc haul_args_parse(int argc, char *const *argv, haul_args *ret, haul_err *e
     parse p = {argc, 2, argv, &a};
     a.values = haul_values_new();
     a.operands = haul_calloc(1, sizeof(*a.operands));
+    a.words = (const char *const *)argv + (argc > 2 ? 2 : argc);
     haul_rc rc = first(&a, argc > 1 ? argv[1] : NULL, e);
     if (rc == HAUL_OK && a.cmd != HAUL_CMD_COUNT)
         rc = rest(&p, e);

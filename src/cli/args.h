@@ -7,7 +7,8 @@
 /* X(enum suffix, name, operands, least, most operands, sentence) */
 #define HAUL_CMD_LIST(X)                                                                                     \
     X(CONVERT, "convert", "SOURCE... TARGET", 2, SIZE_MAX, "bring mail from SOURCEs into TARGET")            \
-    X(HOLD, "hold", "SOURCE... TARGET", 2, SIZE_MAX, "make a package for a legal hold from SOURCEs")         \
+    X(HOLD, "hold", "SOURCE... TARGET", 2, SIZE_MAX,                                                         \
+      "make a legal-hold package of SOURCEs in the directory TARGET")                                        \
     X(INSPECT, "inspect", "SOURCE...", 1, SIZE_MAX, "what is in a source: folders, counts, sizes, dates")    \
     X(VERIFY, "verify", "TARGET [SOURCE...]", 1, SIZE_MAX, "read a target again and prove it is complete")   \
     X(FORMATS, "formats", "", 0, 0, "what this build reads and writes, and what each format keeps")          \
@@ -23,7 +24,8 @@ typedef enum haul_cmd {
 /* X(enum suffix, heading) */
 #define HAUL_CATEGORY_LIST(X)                                                                                \
     X(SOURCE, "Formats")                                                                                     \
-    X(SELECT, "Selection") X(FOLDERS, "Folders") X(RUN, "Run") X(OUTPUT, "Output") X(GENERAL, "Help")
+    X(SELECT, "Selection")                                                                                   \
+    X(FOLDERS, "Folders") X(PACKAGE, "Package") X(RUN, "Run") X(OUTPUT, "Output") X(GENERAL, "Help")
 
 typedef enum haul_category {
 #define X(id, heading) HAUL_CATEGORY_##id,
@@ -78,7 +80,8 @@ typedef struct haul_args { /* zero-initialised = nothing; strings are those of a
     size_t n_said;
     const char **operands; /* NULL-ended */
     size_t n_operands;
-    haul_values *values; /* options of formats, checked against their choices */
+    haul_values *values;      /* options of formats, checked against their choices */
+    const char *const *words; /* everything behind the command, NULL-ended: argv's own */
 } haul_args;
 
 /* Parse argv. HAUL_E_USAGE: one line that says what is wrong and, where it can, what was meant.

@@ -92,27 +92,33 @@ static haul_rc target_format(const haul_args *a, haul_job *job, haul_err *e)
                      job->target, haul_strz(&names));
 }
 
-static bool one_of(const char *choices, const char *value)
-{
-    for (const char *c = choices; c && *choices; c = strchr(c, '|'), c = c ? c + 1 : NULL)
-        if (strcspn(c, "|") == strlen(value) && strncmp(c, value, strlen(value)) == 0)
-            return true;
-    return !choices || !*choices;
-}
-
 /* The parser took a value that some format knows; those chosen by hand must know it. */
 static haul_rc check_values(const haul_args *a, const haul_format *f, haul_err *e)
 {
     for (const haul_format_option *o = f ? f->options : NULL; o && o->name; o++)
-        if (!one_of(o->choices, haul_values_get(a->values, o)))
+        if (!haul_option_takes(o, haul_values_get(a->values, o)))
             return haul_fail(e, HAUL_E_USAGE, "--%s of %s takes %s", o->name, f->name, o->choices);
     return HAUL_OK;
+}
+
+/* A package is a directory. */
+static haul_rc is_directory_name(const char *target, haul_err *e)
+{
+    return haul_is_url(target) ? haul_fail(e, HAUL_E_USAGE, "'%s' is a URL; a package is a directory", target)
+                               : HAUL_OK;
+}
+
+static bool makes_target(const haul_args *a)
+{
+    return a->cmd == HAUL_CMD_CONVERT || a->cmd == HAUL_CMD_HOLD;
 }
 
 static haul_rc formats(const haul_args *a, haul_job *job, haul_err *e)
 {
     const char *from = haul_args_get(a, HAUL_OPT_FROM);
     haul_rc rc = from ? known_format(from, false, &job->from, e) : HAUL_OK;
+    if (rc == HAUL_OK && a->cmd == HAUL_CMD_HOLD)
+        return is_directory_name(job->target, e);
     if (rc == HAUL_OK && job->target)
         rc = target_format(a, job, e);
     if (rc == HAUL_OK)
@@ -277,19 +283,27 @@ bool haul_path_within(const char *target, const char *source)
     return within;
 }
 
-static haul_rc apart(const haul_job *job, haul_err *e)
+/* A file that an option names (NULL: none) is not, and lies in no, source. */
+static haul_rc file_apart(const haul_job *job, haul_opt o, const char *file, haul_err *e)
 {
-    for (size_t i = 0; !haul_is_url(job->target) && job->sources[i]; i++)
+    for (size_t i = 0; file && job->sources[i]; i++)
+        if (haul_path_within(file, job->sources[i]))
+            return haul_fail(e, HAUL_E_USAGE,
+                             "--%s '%s' would write over, or into, the source '%s'; choose another place",
+                             haul_opts[o].name, file, job->sources[i]);
+    return HAUL_OK;
+}
+
+static haul_rc apart(const haul_request *r, haul_err *e)
+{
+    const haul_job *job = &r->job;
+    for (size_t i = 0; job->target && !haul_is_url(job->target) && job->sources[i]; i++)
         if (haul_path_within(job->target, job->sources[i]))
             return haul_fail(e, HAUL_E_USAGE,
                              "the target '%s' is, or lies in, the source '%s'; choose another place",
                              job->target, job->sources[i]);
-    for (size_t i = 0; job->report && job->sources[i]; i++)
-        if (haul_path_within(job->report, job->sources[i]))
-            return haul_fail(e, HAUL_E_USAGE,
-                             "--report '%s' would write over the source '%s'; choose another place",
-                             job->report, job->sources[i]);
-    return HAUL_OK;
+    haul_rc rc = file_apart(job, HAUL_OPT_REPORT, job->report, e);
+    return rc == HAUL_OK ? file_apart(job, HAUL_OPT_HTML, r->html, e) : rc;
 }
 
 /* Before a URL is shown or kept anywhere. */
@@ -321,7 +335,7 @@ static const char *without_slashes(haul_arena *a, const char *target)
 static void operands(haul_request *r, const haul_args *a)
 {
     size_t first = a->cmd == HAUL_CMD_VERIFY, n = a->n_operands;
-    if (a->cmd == HAUL_CMD_CONVERT)
+    if (makes_target(a))
         r->job.target = a->operands[--n];
     else if (a->cmd == HAUL_CMD_VERIFY)
         r->job.target = a->operands[0];
@@ -352,6 +366,7 @@ static void run_options(haul_request *r, const haul_args *a)
 {
     haul_job *job = &r->job;
     job->command = haul_cmds[a->cmd].name;
+    job->said = a->words;
     job->values = a->values;
     job->dedupe = haul_args_get(a, HAUL_OPT_DEDUPE) != NULL;
     job->dry_run = haul_args_get(a, HAUL_OPT_DRY_RUN) != NULL;
@@ -361,6 +376,7 @@ static void run_options(haul_request *r, const haul_args *a)
     job->repair = haul_args_get(a, HAUL_OPT_REPAIR) != NULL;
     job->state_dir = haul_args_get(a, HAUL_OPT_STATE);
     job->report = haul_args_get(a, HAUL_OPT_REPORT);
+    r->html = haul_args_get(a, HAUL_OPT_HTML);
     job->message = haul_bar_message;
     job->ctx = &r->bar;
     r->prompt = (haul_prompt){.bar = &r->bar, .stop = &haul_stop};
@@ -381,8 +397,8 @@ haul_rc haul_request_init(haul_request *r, const haul_args *a, haul_err *e)
         rc = selection(r, a, e);
     if (rc == HAUL_OK)
         rc = mapping(r, a, e);
-    if (rc == HAUL_OK && a->cmd == HAUL_CMD_CONVERT)
-        rc = apart(&r->job, e);
+    if (rc == HAUL_OK && a->cmd != HAUL_CMD_VERIFY)
+        rc = apart(r, e);
     return rc == HAUL_OK ? showing(r, a, e) : rc;
 }
 

@@ -1,17 +1,5 @@
 #include "cli/result.h"
 
-uint64_t haul_json_number(const json_t *o, const char *key)
-{
-    json_int_t n = json_integer_value(json_object_get(o, key));
-    return n > 0 ? (uint64_t)n : 0;
-}
-
-const char *haul_json_text(const json_t *o, const char *key)
-{
-    const char *z = json_string_value(json_object_get(o, key));
-    return z ? z : "";
-}
-
 void haul_result_issues(const uint64_t counts[HAUL_ISSUE_COUNT], size_t indent, haul_str *to)
 {
     haul_table t = {.columns = 4, .right = 2, .indent = indent + 2};

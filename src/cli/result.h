@@ -4,13 +4,13 @@
 
 #include "cli/request.h"
 #include "cli/text.h"
-
-/* A member of an object: 0 or "" when it is absent or of another type. */
-uint64_t haul_json_number(const json_t *o, const char *key);
-const char *haul_json_text(const json_t *o, const char *key);
+#include "pipe/report.h" /* haul_json_… */
 
 /* "noticed:" and a line for every issue that occurred: id, count, severity, sentence. Nothing when none did. */
 void haul_result_issues(const uint64_t counts[HAUL_ISSUE_COUNT], size_t indent, haul_str *to);
+
+/* Counts, issues and where the report is, of a run that convert or hold made. */
+void haul_result_run(const haul_request *r, const haul_totals *t, const json_t *report, haul_str *to);
 
 /* Print a result after a run that ended with rc: the object with --json, else the text. The run's own
  * failure is the one that counts; *e keeps its text. */

@@ -1,9 +1,9 @@
-/* Text for people: names made safe for a terminal, columns, numbers, sizes, wrapping; and standard output. */
+/* Text for people: names made safe for a terminal, columns, wrapping; and standard output. */
 #ifndef HAUL_CLI_TEXT_H
 #define HAUL_CLI_TEXT_H
 
 #include "base/err.h"
-#include "base/str.h"
+#include "base/figures.h"
 
 #include <jansson.h>
 
@@ -16,10 +16,6 @@ size_t haul_text_columns(const char *z, size_t len);
 size_t haul_text_fit(const char *z, size_t len, size_t columns);
 /* Append z, cleaned, with blanks up to `columns`; right = blanks in front. Longer text is not cut. */
 void haul_text_cell(haul_str *to, const char *z, size_t columns, bool right);
-/* "1,234,567" */
-void haul_text_number(haul_str *to, uint64_t n);
-/* "999 B", "1.2 MB", "53.0 GB": powers of 1000. */
-void haul_text_size(haul_str *to, uint64_t octets);
 /* "0:07", "1:02:03" of whole seconds. */
 void haul_text_duration(haul_str *to, uint64_t seconds);
 /* Append text broken into lines of at most `width` columns. The first line goes on at column `at`,

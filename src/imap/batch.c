@@ -29,7 +29,7 @@ void haul_batch_free(haul_batch *b)
 
 bool haul_batch_full(const haul_batch *b)
 {
-    return !b->up->multi || b->n_items >= HAUL_BATCH_MESSAGES || b->octets >= HAUL_BATCH_OCTETS ||
+    return !b->up->multi || b->n_items >= b->up->batch_messages || b->octets >= HAUL_BATCH_OCTETS ||
            b->items[b->n_items - 1]->streamed;
 }
 

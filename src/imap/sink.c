@@ -128,7 +128,8 @@ static haul_rc imap_open(haul_sink *sink, const char *target, const haul_tokens 
 {
     imap_sink *s = sink->state;
     haul_upload *up = &s->up;
-    *up = (haul_upload){.sink = sink, .config = &s->config, .first_login = true};
+    *up = (haul_upload){
+        .sink = sink, .config = &s->config, .first_login = true, .batch_messages = HAUL_BATCH_FIRST};
     up->again_last = &up->again;
     up->limbo_last = &up->limbo;
     haul_rc rc = haul_imap_config_init(&s->config, target, sink->values, e);

@@ -190,6 +190,20 @@ static void refused(haul_imap_command *c, haul_batch *b, const haul_imap_reply *
     }
 }
 
+/* Larger batches spare the server work, but what it takes long for is long in doubt. */
+static void adapt(const haul_batch *b, int64_t took_ms)
+{
+    haul_upload *up = b->up;
+    unsigned n = up->batch_messages;
+    if (took_ms >= HAUL_SLOW_MS)
+        n /= 2;
+    else if (took_ms < HAUL_QUICK_MS && b->n_items >= n)
+        n *= 2;
+    up->batch_messages = n < HAUL_BATCH_LEAST      ? HAUL_BATCH_LEAST
+                         : n > HAUL_BATCH_MESSAGES ? HAUL_BATCH_MESSAGES
+                                                   : n;
+}
+
 void haul_batch_answered(haul_imap_command *c, const haul_imap_reply *r)
 {
     haul_batch *b = c->ctx;
@@ -201,6 +215,7 @@ void haul_batch_answered(haul_imap_command *c, const haul_imap_reply *r)
     b->link = NULL;
     took = took ? took : 1;
     b->up->latency_ms = took > b->up->latency_ms ? took : b->up->latency_ms;
+    adapt(b, took);
     if (r->kind == HAUL_IMAP_OK)
         batch_stored(b, r);
     else

@@ -17,7 +17,12 @@
 
 #define HAUL_BOX_TOKEN      "box:" /* and the folder's path: what the journal keeps of it */
 #define HAUL_LATENCY_TOKEN  "latency"
-#define HAUL_BATCH_MESSAGES 200u                 /* of one MULTIAPPEND */
+#define HAUL_BATCH_FIRST    100u /* messages of the first MULTIAPPENDs … */
+#define HAUL_BATCH_LEAST    50u  /* … and of later ones, from here … */
+#define HAUL_BATCH_MESSAGES 400u /* … to here, by how long the server takes for them */
+#define HAUL_QUICK_MS       500  /* a batch that was answered in this time may have been larger, … */
+#define HAUL_SLOW_MS                                                                                         \
+    3000 /* … one that took this time, smaller: what is out for long is long in doubt after a loss */
 #define HAUL_BATCH_OCTETS   (8u * 1024u * 1024u) /* of one MULTIAPPEND, reached by its last message */
 #define HAUL_BATCHES_FLYING 8u                   /* of one link, with MULTIAPPEND */
 #define HAUL_SINGLES_FLYING 200u                 /* of one link, without */
@@ -180,9 +185,10 @@ typedef struct haul_upload {
     unsigned over_quota;
     double debt_messages, debt_octets;
     int64_t rate_ms;
-    int64_t latency_ms; /* the longest that an APPEND has taken */
-    int64_t earlier_ms; /* the same of the last run, whose session may still be storing */
-    int64_t saved_ms;   /* what the journal has of it; 0 = nothing of this run */
+    unsigned batch_messages; /* of the next MULTIAPPEND */
+    int64_t latency_ms;      /* the longest that an APPEND has taken */
+    int64_t earlier_ms;      /* the same of the last run, whose session may still be storing */
+    int64_t saved_ms;        /* what the journal has of it; 0 = nothing of this run */
     uint64_t day_octets;
     int64_t day;
     /* speed, for COMPRESS */

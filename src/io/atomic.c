@@ -13,8 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "io/out.h"
-
 #define DIR_MODE  0700 /* mail is private; whoever wants to share it says so */
 #define FILE_MODE 0600
 #define DIR_OPEN  (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -83,33 +81,79 @@ haul_rc haul_sync_fs(int fd, haul_err *e)
     return HAUL_OK;
 }
 
-static haul_rc write_synced(int dirfd, const char *temp, const void *p, size_t n, haul_err *e)
+/* The temporary file, empty; what a run that was killed here left goes first. Negative on failure. */
+static int make_temp(int dirfd, const char *name, char temp[NAME_MAX + 1], haul_err *e)
 {
-    haul_auto_fd int fd =
-        openat(dirfd, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+    int len = snprintf(temp, NAME_MAX + 1, ".%s.tmp", name);
+    if (len < 0 || len > NAME_MAX || strchr(name, '/')) {
+        (void)haul_fail(e, HAUL_E_TARGET, "%s: not a file name that can be written", name);
+        return -1;
+    }
+    (void)unlinkat(dirfd, temp, 0);
+    int fd = openat(dirfd, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
     if (fd < 0)
-        return haul_fail_sys(e, HAUL_E_TARGET, "making %s", temp);
-    haul_rc rc = haul_write_all(fd, p, n, temp, e);
-    if (rc == HAUL_OK && fsync(fd) != 0)
-        rc = haul_fail_sys(e, HAUL_E_TARGET, "putting %s on disk", temp);
+        (void)haul_fail_sys(e, HAUL_E_TARGET, "making %s", temp);
+    return fd;
+}
+
+static haul_rc put_in_place(int dirfd, const char *temp, const char *name, haul_err *e)
+{
+    haul_rc rc = HAUL_OK;
+    if (renameat(dirfd, temp, dirfd, name) != 0)
+        rc = haul_fail_sys(e, HAUL_E_TARGET, "renaming %s to %s", temp, name);
+    if (rc == HAUL_OK && fsync(dirfd) != 0)
+        rc = haul_fail_sys(e, HAUL_E_TARGET, "putting %s on disk", name);
     return rc;
 }
 
 haul_rc haul_write_file(int dirfd, const char *name, const void *p, size_t n, haul_err *e)
 {
     char temp[NAME_MAX + 1];
-    int len = snprintf(temp, sizeof(temp), ".%s.tmp", name);
-    if (len < 0 || (size_t)len >= sizeof(temp) || strchr(name, '/'))
-        return haul_fail(e, HAUL_E_TARGET, "%s: not a file name that can be written", name);
-    (void)unlinkat(dirfd, temp, 0); /* of a run that was killed here */
-    haul_rc rc = write_synced(dirfd, temp, p, n, e);
-    if (rc == HAUL_OK && renameat(dirfd, temp, dirfd, name) != 0)
-        rc = haul_fail_sys(e, HAUL_E_TARGET, "renaming %s to %s", temp, name);
-    if (rc == HAUL_OK && fsync(dirfd) != 0)
-        rc = haul_fail_sys(e, HAUL_E_TARGET, "putting %s on disk", name);
+    haul_auto_fd int fd = make_temp(dirfd, name, temp, e);
+    if (fd < 0)
+        return HAUL_E_TARGET;
+    haul_rc rc = haul_write_all(fd, p, n, temp, e);
+    if (rc == HAUL_OK && fsync(fd) != 0)
+        rc = haul_fail_sys(e, HAUL_E_TARGET, "putting %s on disk", temp);
+    if (rc == HAUL_OK)
+        rc = put_in_place(dirfd, temp, name, e);
     if (rc != HAUL_OK)
         (void)unlinkat(dirfd, temp, 0);
     return rc;
+}
+
+haul_rc haul_atomic_open(haul_atomic *a, int dirfd, const char *name, haul_err *e)
+{
+    int fd = make_temp(dirfd, name, a->temp, e);
+    if (fd < 0)
+        return HAUL_E_TARGET;
+    memcpy(a->name, name, strlen(name) + 1); /* shorter than temp */
+    a->dirfd = dirfd;
+    haul_file_init(&a->file, fd, 0, a->name);
+    return HAUL_OK;
+}
+
+haul_rc haul_atomic_commit(haul_atomic *a, haul_err *e)
+{
+    haul_rc rc = haul_file_flush(&a->file, e);
+    if (rc == HAUL_OK && fsync(a->file.fd) != 0)
+        rc = haul_fail_sys(e, HAUL_E_TARGET, "putting %s on disk", a->temp);
+    if (rc == HAUL_OK)
+        rc = haul_file_close(&a->file, e);
+    if (rc == HAUL_OK)
+        rc = put_in_place(a->dirfd, a->temp, a->name, e);
+    if (rc != HAUL_OK)
+        (void)unlinkat(a->dirfd, a->temp, 0);
+    haul_file_done(&a->file);
+    return rc;
+}
+
+void haul_atomic_drop(haul_atomic *a)
+{
+    if (a->file.fd < 0)
+        return;
+    (void)unlinkat(a->dirfd, a->temp, 0);
+    haul_file_done(&a->file);
 }
 
 bool haul_dir_is_empty(int dirfd, const char *except)

@@ -3,7 +3,9 @@
 #define HAUL_IO_ATOMIC_H
 
 #include "base/err.h"
+#include "io/out.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -16,6 +18,15 @@ HAUL_MUST_USE haul_rc haul_set_mtime(int fd, int64_t us, const char *name, haul_
 HAUL_MUST_USE haul_rc haul_sync_fs(int fd, haul_err *e);
 /* Write a whole small file as name below dirfd: temporary name, fsync, rename. */
 HAUL_MUST_USE haul_rc haul_write_file(int dirfd, const char *name, const void *p, size_t n, haul_err *e);
+/* The same for a file of any size: push into &a->file.out, then commit, or drop what is there of it. */
+typedef struct haul_atomic { /* {.file = {.fd = -1}} = not open */
+    haul_file file;
+    int dirfd; /* borrowed */
+    char name[NAME_MAX + 1], temp[NAME_MAX + 1];
+} haul_atomic;
+HAUL_MUST_USE haul_rc haul_atomic_open(haul_atomic *a, int dirfd, const char *name, haul_err *e);
+HAUL_MUST_USE haul_rc haul_atomic_commit(haul_atomic *a, haul_err *e); /* dropped where it fails */
+void haul_atomic_drop(haul_atomic *a);                                 /* does nothing once it is committed */
 /* True when dirfd has no entry except those whose name is `except` (may be NULL). */
 bool haul_dir_is_empty(int dirfd, const char *except);
 

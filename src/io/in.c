@@ -188,6 +188,27 @@ haul_rc haul_in_peek(haul_in *in, size_t want, const char **ret_p, size_t *ret_n
     return HAUL_OK;
 }
 
+haul_rc haul_in_line(haul_in *in, size_t max, const char **ret_p, size_t *ret_n, haul_err *e)
+{
+    const char *p = NULL;
+    size_t n = 0, before = 0;
+    do {
+        before = n;
+        haul_rc rc = haul_in_peek(in, before + 1, &p, &n, e);
+        if (rc != HAUL_OK)
+            return rc;
+        const char *end = n > before ? memchr(p + before, '\n', n - before) : NULL;
+        if (end && (size_t)(end - p) <= max) {
+            *ret_p = p;
+            *ret_n = (size_t)(end - p);
+            return HAUL_OK;
+        }
+    } while (n > before && n <= max);
+    *ret_p = NULL;
+    *ret_n = n;
+    return HAUL_OK;
+}
+
 void haul_in_consume(haul_in *in, size_t n)
 {
     size_t left = in->end - in->start;

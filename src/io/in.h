@@ -42,6 +42,9 @@ HAUL_DEFINE_AUTO(haul_in, haul_in_close)
 HAUL_MUST_USE haul_rc haul_in_peek(haul_in *in, size_t want, const char **ret_p, size_t *ret_n, haul_err *e);
 /* Step over n octets, n at most what the last peek showed. */
 void haul_in_consume(haul_in *in, size_t n);
+/* See the next line, of at most max octets, as haul_in_peek does. Its LF is not counted, and not consumed: that takes *ret_n + 1.
+ * *ret_p NULL: there is no LF so near; *ret_n is what there is instead, 0 = the end, more than max = a longer line. */
+HAUL_MUST_USE haul_rc haul_in_line(haul_in *in, size_t max, const char **ret_p, size_t *ret_n, haul_err *e);
 /* Octets consumed since the start: the offset of the next octet, for error messages. */
 uint64_t haul_in_offset(const haul_in *in);
 

@@ -52,14 +52,21 @@ typedef struct haul_piece {
     haul_walk_class class;
     haul_walk_encoding encoding;
     unsigned cp;               /* code page of its charset, 0 = not said or not known */
-    char type[48];             /* "text/plain", cut, printable ASCII */
+    char type[128];            /* "text/plain", cut, printable ASCII */
     char path[HAUL_WALK_PATH]; /* "2.1"; "" outside of every multipart */
+    unsigned
+        depth; /* multiparts around an entity; of what is between, those still open behind its delimiter */
+    bool last; /* between: its delimiter ends that multipart, which `depth` no longer counts */
 } haul_piece;
 
 typedef struct haul_walk haul_walk;
 haul_walk *haul_walk_new(haul_span message); /* borrowed */
 void haul_walk_free(haul_walk *w);
 HAUL_DEFINE_AUTO(haul_walk, haul_walk_free)
+/* Where the message is a file mapped into memory: how far it was read, told at least every HAUL_WALK_STEP octets that hold
+ * more than one line, so that what lies before can be let go. */
+#define HAUL_WALK_STEP (4u * 1024u * 1024u)
+void haul_walk_watch(haul_walk *w, void (*fn)(void *ctx, size_t at), void *ctx);
 /* False at the end. Time is linear in the octets (times the depth, for lines that begin with "--"), memory in the depth. */
 bool haul_walk_next(haul_walk *w, haul_piece *ret);
 

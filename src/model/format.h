@@ -27,6 +27,8 @@ bool haul_option_is_flag(const haul_format_option *o);
 /* The choices of an option whose value is free text that may be left out: "--x" means "yes", else it is --x=TEXT. */
 #define HAUL_OPTION_OPTIONAL ""
 bool haul_option_is_optional(const haul_format_option *o); /* a flag is one, too */
+/* Whether value is one of its choices, or they are free. */
+bool haul_option_takes(const haul_format_option *o, const char *value);
 
 typedef struct haul_values haul_values; /* what the user said, by option name */
 haul_values *haul_values_new(void);
@@ -136,6 +138,7 @@ typedef struct haul_naming {
         *reserved_names; /* whole components the layout needs for itself ("cur"), NULL-ended; or NULL */
     const char *const *reserved_top; /* the same for a top folder only ("[Gmail]"); or NULL */
     bool net_unicode; /* C1 controls and line separators are escaped, too (RFC 5198, RFC 9051 5.1) */
+    bool ascii;       /* every octet outside ASCII is escaped */
     bool inbox_root;  /* a top folder named INBOX in any case, or with role inbox, is "INBOX" */
     bool inbox_once;  /* INBOX directly below it is escaped: servers take the two for one */
 } haul_naming;
@@ -181,6 +184,12 @@ typedef struct haul_stored { /* a message of the journal, for a sink that has to
     int64_t received_us;
 } haul_stored;
 
+typedef struct haul_origin { /* where a message comes from; strings live as long as its source is read */
+    const char *custodian;   /* whose it is; NULL: nobody was named */
+    const char *source;      /* name of the source, as in reports */
+    const char *folder;      /* path in the source */
+} haul_origin;
+
 typedef struct haul_sink {
     const haul_sink_ops *ops;
     void *state;
@@ -210,6 +219,8 @@ typedef struct haul_sink {
     /* To the core: message m is written (durable after the next commit) at `place`, or refused. */
     void (*receipt)(void *ctx, const haul_msg *m, const char *place, haul_rc rc, const haul_err *why);
     void (*issue)(void *ctx, const haul_msg *m, haul_issue_id id, const char *detail);
+    /* To the core: of a message that was just given to the sink. */
+    haul_origin (*origin)(void *ctx, const haul_msg *m);
     void *ctx;
 } haul_sink;
 
@@ -231,6 +242,11 @@ struct haul_sink_ops {
     /* Take one frozen message for the folder `id`. Exactly one receipt, now or before commit returns; a
      * receipt with rc != OK costs this item only. < 0: the target is lost. */
     haul_rc (*message)(haul_sink *s, uint32_t id, const haul_msg *m, haul_err *e);
+    /* NULL, or: *ret_place is where a message that counts as the same is already, else NULL; lives until the next call. The
+     * core then accounts for m as a duplicate, and does not give it to `message`. */
+    haul_rc (*twin)(haul_sink *s, const haul_msg *m, const char **ret_place, haul_err *e);
+    /* NULL, or told of every item that does not get into the target: status "filtered", "failed". */
+    haul_rc (*left_out)(haul_sink *s, const haul_msg *m, const char *status, const char *reason, haul_err *e);
     /* Make everything received so far durable, give all outstanding receipts, put changed tokens. */
     haul_rc (*commit)(haul_sink *s, haul_tokens *ret, haul_err *e);
     haul_rc (*finish)(haul_sink *s, haul_err *e); /* trailers, indexes; may fail; followed by a last commit */

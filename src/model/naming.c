@@ -76,7 +76,7 @@ static bool must_escape(const haul_naming *n, const char *name, size_t at, size_
 {
     unsigned char c = (unsigned char)name[at];
     return c < 32 || c == 127 || in_set(n->reserved, (char)c) || looks_escaped(n, name + at) ||
-           (c > 127 && n->net_unicode && is_control(name, at, len)) ||
+           (c > 127 && (n->ascii || (n->net_unicode && is_control(name, at, len)))) ||
            (at == 0 && (in_set(n->first, (char)c) || (n->windows_devices && is_device(name)))) ||
            (at == len - 1 && in_set(n->last, (char)c)) || (suffix && at == len - suffix);
 }

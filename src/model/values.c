@@ -164,3 +164,18 @@ void haul_tokens_clear(haul_tokens *t)
 {
     pairs_clear(&t->list);
 }
+
+bool haul_option_takes(const haul_format_option *o, const char *value)
+{
+    size_t n = strlen(value);
+    const char *c = o->choices;
+    if (!c || !*c)
+        return true;
+    for (; *c; c += *c == '|') {
+        size_t len = strcspn(c, "|");
+        if (len == n && memcmp(c, value, n) == 0)
+            return true;
+        c += len;
+    }
+    return false;
+}

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "io/in.h"
 
 #include <jansson.h>
 
@@ -16,8 +17,8 @@
 
 typedef struct haul_audit haul_audit;
 
-typedef struct haul_audit_head { /* of the whole log */
-    uint64_t count;                 /* lines */
+typedef struct haul_audit_head {     /* of the whole log */
+    uint64_t count;                  /* lines */
     uint8_t sha256[HAUL_SHA256_LEN]; /* of the last one; zeros while there is none */
 } haul_audit_head;
 
@@ -27,10 +28,14 @@ HAUL_MUST_USE haul_rc haul_audit_open(int dirfd, const char *name, haul_audit **
 void haul_audit_close(haul_audit *a); /* drops what was not committed; NULL is accepted */
 HAUL_DEFINE_AUTO(haul_audit, haul_audit_close)
 
-/* Append an event. fields: an object, its members in their order behind "event"; stolen; may be NULL. Buffered. */
+/* Append an event. fields: an object, its members in their order behind "event"; stolen; may be NULL. Buffered. Once
+ * writing failed, it fails from then on. */
 HAUL_MUST_USE haul_rc haul_audit_event(haul_audit *a, const char *event, json_t *fields, haul_err *e);
-/* The same for millions of events: members as JSON text ("\"id\":\"…\",\"status\":\"stored\""). */
-HAUL_MUST_USE haul_rc haul_audit_event_text(haul_audit *a, const char *event, const char *members, haul_err *e);
+/* The same for millions of events: members as JSON text ("\"id\":\"…\",\"status\":\"stored\""). Members that are no JSON, that
+ * call one of the log's own names (seq, time, event, prev) or the same name twice, more than 64, or numbers of more than 18 digits
+ * become one string, "text"; those that make the line too long become their size and digest, "omitted_octets" and "omitted_sha256". */
+HAUL_MUST_USE haul_rc haul_audit_event_text(haul_audit *a, const char *event, const char *members,
+                                            haul_err *e);
 /* Everything so far is on disk. */
 HAUL_MUST_USE haul_rc haul_audit_commit(haul_audit *a, haul_err *e);
 haul_audit_head haul_audit_get_head(const haul_audit *a);
@@ -38,14 +43,19 @@ haul_audit_head haul_audit_get_head(const haul_audit *a);
 const char *haul_audit_last_event(const haul_audit *a);
 
 typedef struct haul_audit_check { /* what is wrong with a log, if anything */
-    haul_audit_head head;    /* of the part that is whole */
-    uint64_t bad_line;       /* from 1; 0 = the chain holds to its end */
-    uint64_t offset;         /* octet where that line begins */
-    char reason[160];        /* "prev is not the digest of line 41", "seq is 43, not 42", "no line end" … */
+    haul_audit_head head;         /* of the part that is whole */
+    uint64_t bad_line;            /* from 1; 0 = the chain holds to its end */
+    uint64_t offset;              /* octet where that line begins */
+    bool torn;                    /* nothing from there on has a line end: where a run was cut off */
+    char reason[160]; /* "prev is not the digest of line 41", "seq is 43, not 42", "no line end" … */
 } haul_audit_check;
 /* Follow a log. Not OK only where it cannot be read. fn (may be NULL): every line as an object, borrowed. */
 HAUL_MUST_USE haul_rc haul_audit_follow(int dirfd, const char *name, haul_audit_check *ret,
                                         haul_rc (*fn)(void *ctx, const json_t *line, haul_err *e), void *ctx,
                                         haul_err *e);
+/* The same of octets that somebody else opened. in is borrowed, and consumed up to the first broken link. */
+HAUL_MUST_USE haul_rc haul_audit_follow_in(haul_in *in, haul_audit_check *ret,
+                                           haul_rc (*fn)(void *ctx, const json_t *line, haul_err *e),
+                                           void *ctx, haul_err *e);
 
 #endif

@@ -44,7 +44,14 @@ haul_rc haul_run_account(haul_run *r, const haul_item_line *line, haul_err *e)
     r->totals.damaged += damaged;
     if (line->msg->folder < r->folders.n)
         r->by_folder[line->msg->folder].count->by_status[line->status]++;
-    return haul_report_item(r->report, line, e);
+    haul_rc rc = haul_report_item(r->report, line, e);
+    if (rc == HAUL_OK)
+        rc = haul_log_item(r, line, e);
+    bool out = line->status == HAUL_FILTERED || line->status == HAUL_FAILED;
+    if (rc == HAUL_OK && out && r->to->sink->left_out && !r->job->dry_run)
+        rc = r->to->sink->left_out(&r->sink, line->msg, haul_status_name(line->status),
+                                   line->reason ? line->reason : "", e);
+    return rc;
 }
 
 static haul_rc account(haul_run *r, haul_status_id status, const char *reason, haul_err *e)
@@ -247,21 +254,35 @@ static haul_rc known_by_digest(haul_run *r, bool reused, haul_err *e)
     return HAUL_OK;
 }
 
-static haul_rc is_duplicate(haul_run *r, haul_err *e)
+/* Where the same message is already, NULL when nowhere: the sink may have its own idea of the same. */
+static haul_rc find_twin(haul_run *r, const char **ret_place, haul_err *e)
 {
     haul_record rec;
     haul_msg *m = r->msg;
+    *ret_place = NULL;
+    if (r->to->sink->twin && !r->job->dry_run)
+        return r->to->sink->twin(&r->sink, m, ret_place, e);
     if (!r->job->dedupe)
         return HAUL_OK;
     haul_rc rc = haul_store_know(r, m->sha256, e);
     if (rc == HAUL_OK)
         rc = haul_journal_find_digest(r->journal, m->sha256, &rec, e);
-    if (rc != HAUL_OK)
-        return rc == HAUL_END ? HAUL_OK : rc;
+    if (rc == HAUL_OK)
+        *ret_place = rec.place;
+    return rc == HAUL_END ? HAUL_OK : rc;
+}
+
+static haul_rc is_duplicate(haul_run *r, haul_err *e)
+{
+    haul_msg *m = r->msg;
+    const char *place = NULL;
+    haul_rc rc = find_twin(r, &place, e);
+    if (rc != HAUL_OK || !place)
+        return rc;
     haul_item_line line = {.msg = m,
                            .folder = r->by_folder[m->folder].path,
                            .status = HAUL_DUPLICATE,
-                           .duplicate_of = rec.place,
+                           .duplicate_of = place,
                            .sha256 = m->sha256,
                            .size = m->size,
                            .has_size = true};
@@ -448,14 +469,21 @@ static haul_rc read_source(haul_run *r, const char *path, haul_err *e)
     haul_auto(haul_tree) *t = NULL;
     haul_passes passes = {0};
     haul_rc rc = haul_tree_open(path, &t, e);
+    r->source_path = path;
     r->source = haul_report_source(r->report, r->journal, path, t ? haul_tree_label(t) : path);
     if (rc == HAUL_OK)
         rc = haul_passes_choose(&passes, r->job->from, t, e);
     if (rc == HAUL_OK)
         rc = haul_report_keep_source(r->report, r->journal, e);
+    if (rc == HAUL_OK)
+        rc = haul_log_source(r, path, false, e);
     const haul_format *f;
     while (rc == HAUL_OK && (f = haul_passes_next(&passes)))
         rc = read_pass(r, &passes, f, t, e);
+    if (rc == HAUL_OK || is_source_loss(rc)) {
+        haul_rc logged = haul_log_source(r, path, true, rc == HAUL_OK ? e : NULL);
+        rc = rc == HAUL_OK ? logged : rc;
+    }
     return rc == HAUL_OK || !t ? rc : haul_wrap(e, rc, "%s", path);
 }
 
@@ -574,6 +602,8 @@ haul_rc haul_convert(const haul_job *job, haul_totals *ret_totals, json_t **ret_
         rc = haul_store_open(&r, e);
     if (rc == HAUL_OK)
         rc = begin_report(&r, e);
+    if (rc == HAUL_OK)
+        rc = haul_log_open(&r, e);
     if (rc == HAUL_OK) {
         rc = read_sources(&r, e);
         if (rc == HAUL_OK || is_source_loss(rc)) {
@@ -585,6 +615,12 @@ haul_rc haul_convert(const haul_job *job, haul_totals *ret_totals, json_t **ret_
             }
         }
         tick(&r);
+    }
+    haul_err late = {0};
+    haul_rc logged = haul_log_end(&r, rc, e, &late);
+    if (rc == HAUL_OK && logged != HAUL_OK) {
+        rc = logged;
+        *e = late;
     }
     rc = report(&r, rc, ret_report, e);
     *ret_totals = r.totals;

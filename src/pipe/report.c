@@ -39,20 +39,13 @@ const char *haul_status_name(haul_status_id s)
 }
 
 /* The reports are the one place that shows the clock; nothing that is converted does. */
-static void now(char to[HAUL_ISO_LEN])
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    haul_iso_format(to, (int64_t)t.tv_sec * HAUL_US);
-}
-
 haul_rc haul_report_open(const haul_job *job, const char *items, haul_report **ret, haul_err *e)
 {
     haul_auto(haul_report) *r = haul_calloc(1, sizeof(*r));
     r->job = job;
     r->items.fd = -1;
     r->notices = json_array();
-    now(r->started);
+    haul_iso_now(r->started);
     if (items) {
         r->items_name = haul_strdup(items);
         int fd = open(items, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -168,6 +161,30 @@ haul_folder_count *haul_report_folder(haul_report *r, const char *path, haul_rol
     f->path = haul_arena_str(&r->arena, path);
     f->role = role;
     return r->folders[r->n_folders++] = f;
+}
+
+uint64_t haul_json_number(const json_t *o, const char *key)
+{
+    json_int_t n = json_integer_value(json_object_get(o, key));
+    return n > 0 ? (uint64_t)n : 0;
+}
+
+const char *haul_json_text(const json_t *o, const char *key)
+{
+    const char *z = json_string_value(json_object_get(o, key));
+    return z ? z : "";
+}
+
+void haul_json_set_u64(json_t *o, const char *key, uint64_t n)
+{
+    json_object_set_new(o, key, json_integer(n <= INT64_MAX ? (json_int_t)n : INT64_MAX));
+}
+
+void haul_json_set_time(json_t *o, const char *key, bool has, int64_t us)
+{
+    char text[HAUL_ISO_LEN];
+    haul_iso_format(text, us);
+    json_object_set_new(o, key, has ? json_string(text) : json_null());
 }
 
 json_t *haul_json_from_text(const char *z)
@@ -365,7 +382,7 @@ static json_t *totals_json(const haul_totals *t)
 json_t *haul_report_json(haul_report *r, const haul_totals *t, const haul_format *to, const char *failure)
 {
     char finished[HAUL_ISO_LEN];
-    now(finished);
+    haul_iso_now(finished);
     json_t *o = json_object();
     json_object_set_new(o, "version", json_integer(HAUL_REPORT_VERSION));
     json_object_set_new(o, "tool", json_string("mailhaul " HAUL_VERSION));

@@ -39,6 +39,12 @@ typedef struct haul_item_line { /* one line of items.jsonl; NULL and absent fiel
 
 /* Text for Jansson, which refuses malformed UTF-8 (it becomes U+FFFD here); NULL gives null. */
 json_t *haul_json_from_text(const char *z);
+void haul_json_set_u64(json_t *o, const char *key, uint64_t n); /* at most what Jansson holds, INT64_MAX */
+void haul_json_set_time(json_t *o, const char *key, bool has,
+                        int64_t us); /* "2019-12-31T23:59:59Z", or null */
+/* A member of an object: 0 or "" when it is absent or of another type. */
+uint64_t haul_json_number(const json_t *o, const char *key);
+const char *haul_json_text(const json_t *o, const char *key);
 
 typedef struct haul_report haul_report;
 

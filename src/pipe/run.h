@@ -2,6 +2,8 @@
 #ifndef HAUL_PIPE_RUN_H
 #define HAUL_PIPE_RUN_H
 
+#include "io/digest.h"
+#include "pipe/audit.h"
 #include "pipe/journal.h"
 #include "pipe/map.h"
 #include "pipe/pim.h"
@@ -36,6 +38,9 @@ typedef struct haul_run {
     haul_journal *journal; /* a private copy in a dry run */
     haul_map *map;
     haul_report *report;
+    haul_audit *audit; /* NULL: no log is kept */
+    haul_str log_line;
+    haul_source_digest source_before;
     haul_early early[HAUL_EARLY_MAX];
     unsigned n_early;
     haul_sink sink;
@@ -49,7 +54,7 @@ typedef struct haul_run {
     haul_progress progress;
     haul_str state; /* state directory */
     /* of the source being read */
-    const char *source;
+    const char *source, *source_path; /* its name, and as the user gave it */
     haul_reader reader;
     haul_folders folders;
     haul_run_folder *by_folder;
@@ -92,6 +97,16 @@ void haul_keywords_text(const haul_msg *m, haul_str *to);
 void haul_run_notice(haul_run *r, const char *source, haul_issue_id id, const char *detail);
 /* Write what was noticed before the report was open to it (NULL: it was never opened). */
 void haul_run_early(haul_run *r, haul_report *report);
+
+/* ── log.c: the run's events, where a log is kept ── */
+HAUL_MUST_USE haul_rc haul_log_open(haul_run *r, haul_err *e);
+/* Before anything of a source is read, and when nothing more is: its size and digest. */
+HAUL_MUST_USE haul_rc haul_log_source(haul_run *r, const char *path, bool closed, haul_err *e);
+HAUL_MUST_USE haul_rc haul_log_item(haul_run *r, const haul_item_line *line, haul_err *e);
+/* After the journal's transaction, which has `items` more. */
+HAUL_MUST_USE haul_rc haul_log_commit(haul_run *r, uint64_t items, haul_err *e);
+/* The run's last event; rc and why: how it ends. */
+HAUL_MUST_USE haul_rc haul_log_end(haul_run *r, haul_rc rc, const haul_err *why, haul_err *e);
 
 /* Count and report one item. */
 HAUL_MUST_USE haul_rc haul_run_account(haul_run *r, const haul_item_line *line, haul_err *e);

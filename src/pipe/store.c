@@ -177,6 +177,14 @@ static bool on_waiting(void *ctx, const char *phase)
     return r->job->stop && *r->job->stop;
 }
 
+static haul_origin on_origin(void *ctx, const haul_msg *m)
+{
+    const haul_run *r = ctx;
+    return (haul_origin){.custodian = haul_custodian_of(r->job->custodians, r->source_path, m->place),
+                         .source = m->source,
+                         .folder = m->folder < r->folders.n ? r->by_folder[m->folder].path : ""};
+}
+
 static haul_rc take_deferred(haul_run *r, haul_err *e)
 {
     haul_rc rc = r->deferred;
@@ -347,6 +355,7 @@ haul_rc haul_store_open(haul_run *r, haul_err *e)
                           .save = on_save,
                           .waiting = on_waiting,
                           .recorded = on_recorded,
+                          .origin = on_origin,
                           .ctx = r};
     r->tokens = haul_tokens_new();
     if (r->to->sink->commit_items && !job->commit_items)
@@ -470,6 +479,8 @@ static haul_rc commit(haul_run *r, bool settle, haul_err *e)
         rc = take_deferred(r, e);
     if (rc == HAUL_OK && r->pim)
         rc = haul_pim_commit(r->pim, r->tokens, e);
+    if (rc == HAUL_OK && r->audit) /* what the journal has, the log has */
+        rc = haul_audit_commit(r->audit, e);
     if (rc == HAUL_OK)
         rc = haul_journal_put_tokens(r->journal, r->tokens, e);
     if (rc == HAUL_OK)
@@ -479,10 +490,12 @@ static haul_rc commit(haul_run *r, bool settle, haul_err *e)
     if (settle && r->flying)
         g_hash_table_remove_all(r->flying);
     haul_tokens_clear(r->tokens);
+    uint64_t items = r->batch_items;
     r->batch_items = 0;
     r->batch_octets = 0;
     r->progress.phase = "reading";
-    return haul_report_commit(r->report, e);
+    rc = haul_report_commit(r->report, e);
+    return rc == HAUL_OK ? haul_log_commit(r, items, e) : rc;
 }
 
 /* A lost server leaves receipts behind; what was stored by then is stored, and need not be looked for again. */
@@ -524,5 +537,7 @@ void haul_store_close(haul_run *r)
     haul_report_free(r->report);
     if (r->flying)
         g_hash_table_destroy(r->flying);
+    haul_audit_close(r->audit);
+    haul_str_done(&r->log_line);
     haul_str_done(&r->state);
 }

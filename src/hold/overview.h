@@ -1,0 +1,11 @@
+/* report.json and report.html of a package: what a court, and a person, reads first. */
+#ifndef HAUL_HOLD_OVERVIEW_H
+#define HAUL_HOLD_OVERVIEW_H
+
+#include "hold/package.h"
+
+/* report: the run's own (pipe/report.h). Both files are written below root. */
+HAUL_MUST_USE haul_rc haul_overview_write(haul_catalog *c, const haul_case *k, const json_t *report, int root,
+                                          haul_err *e);
+
+#endif
