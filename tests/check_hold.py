@@ -175,7 +175,11 @@ def eaxs(target, messages, what):
     if os.path.exists(SCHEMA) and shutil.which("xmllint"):
         done = subprocess.run(["xmllint", "--nonet", "--noout", "--huge", "--schema", SCHEMA, path], capture_output=True, text=True, check=False)
         same(done.returncode == 0, f"{what}: EAXS: {done.stderr[-600:]}")
-    guids = [e.text for _, e in ElementTree.iterparse(path) if e.tag.rpartition("}")[2] == "Guid"]
+    guids = []
+    for _, e in ElementTree.iterparse(path):  # messages within messages are ChildMessage
+        if e.tag.rpartition("}")[2] == "Message":
+            guids += [child.text for child in e if child.tag.rpartition("}")[2] == "Guid"]
+            e.clear()
     equal(sorted(guids), sorted(messages), f"{what}: EAXS messages")
 
 
@@ -217,10 +221,13 @@ def duplicates_again(report, events):
 # ── corpus ──
 
 def attachments_of(octets):
-    """SHA-256 of what Python's email calls an attachment."""
-    found = collections.Counter()
-    for part in email.message_from_bytes(octets, policy=email.policy.compat32).walk():
-        if part.get_content_maintype() == "multipart" or part.get_content_disposition() != "attachment" or part.get_content_type() == "message/rfc822":
+    """SHA-256 of what Python's email calls an attachment; a message within is one, whole."""
+    found, todo = collections.Counter(), [email.message_from_bytes(octets, policy=email.policy.compat32)]
+    while todo:
+        part = todo.pop()
+        if part.get_content_maintype() == "multipart" and part.is_multipart():
+            todo += part.get_payload()
+        if part.is_multipart() or part.get_content_disposition() != "attachment":
             continue
         found[hashlib.sha256(part.get_payload(decode=True) or b"").hexdigest()] += 1
     return found
