@@ -72,6 +72,17 @@ void haul_folders_path(const haul_folders *fs, uint32_t id, haul_str *to)
     }
 }
 
+int haul_path_order(const char *a, const char *b)
+{
+    const unsigned char *x = (const unsigned char *)a, *y = (const unsigned char *)b;
+    while (*x && *x == *y) {
+        x++;
+        y++;
+    }
+    int m = *x == '/' ? 1 : *x, n = *y == '/' ? 1 : *y;
+    return m - n;
+}
+
 void haul_folders_done(haul_folders *fs)
 {
     free(fs->v);

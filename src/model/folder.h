@@ -55,6 +55,8 @@ bool haul_folders_add(haul_folders *fs, const haul_folder *f);
 const haul_folder *haul_folders_get(const haul_folders *fs, uint32_t id); /* NULL when unknown */
 /* Append the path: names joined by '/', with '/' and '\' inside a name written as "\/" and "\\". */
 void haul_folders_path(const haul_folders *fs, uint32_t id, haul_str *to);
+/* Octet order, but '/' before everything else: what is in a folder follows the folder. As strcmp. */
+int haul_path_order(const char *a, const char *b);
 /* Components from the top; at most HAUL_FOLDER_DEPTH_MAX. Returns their number. */
 size_t haul_folders_chain(const haul_folders *fs, uint32_t id, const haul_folder *ret[HAUL_FOLDER_DEPTH_MAX]);
 void haul_folders_done(haul_folders *fs);
