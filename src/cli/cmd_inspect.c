@@ -1,5 +1,7 @@
 #include "cli/cmd.h"
 #include "cli/result.h"
+#include "pipe/page.h"
+#include "pipe/stats.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,17 +55,10 @@ static void issue_lines(const json_t *issues, haul_str *to)
     haul_result_issues(counts, 2, to);
 }
 
-/* A folder stands in front of what is in it, and / sorts before every other character. */
 static int by_path(const void *a, const void *b)
 {
-    const unsigned char *x = (const unsigned char *)haul_json_text(*(json_t *const *)a, "path");
-    const unsigned char *y = (const unsigned char *)haul_json_text(*(json_t *const *)b, "path");
-    while (*x && *x == *y) {
-        x++;
-        y++;
-    }
-    int m = *x == '/' ? 1 : *x, n = *y == '/' ? 1 : *y;
-    return m - n;
+    return haul_path_order(haul_json_text(*(json_t *const *)a, "path"),
+                           haul_json_text(*(json_t *const *)b, "path"));
 }
 
 /* Readers name folders in the order in which they come upon them; the table shows them as a tree. */
@@ -153,17 +148,34 @@ static int status(const json_t *o)
     return haul_json_number(json_object_get(o, "totals"), "damaged") ? 1 : 0;
 }
 
+/* --html. A source that could not be read to its end has its page, too; the run's own failure is the one that counts. */
+static haul_rc save_page(const haul_request *r, const json_t *o, haul_rc rc, haul_err *e)
+{
+    if (!r->html || rc == HAUL_E_INTERRUPTED)
+        return rc;
+    json_t *facts = haul_page_of_inventory(o);
+    haul_rc saved = haul_page_save(facts, r->html, rc == HAUL_OK ? e : NULL);
+    json_decref(facts);
+    return rc == HAUL_OK ? saved : rc;
+}
+
 haul_rc haul_cmd_inspect(const haul_args *a, int *ret_status, haul_err *e)
 {
     haul_request r;
     haul_auto_str s = {0};
+    haul_auto(haul_stats) *stats = NULL;
     json_t *o = NULL;
     haul_rc rc = haul_request_init(&r, a, e);
+    if (rc == HAUL_OK && r.html) {
+        r.job.stats = stats = haul_stats_new();
+        rc = haul_page_check_place(r.html, e);
+    }
     if (rc == HAUL_OK)
         rc = haul_inspect(&r.job, &o, e);
     haul_bar_end(&r.bar);
     if (o) {
         all_text(o, &s);
+        rc = save_page(&r, o, rc, e);
         rc = haul_result_print(&r, o, &s, rc, e);
         *ret_status = status(o);
     }

@@ -14,6 +14,7 @@ typedef struct note { /* prose that belongs to no single option */
 
 static const note examples[] = {
     {"mailhaul inspect ARCHIVE", "What is in there?"},
+    {"mailhaul inspect ARCHIVE --html FILE", "The same as a page for people, with charts."},
     {"mailhaul convert ARCHIVE NEW --to FORMAT",
      "Convert it. Run it again after an interruption, or when ARCHIVE has grown."},
     {"mailhaul verify NEW ARCHIVE", "Read both again and compare."},

@@ -246,19 +246,27 @@ bool haul_path_within(const char *target, const char *source)
     return within;
 }
 
-static haul_rc apart(const haul_job *job, haul_err *e)
+/* A file that an option names (NULL: none) is not, and lies in no, source. */
+static haul_rc file_apart(const haul_job *job, haul_opt o, const char *file, haul_err *e)
 {
-    for (size_t i = 0; !haul_is_url(job->target) && job->sources[i]; i++)
+    for (size_t i = 0; file && job->sources[i]; i++)
+        if (haul_path_within(file, job->sources[i]))
+            return haul_fail(e, HAUL_E_USAGE,
+                             "--%s '%s' would write over, or into, the source '%s'; choose another place",
+                             haul_opts[o].name, file, job->sources[i]);
+    return HAUL_OK;
+}
+
+static haul_rc apart(const haul_request *r, haul_err *e)
+{
+    const haul_job *job = &r->job;
+    for (size_t i = 0; job->target && !haul_is_url(job->target) && job->sources[i]; i++)
         if (haul_path_within(job->target, job->sources[i]))
             return haul_fail(e, HAUL_E_USAGE,
                              "the target '%s' is, or lies in, the source '%s'; choose another place",
                              job->target, job->sources[i]);
-    for (size_t i = 0; job->report && job->sources[i]; i++)
-        if (haul_path_within(job->report, job->sources[i]))
-            return haul_fail(e, HAUL_E_USAGE,
-                             "--report '%s' would write over the source '%s'; choose another place",
-                             job->report, job->sources[i]);
-    return HAUL_OK;
+    haul_rc rc = file_apart(job, HAUL_OPT_REPORT, job->report, e);
+    return rc == HAUL_OK ? file_apart(job, HAUL_OPT_HTML, r->html, e) : rc;
 }
 
 /* Before a URL is shown or kept anywhere. */
@@ -330,6 +338,7 @@ static void run_options(haul_request *r, const haul_args *a)
     job->repair = haul_args_get(a, HAUL_OPT_REPAIR) != NULL;
     job->state_dir = haul_args_get(a, HAUL_OPT_STATE);
     job->report = haul_args_get(a, HAUL_OPT_REPORT);
+    r->html = haul_args_get(a, HAUL_OPT_HTML);
     job->message = haul_bar_message;
     job->ctx = &r->bar;
     r->prompt = (haul_prompt){.bar = &r->bar, .stop = &haul_stop};
@@ -350,8 +359,8 @@ haul_rc haul_request_init(haul_request *r, const haul_args *a, haul_err *e)
         rc = selection(r, a, e);
     if (rc == HAUL_OK)
         rc = mapping(r, a, e);
-    if (rc == HAUL_OK && a->cmd == HAUL_CMD_CONVERT)
-        rc = apart(&r->job, e);
+    if (rc == HAUL_OK && a->cmd != HAUL_CMD_VERIFY)
+        rc = apart(r, e);
     return rc == HAUL_OK ? showing(r, a, e) : rc;
 }
 

@@ -11,6 +11,7 @@ typedef struct haul_request { /* owns what the job borrows */
     haul_bar bar;
     haul_prompt prompt;
     bool json;
+    const char *html; /* --html FILE, NULL = none */
     const char **sources, **folders, **not_folders;
     haul_map_rule *rules;
     haul_arena arena;

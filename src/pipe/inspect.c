@@ -1,8 +1,9 @@
 /* Inventory of sources. Metadata only: a body is read just to count its octets, and only where the source
- * does not say them. Nothing is allocated for a message beyond what its reader does. */
-#include "base/time.h"
+ * does not say them; with job->stats every one is, for its header section. Nothing is allocated for a message beyond
+ * what its reader does. */
 #include "pipe/measure.h"
 #include "pipe/report.h"
+#include "pipe/stats.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +17,10 @@ typedef struct tally { /* of a folder, a source, or everything */
     int64_t oldest_us, newest_us;
 } tally;
 
-typedef struct counter { /* a haul_out that keeps nothing */
+typedef struct counter { /* a haul_out that keeps nothing but, where asked, the header section */
     haul_out out;
     uint64_t octets;
+    haul_str *head; /* NULL: not asked, or all of it is there */
 } counter;
 
 typedef struct inventory { /* of one source */
@@ -32,14 +34,39 @@ typedef struct inventory { /* of one source */
     haul_progress *progress;
     haul_str path; /* of the folder being read, for the progress */
     uint32_t at;   /* its id */
+    haul_str head; /* of the message being read, with job->stats */
     json_t *list;  /* folders of the passes that are done */
 } inventory;
 
+/* An empty line from `at` on ends the header section; two octets in front of it may have come before. */
+static bool head_ends(const haul_str *s, size_t at)
+{
+    for (size_t i = at > 2 ? at - 2 : 0; i < s->len; i++) {
+        const char *lf = memchr(s->p + i, '\n', s->len - i);
+        if (!lf)
+            return false;
+        i = (size_t)(lf - s->p);
+        if (s->p[i + 1] == '\n' || (s->p[i + 1] == '\r' && s->p[i + 2] == '\n'))
+            return true;
+    }
+    return false;
+}
+
+static void keep_head(counter *c, const void *p, size_t n)
+{
+    size_t at = c->head->len, room = HAUL_HEAD_MAX - at;
+    haul_str_add(c->head, p, n < room ? n : room);
+    if (n >= room || head_ends(c->head, at))
+        c->head = NULL;
+}
+
 static haul_rc count_octets(haul_out *o, const void *p, size_t n, haul_err *e)
 {
-    (void)p;
+    counter *c = (counter *)o;
     (void)e;
-    ((counter *)o)->octets += n;
+    c->octets += n;
+    if (c->head)
+        keep_head(c, p, n);
     return HAUL_OK;
 }
 
@@ -147,14 +174,15 @@ static void lost_item(inventory *v, const haul_msg *m, const haul_err *why)
 /* OK, SKIP (the body cannot be read) or the loss of the source. */
 static haul_rc size_of(inventory *v, haul_msg *m, uint64_t *ret, haul_err *e)
 {
-    counter c = {.out = {count_octets}};
+    counter c = {.out = {count_octets}, .head = v->job->stats ? &v->head : NULL};
+    bool said = m->set & HAUL_SET_SIZE;
+    uint64_t size = m->size;
     haul_rc rc = HAUL_OK;
-    if (m->set & HAUL_SET_SIZE)
-        c.octets = m->size;
-    else
+    haul_str_clear(&v->head);
+    if (!said || c.head)
         rc = v->reader.ops->body(&v->reader, m, &c.out, e);
     if (rc == HAUL_OK)
-        *ret = c.octets;
+        *ret = said ? size : c.octets;
     return rc;
 }
 
@@ -171,6 +199,8 @@ static haul_rc add_item(inventory *v, haul_msg *m, haul_err *e)
         return rc == HAUL_SKIP ? HAUL_OK : rc;
     bool damaged = item_issues(v, m);
     add_message(&v->v[m->folder], m, octets, damaged);
+    if (v->job->stats)
+        haul_stats_add(v->job->stats, m, NULL, octets, haul_strz(&v->head), v->head.len);
     v->progress->totals.found++;
     v->progress->totals.damaged += damaged;
     v->progress->octets_read += octets;
@@ -201,33 +231,21 @@ static haul_rc read_all(inventory *v, haul_msg *m, haul_err *e)
 
 /* ── the object ── */
 
-static void set_u64(json_t *o, const char *key, uint64_t n)
-{
-    json_object_set_new(o, key, json_integer(n <= INT64_MAX ? (json_int_t)n : INT64_MAX));
-}
-
-static void set_date(json_t *o, const char *key, bool has, int64_t us)
-{
-    char text[HAUL_ISO_LEN];
-    haul_iso_format(text, us);
-    json_object_set_new(o, key, has ? json_string(text) : json_null());
-}
-
 static void tally_json(json_t *o, const tally *t)
 {
     json_t *kinds = json_object();
-    set_u64(o, "messages", t->messages);
-    set_u64(o, "octets", t->octets);
-    set_u64(o, "flags_known", t->flags_known);
-    set_u64(o, "unseen", t->unseen);
-    set_u64(o, "flagged", t->flagged);
-    set_u64(o, "failed", t->failed);
-    set_u64(o, "damaged", t->damaged);
-    set_date(o, "oldest", t->dated, t->oldest_us);
-    set_date(o, "newest", t->dated, t->newest_us);
+    haul_json_set_u64(o, "messages", t->messages);
+    haul_json_set_u64(o, "octets", t->octets);
+    haul_json_set_u64(o, "flags_known", t->flags_known);
+    haul_json_set_u64(o, "unseen", t->unseen);
+    haul_json_set_u64(o, "flagged", t->flagged);
+    haul_json_set_u64(o, "failed", t->failed);
+    haul_json_set_u64(o, "damaged", t->damaged);
+    haul_json_set_time(o, "oldest", t->dated, t->oldest_us);
+    haul_json_set_time(o, "newest", t->dated, t->newest_us);
     for (int k = 0; k < HAUL_KIND_COUNT; k++)
         if (t->kinds[k])
-            set_u64(kinds, haul_kind_name((haul_kind)k), t->kinds[k]);
+            haul_json_set_u64(kinds, haul_kind_name((haul_kind)k), t->kinds[k]);
     json_object_set_new(o, "kinds", kinds);
 }
 
@@ -256,7 +274,7 @@ static void inventory_json(inventory *v, json_t *o)
     tally_json(totals, &v->all);
     for (int i = 0; i < HAUL_ISSUE_COUNT; i++)
         if (v->issues[i])
-            set_u64(issues, haul_issue_name((haul_issue_id)i), v->issues[i]);
+            haul_json_set_u64(issues, haul_issue_name((haul_issue_id)i), v->issues[i]);
     json_object_set_new(o, "totals", totals);
     json_object_set_new(o, "issues", issues);
 }
@@ -308,6 +326,7 @@ static haul_rc inspect_source(const haul_job *job, const char *path, haul_progre
     json_object_set_new(o, "error", rc == HAUL_OK || !e ? json_null() : haul_json_from_text(e->text));
     merge(all, &v.all);
     haul_str_done(&v.path);
+    haul_str_done(&v.head);
     free(v.v);
     *ret = o;
     return rc;
@@ -334,6 +353,8 @@ haul_rc haul_inspect(const haul_job *job, json_t **ret, haul_err *e)
     json_object_set_new(o, "sources", sources);
     tally_json(totals, &all);
     json_object_set_new(o, "totals", totals);
+    if (job->stats)
+        json_object_set_new(o, "stats", haul_stats_json(job->stats));
     *ret = o;
     return first;
 }

@@ -54,7 +54,9 @@ typedef struct haul_job {
     bool pim_files; /* calendars and address books go to TARGET.pim as well */
     const char *state_dir; /* --state, NULL = as haul_state_path says */
     const char *report;    /* --report FILE: a further copy of report.json; NULL = none */
-    unsigned commit_items; /* items a batch; 0 = the default */
+    struct haul_stats
+        *stats; /* inspect: figures for a page are wanted; NULL = none, and no body is read for them */
+    unsigned commit_items;                                         /* items a batch; 0 = the default */
     void (*progress)(void *ctx, const haul_progress *p);           /* may be NULL */
     void (*message)(void *ctx, haul_severity s, const char *text); /* for stderr; may be NULL */
     void *ctx;
@@ -70,7 +72,8 @@ HAUL_MUST_USE haul_rc haul_convert(const haul_job *job, haul_totals *ret_totals,
 int haul_totals_exit(const haul_totals *t); /* 0 or 1 */
 
 /* Inventory without bodies: *ret is an object {version, sources:[{path, format, folders:[{path, role,
- * messages, octets, unseen, flagged, oldest, newest, kinds{}}], totals{}, issues{}}], totals{}}. */
+ * messages, octets, unseen, flagged, oldest, newest, kinds{}}], totals{}, issues{}}], totals{}}. With job->stats every
+ * message is read, and *ret has stats{} (haul_stats_json) as well. */
 HAUL_MUST_USE haul_rc haul_inspect(const haul_job *job, json_t **ret, haul_err *e);
 
 /* Read the target again and compare it with the journal, and with the sources when given. *ret: {version,
