@@ -337,6 +337,20 @@ Test(page, a_chart_has_so_many_months)
     free(page);
 }
 
+/* ── bars ── */
+
+Test(page, the_smallest_bar_is_seen)
+{
+    json_t *facts = load("{'stats': {'kinds': {'mail': 100000, 'note': 1, 'task': 25000}}}");
+    char *page = page_of(facts);
+    expect_in(page, "<rect height='12' width='100.000%'/>", true);
+    expect_in(page, "<rect height='12' width='25.000%'/>", true);
+    expect_in(page, "<rect height='12' width='0.500%'/>", true);
+    expect_in(page, "contact</th>", false);
+    free(page);
+    json_decref(facts);
+}
+
 /* ── of an inventory ── */
 
 Test(page, an_inventory_adds_up)
