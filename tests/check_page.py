@@ -83,7 +83,7 @@ def hostile_tree(top):
             count += 1
             date = 946684800 + 86400 * 31 * (count * 7 % 200)
             sender = f'"{name[:20]!a}, the" <User{i}@Harbour.example>'.replace("\n", " ")
-            to = f"ben@lighthouse.example, Cleo (c, d) <cleo{j}@harbour.example>,\n user{i}@harbour.example"
+            to = f"ben@lighthouse.example, Cleo (c, d) <cleo{j}@harbour.example>,\n user{i}@harbour.example, BEN@lighthouse.example"
             with open(os.path.join(where, b"%d.eml" % count), "wb") as f:
                 f.write(letter(count, sender, to, date, octets=4 ** (count % 9)))
     return top
