@@ -1,5 +1,5 @@
 /* What a review wants to know of a message: who, when, which one, and its parts decoded. From the octets alone; nothing
- * is rewritten. docs/hold.md [hold-10]…[hold-14]. */
+ * is rewritten. docs/hold.md [hold-10]…[hold-12]. */
 #ifndef HAUL_MIME_FACTS_H
 #define HAUL_MIME_FACTS_H
 

@@ -1,4 +1,4 @@
-/* What a run writes into the log of a package [hold-20]…[hold-25]: who ran what, what was read and whether it stayed as it was,
+/* What a run writes into the log of a package [hold-20]…[hold-24]: who ran what, what was read and whether it stayed as it was,
  * what became of every item. */
 #include "base/json.h"
 #include "base/time.h"
