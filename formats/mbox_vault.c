@@ -2,6 +2,7 @@
 #include "mbox_vault.h"
 
 #include "base/time.h"
+#include "model/sums.h"
 
 #include <glib.h>
 #include <libxml/xmlreader.h>
@@ -357,12 +358,12 @@ static bool is_metadata(const char *name)
 void haul_vault_look(haul_vault **io, haul_reader *r, const char *dir, const haul_entry *v, size_t n)
 {
     haul_arena a = {0};
+    if (*dir && !r->later) /* the core has looked at the top */
+        haul_sums_check(r, dir, v, n);
     for (size_t i = 0; i < n; i++) {
         const char *path = *dir ? haul_arena_printf(&a, "%s/%s", dir, v[i].name) : v[i].name;
         if (v[i].type != HAUL_ENTRY_FILE)
             continue;
-        if (haul_sums_is(v[i].name) && !r->later)
-            haul_sums_check(r, dir, v[i].name, v, n);
         if (!is_metadata(v[i].name))
             continue;
         *io = *io ? *io : vault_new();

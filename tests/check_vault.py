@@ -200,6 +200,11 @@ def check_damage(root):
     run("convert", "--to", "maildir", place(f"{root}/sums", changed), f"{root}/sums-out", exits=(1,))
     got = sorted((i, d.split(":")[0]) for i, d in notices(f"{root}/sums-out") if i.startswith("source.checksum"))
     equal(got, [("source.checksum", "case-1.zip"), ("source.checksum-absent", "case-File_checksums.csv")], "checksums")
+    letters = {"a.eml": judge.message(1), "b.eml": judge.message(2)}
+    letters["x.md5"] = "".join(f"{hashlib.md5(letters[n] + (b'!' if n == 'b.eml' else b'')).hexdigest()}  {n}\n" for n in ("a.eml", "b.eml")).encode()
+    run("convert", "--to", "maildir", place(f"{root}/eml", letters), f"{root}/eml-out", exits=(1,))
+    equal({(i, d.split(":")[0]) for i, d in notices(f"{root}/eml-out") if i.startswith("source.checksum")}, {("source.checksum", "b.eml")},
+          "checksums beside other formats")
     for name, text in (("md5sum", "{1}  {0}\n"), ("binary", "{1} *{0}\n"), ("turned", "{1};{0};12\n"), ("quoted", '"{1}","{0}"\n'), ("path", "out/{0}\t{1}\n")):
         files = files_of(export)
         lines = "".join(text.format(n, hashlib.sha256(o).hexdigest() if name == "turned" else hashlib.md5(o).hexdigest()) for n, o in files.items())
