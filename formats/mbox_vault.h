@@ -27,4 +27,25 @@ void haul_vault_apply(haul_vault *v, haul_span from, haul_msg *m, haul_status *s
 /* All is read: entries that no message had are an issue of the reader, once. */
 void haul_vault_end(haul_vault *v, haul_reader *r);
 
+/* ── reading (mbox_vault_read.c) ── */
+
+#define HAUL_VAULT_WRONG 512u /* octets of what is wrong with a file, NUL included */
+
+typedef struct haul_vault_entry { /* what is said of one message; zero = nothing yet */
+    bool labelled, dated;
+    int64_t received_us;
+    haul_str labels;
+    haul_str file, document,
+        message; /* what it may be called in the MBOX file: a file's name, an id, its Message-ID */
+} haul_vault_entry;
+
+/* Add to the table; is_full: at one of the limits above. */
+void haul_vault_add(haul_vault *v, const haul_vault_entry *e);
+bool haul_vault_is_full(const haul_vault *v);
+haul_span haul_vault_bare_id(haul_span s); /* a Message-ID without blanks and angle brackets */
+
+/* Read all entries of a file. What is wrong with it goes to `wrong`, "" at first; entries before that count. */
+void haul_vault_read_xml(haul_vault *v, haul_in *in, char wrong[HAUL_VAULT_WRONG]);
+void haul_vault_read_csv(haul_vault *v, haul_in *in, char wrong[HAUL_VAULT_WRONG]);
+
 #endif

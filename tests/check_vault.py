@@ -1,6 +1,7 @@
 """Exports of Google Vault as they are downloaded: zips of MBOX files, and beside them metadata, counts and checksums; in one
 directory, unpacked, in one zip. Flags, labels, folders and times of each message against what the metadata were made from.
 And directories of the zips of Takeout. All of it is made here, after docs/formats/mbox.md [mbox-60]."""
+import csv
 import hashlib
 import io
 import os
@@ -54,6 +55,16 @@ class Export:
                        + f"</Tags><Files><File FileType='Native'><ExternalFile FileName={quoteattr(name)} FileSize='100' Hash='0'/></File></Files>"
                        f"<Locations><Location><Custodian>{m['account']}</Custodian></Location></Locations></Document>\n")
         return ("".join(out) + "</Documents></Batch></Root>\n").encode()
+
+    def csv(self, ids):
+        """The metadata of newer exports."""
+        out = io.StringIO()
+        rows = csv.writer(out, quoting=csv.QUOTE_MINIMAL, lineterminator="\r\n")
+        rows.writerow(["Rfc822MessageId", "GmailMessageId", "Account", "Labels", "Subject", "DateReceived"])
+        for m in self.mails:
+            number = f"{int(m['id'].split('-')[0]):x}" if ids else ""
+            rows.writerow(["" if ids else f"<{m['n']}@vault>", number, m["account"], ",".join(m["labels"]), 'a "subject",\r\nin lines', "2019-07-04T07:15:20Z"])
+        return b"\xef\xbb\xbf" + out.getvalue().encode()
 
     def expected(self):
         """number → (flags, keywords)"""
@@ -146,6 +157,18 @@ def check_keys(root):
             equal(notices(target), set(), f"by {by}, dated {dated}: notices")
             if not dated:
                 equal({i["received"] for i in items_of(target)}, {"2019-07-04T07:15:20Z"}, f"by {by}: received comes from the metadata")
+    for ids in (False, True):
+        export = Export(random.Random(8), 60, "gmail" if ids else "message")
+        files = files_of(export)
+        del files["case-metadata.xml"], files["case-File_checksums.csv"]
+        files["case-metadata.csv"] = export.csv(ids)
+        run("convert", "--to", "maildir", place(f"{root}/csv-{ids}", files), f"{root}/csv-{ids}-out")
+        equal(told(f"{root}/csv-{ids}-out"), export.expected(), f"CSV, ids {ids}")
+        equal(notices(f"{root}/csv-{ids}-out"), set(), f"CSV, ids {ids}: notices")
+    files["case-metadata.csv"] = files["case-metadata.csv"] + b'"' + b"x" * 2000000
+    run("convert", "--to", "maildir", place(f"{root}/csv-long", files), f"{root}/csv-long-out", exits=(1,))
+    same(any(i == "source.unreadable" and "a record of more than" in d for i, d in notices(f"{root}/csv-long-out")), "a record without end")
+    equal(told(f"{root}/csv-long-out"), export.expected(), "what stands before it counts")
     twins = Export(random.Random(9), 4, "message")
     for m in twins.mails:
         m["n"] = 7
