@@ -217,6 +217,15 @@ def check_damage(root):
     wanted = export.expected()
     right = sum(got[n] == wanted[n] for n in wanted)
     same(15 <= right < 40, f"what stands before the cut counts: {right}")
+    rng = random.Random(11)
+    for n in range(40):
+        octets, name = bytearray((whole, export.csv(False))[n % 2]), ("case-metadata.xml", "case-metadata.csv")[n % 2]
+        for _ in range(rng.randrange(1, 30)):
+            at = rng.randrange(len(octets))
+            octets[at:at + rng.randrange(0, 3)] = bytes(rng.choices(b"<>&\"',\0\r\n\xffaZ=/^", k=rng.randrange(0, 4)))
+        files = {k: o for k, o in files_of(export).items() if "metadata" not in k and "sums" not in k} | {name: bytes(octets)}
+        run("convert", "--to", "maildir", place(f"{root}/mutant{n}", files), f"{root}/mutant{n}-out", exits=(0, 1))
+        equal(report_of(f"{root}/mutant{n}-out")["totals"]["stored"], 40, f"mutant {n}: every message is read all the same")
     changed = files_of(export)
     changed["case-1.zip"] = changed["case-1.zip"][:-10] + b"x" + changed["case-1.zip"][-9:]
     del changed["case-2.zip"]
