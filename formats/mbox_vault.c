@@ -1,16 +1,13 @@
-/* The metadata of a Vault export: an XML file in the manner of EDRM, read as a stream, kept as digests and label lists. */
+/* The metadata of Vault exports as a table: digests of what names a message, lists of labels. */
 #include "mbox_vault.h"
 
-#include "base/time.h"
+#include "model/sums.h"
 
 #include <glib.h>
-#include <libxml/xmlreader.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_OCTETS  12u    /* of a SHA-256: no two of a few million differ in meaning only */
-#define VALUE_MAX   65536u /* octets of an attribute that count */
-#define KEYS_OF_ONE 3u
+#define KEY_OCTETS 12u /* of a SHA-256: no two of a few million differ in meaning only */
 
 typedef struct key {
     uint8_t digest[KEY_OCTETS];
@@ -142,104 +139,8 @@ static const char *keep_labels(haul_vault *v, const char *list)
     return copy;
 }
 
-/* ── reading ── */
-
-typedef struct document { /* the one being read */
-    bool open, dated, labelled;
-    int64_t received_us;
-    haul_str labels, keys[KEYS_OF_ONE]; /* by key_index */
-} document;
-
-static const key_kind key_kinds[KEYS_OF_ONE] = {KEY_FILE, KEY_DOCUMENT, KEY_MESSAGE};
-
-typedef struct parse {
-    haul_vault *v;
-    xmlTextReader *x;
-    haul_in *in;
-    document d;
-    haul_err why; /* of reading */
-    char text[256];
-} parse;
-
-static haul_span bare_id(haul_span s)
+void haul_vault_add(haul_vault *v, const haul_vault_entry *e)
 {
-    s = haul_span_trim(s);
-    if (s.len > 2 && *s.p == '<' && s.p[s.len - 1] == '>')
-        return (haul_span){s.p + 1, s.len - 2};
-    return s;
-}
-
-/* An attribute in any case of its name: exports differ in DocID and DocId. False when it is absent or too long. */
-static bool attribute(const parse *ps, const char *name, haul_str *to)
-{
-    bool found = false;
-    haul_str_clear(to);
-    for (int more = xmlTextReaderMoveToFirstAttribute(ps->x); more == 1 && !found;
-         more = xmlTextReaderMoveToNextAttribute(ps->x)) {
-        const char *at = (const char *)xmlTextReaderConstLocalName(ps->x);
-        const char *value = (const char *)xmlTextReaderConstValue(ps->x);
-        found = at && value && haul_icmp(at, name) == 0 && strlen(value) <= VALUE_MAX;
-        if (found)
-            haul_str_addz(to, value);
-    }
-    (void)xmlTextReaderMoveToElement(ps->x);
-    return found;
-}
-
-/* "2019-07-04T09:15:20.123Z", "…+0200": haul_iso_parse knows neither fractions nor such zones. */
-static bool read_time(const char *z, int64_t *ret)
-{
-    haul_auto_str text = {0};
-    size_t n = strcspn(z, ".");
-    haul_str_add(&text, z, n);
-    if (z[n])
-        n += 1 + strspn(z + n + 1, "0123456789");
-    const char *zone = z + n;
-    if ((*zone == '+' || *zone == '-') && strlen(zone) == 5)
-        haul_str_addf(&text, "%.3s:%s", zone, zone + 3);
-    else
-        haul_str_addz(&text, zone);
-    return haul_iso_parse(text.p, ret);
-}
-
-static void take_tag(parse *ps)
-{
-    haul_auto_str name = {0}, value = {0};
-    document *d = &ps->d;
-    if (!attribute(ps, "TagName", &name) || !attribute(ps, "TagValue", &value))
-        return;
-    const char *n = haul_strz(&name) + (*haul_strz(&name) == '#');
-    if (haul_icmp(n, "Labels") == 0) {
-        d->labelled = true;
-        haul_str_clear(&d->labels);
-        haul_str_addz(&d->labels, haul_strz(&value));
-    } else if (haul_icmp(n, "DateReceived") == 0) {
-        d->dated = read_time(haul_strz(&value), &d->received_us);
-    } else if (haul_icmp(n, "Rfc822MessageId") == 0 || haul_icmp(n, "MessageID") == 0) {
-        haul_span id = bare_id((haul_span){haul_strz(&value), value.len});
-        haul_str_clear(&d->keys[2]);
-        haul_str_add(&d->keys[2], id.p, id.len);
-    }
-}
-
-static void begin_document(parse *ps)
-{
-    document *d = &ps->d;
-    d->open = true;
-    d->dated = d->labelled = false;
-    haul_str_clear(&d->labels);
-    for (size_t i = 0; i < KEYS_OF_ONE; i++)
-        haul_str_clear(&d->keys[i]);
-    (void)attribute(ps, "DocID", &d->keys[1]);
-}
-
-static void end_document(parse *ps)
-{
-    haul_vault *v = ps->v;
-    document *d = &ps->d;
-    if (!d->open)
-        return;
-    d->open = false;
     if (v->n == HAUL_VAULT_ENTRIES_MAX) {
         v->full = true;
         return;
@@ -248,121 +149,74 @@ static void end_document(parse *ps)
         v->cap = v->cap ? v->cap + v->cap / 2 : 1024;
         v->entries = haul_realloc(v->entries, v->cap * sizeof(entry));
     }
-    v->entries[v->n] = (entry){.received_us = d->received_us,
-                               .labels = d->labelled ? keep_labels(v, haul_strz(&d->labels)) : NULL,
-                               .dated = d->dated};
-    for (size_t i = 0; i < KEYS_OF_ONE; i++)
-        add_key(v, key_kinds[i], (haul_span){haul_strz(&d->keys[i]), d->keys[i].len}, v->n);
+    v->entries[v->n] = (entry){.received_us = e->received_us,
+                               .labels = e->labelled ? keep_labels(v, haul_strz(&e->labels)) : NULL,
+                               .dated = e->dated};
+    add_key(v, KEY_FILE, (haul_span){haul_strz(&e->file), e->file.len}, v->n);
+    add_key(v, KEY_DOCUMENT, (haul_span){haul_strz(&e->document), e->document.len}, v->n);
+    add_key(v, KEY_MESSAGE, haul_vault_bare_id((haul_span){haul_strz(&e->message), e->message.len}), v->n);
     v->n++;
 }
 
-static void take_node(parse *ps)
+bool haul_vault_is_full(const haul_vault *v)
 {
-    const char *name = (const char *)xmlTextReaderConstLocalName(ps->x);
-    int type = xmlTextReaderNodeType(ps->x);
-    bool whole = name && strcmp(name, "Document") == 0;
-    if (type == XML_READER_TYPE_END_ELEMENT && whole)
-        end_document(ps);
-    if (type != XML_READER_TYPE_ELEMENT || !name)
-        return;
-    if (whole) {
-        begin_document(ps);
-        if (xmlTextReaderIsEmptyElement(ps->x))
-            end_document(ps);
-    } else if (ps->d.open && strcmp(name, "Tag") == 0) {
-        take_tag(ps);
-    } else if (ps->d.open && strcmp(name, "ExternalFile") == 0) {
-        (void)attribute(ps, "FileName", &ps->d.keys[0]);
-    }
+    return v->full;
 }
 
-static int read_octets(void *ctx, char *to, int want)
+haul_span haul_vault_bare_id(haul_span s)
 {
-    parse *ps = ctx;
-    const char *p;
-    size_t n;
-    if (haul_in_peek(ps->in, 1, &p, &n, &ps->why) != HAUL_OK)
-        return -1;
-    n = n < (size_t)want ? n : (size_t)want;
-    memcpy(to, p, n);
-    haul_in_consume(ps->in, n);
-    return (int)n;
+    s = haul_span_trim(s);
+    if (s.len > 2 && *s.p == '<' && s.p[s.len - 1] == '>')
+        return (haul_span){s.p + 1, s.len - 2};
+    return s;
 }
 
-/* The first complaint counts. */
-static void hear(void *ctx, const char *text, xmlParserSeverities severity, xmlTextReaderLocatorPtr where)
-{
-    parse *ps = ctx;
-    if (*ps->text || severity == XML_PARSER_SEVERITY_VALIDITY_WARNING ||
-        severity == XML_PARSER_SEVERITY_WARNING)
-        return;
-    g_snprintf(ps->text, sizeof(ps->text), "line %d: %s", xmlTextReaderLocatorLineNumber(where), text);
-    ps->text[strcspn(ps->text, "\r\n")] = '\0';
-}
+/* ── files ── */
 
-/* What is wrong with the file, in ps->text; entries before that count. */
-static void read_nodes(parse *ps)
+static bool is_xml(const char *name)
 {
-    int more;
-    xmlTextReaderSetErrorHandler(ps->x, hear, ps);
-    while ((more = xmlTextReaderRead(ps->x)) == 1 && !ps->v->full) {
-        if (xmlTextReaderNodeType(ps->x) == XML_READER_TYPE_DOCUMENT_TYPE) { /* entities; no export has any */
-            g_snprintf(ps->text, sizeof(ps->text), "it has a document type");
-            return;
-        }
-        take_node(ps);
-    }
-    if (more < 0 && !*ps->text)
-        g_snprintf(ps->text, sizeof(ps->text), "%s", *ps->why.text ? ps->why.text : "it is no XML");
-}
-
-static void parse_done(parse *ps)
-{
-    xmlFreeTextReader(ps->x);
-    haul_in_close(ps->in);
-    haul_str_done(&ps->d.labels);
-    for (size_t i = 0; i < KEYS_OF_ONE; i++)
-        haul_str_done(&ps->d.keys[i]);
-}
-
-static void read_metadata(haul_vault *v, haul_reader *r, const char *path)
-{
-    parse ps = {.v = v};
-    uint32_t first = v->n;
-    haul_in *raw = NULL;
-    haul_rc rc = haul_tree_read(r->tree, path, &raw, NULL, &ps.why);
-    if (rc == HAUL_OK)
-        rc = haul_in_auto(raw, &ps.in, &ps.why);
-    if (rc == HAUL_OK)
-        ps.x = xmlReaderForIO(read_octets, NULL, &ps, NULL, NULL, XML_PARSE_NONET | XML_PARSE_COMPACT);
-    if (ps.x)
-        read_nodes(&ps);
-    else
-        g_snprintf(ps.text, sizeof(ps.text), "%s", ps.why.text);
-    if (*ps.text)
-        haul_reader_issue(r, HAUL_ISSUE_SOURCE_UNREADABLE, "%s: %s; %u entries before that were read", path,
-                          ps.text, v->n - first);
-    if (v->full)
-        haul_reader_issue(r, HAUL_ISSUE_SOURCE_UNREADABLE, "%s: more than %u entries, or %u octets of labels",
-                          path, HAUL_VAULT_ENTRIES_MAX, HAUL_VAULT_LABELS_MAX);
-    v->files[v->n_files++] = (metadata){haul_arena_str(&v->arena, path), first, v->n - first};
-    parse_done(&ps);
+    return haul_iends(name, "-metadata.xml");
 }
 
 static bool is_metadata(const char *name)
 {
-    return haul_iends(name, "-metadata.xml");
+    return is_xml(name) || haul_iends(name, "-metadata.csv");
+}
+
+static void read_metadata(haul_vault *v, haul_reader *r, const char *path)
+{
+    char wrong[HAUL_VAULT_WRONG] = "";
+    haul_err why = {0};
+    uint32_t first = v->n;
+    haul_auto(haul_in) *in = NULL;
+    haul_in *raw = NULL;
+    haul_rc rc = haul_tree_read(r->tree, path, &raw, NULL, &why);
+    if (rc == HAUL_OK)
+        rc = haul_in_auto(raw, &in, &why);
+    if (rc != HAUL_OK)
+        g_strlcpy(wrong, why.text, sizeof(wrong));
+    else if (is_xml(path))
+        haul_vault_read_xml(v, in, wrong);
+    else
+        haul_vault_read_csv(v, in, wrong);
+    if (*wrong)
+        haul_reader_issue(r, HAUL_ISSUE_SOURCE_UNREADABLE, "%s: %s; %u entries before that were read", path,
+                          wrong, v->n - first);
+    if (v->full)
+        haul_reader_issue(r, HAUL_ISSUE_SOURCE_UNREADABLE, "%s: more than %u entries, or %u octets of labels",
+                          path, HAUL_VAULT_ENTRIES_MAX, HAUL_VAULT_LABELS_MAX);
+    v->files[v->n_files++] = (metadata){haul_arena_str(&v->arena, path), first, v->n - first};
 }
 
 void haul_vault_look(haul_vault **io, haul_reader *r, const char *dir, const haul_entry *v, size_t n)
 {
     haul_arena a = {0};
+    if (*dir && !r->later) /* the core has looked at the top */
+        haul_sums_check(r, dir, v, n);
     for (size_t i = 0; i < n; i++) {
         const char *path = *dir ? haul_arena_printf(&a, "%s/%s", dir, v[i].name) : v[i].name;
         if (v[i].type != HAUL_ENTRY_FILE)
             continue;
-        if (haul_sums_is(v[i].name) && !r->later)
-            haul_sums_check(r, dir, v[i].name, v, n);
         if (!is_metadata(v[i].name))
             continue;
         *io = *io ? *io : vault_new();
@@ -405,7 +259,7 @@ static entry *find_message(haul_vault *v, haul_span from, const haul_msg *m)
     e = e ? e : find(v, KEY_DOCUMENT, until(plain, "-"));
     return e || !m->message_id
                ? e
-               : find(v, KEY_MESSAGE, bare_id((haul_span){m->message_id, strlen(m->message_id)}));
+               : find(v, KEY_MESSAGE, haul_vault_bare_id((haul_span){m->message_id, strlen(m->message_id)}));
 }
 
 void haul_vault_apply(haul_vault *v, haul_span from, haul_msg *m, haul_status *s)

@@ -21,7 +21,8 @@ TERMS = ["Steuer*", "strasse", "größe", "ÜBERGABE", "geheim", "geheim*", "ann
          "b", "anhang*", "no such word", "Zahlung"]
 NAMES = ["Anhang.pdf", "Übergabe-Größe.txt", "Zahlung_2.doc", "契約書.pdf", "report.final.xls", "x" * 90 + " tax.txt"]
 ALONE = [(0x0e00, 0x0fff), (0x1000, 0x109f), (0x1780, 0x17ff), (0x19e0, 0x1aaf), (0x2e80, 0x2fdf), (0x3005, 0x3007), (0x3021, 0x302f),
-         (0x3040, 0x312f), (0x31a0, 0x31bf), (0x31f0, 0x31ff), (0x3400, 0x4dbf), (0x4e00, 0xa4cf), (0xf900, 0xfaff), (0xff66, 0xff9f)]
+         (0x3040, 0x312f), (0x31a0, 0x31bf), (0x31f0, 0x31ff), (0x3400, 0x4dbf), (0x4e00, 0xa4cf), (0xf900, 0xfaff), (0xff66, 0xff9f), (0x1b000, 0x1b16f),
+         (0x20000, 0x3ffff)]
 
 
 # ── the other implementation ──
@@ -222,6 +223,32 @@ def check_list(root, name, wanted_terms, mails, source):
     say(f"  {name}: {len(taken)} of {len(mails)} mails, {sum(h for _, h in totals)} hits of {len(wanted_terms)} terms")
 
 
+def check_case(root):
+    """Every character that has case, or falls into others, in all its forms; and one of each kind of mark, blank and script."""
+    chars = [chr(c) for c in range(0xa0, 0x1e944) if unicodedata.category(chr(c)) not in ("Cn", "Cs", "Co")]
+    cased = [c for c in chars if c.casefold() != c or c.upper() != c or unicodedata.normalize("NFD", c) != c]
+    cased = [c for c in cased if not "\uac00" <= c <= "\ud7a3" and kind(c) != "mark" and len(fold("x" + c + "x")) >= 3]
+    few = random.Random(1).sample([c for c in chars if c not in cased], 1500)
+    words = {}
+    for c in cased + few:
+        words.setdefault(fold(f"q{c}q"), f"q{c}q")
+    terms = [w for f, w in words.items() if f and "*" not in w and not w.startswith("#") and w.strip() == w][:9000]
+    text = "\n".join(f"{w} {w.upper()} {w.lower()} {w}q {unicodedata.normalize('NFD', w)}" for w in terms)
+    mail = b"Message-ID: <c@x>\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n" + base64.encodebytes(text.encode())
+    source = write(f"{root}/case.mbox", judge.mbox_of([mail]))
+    listed = write(f"{root}/case.txt", "\n".join(terms).encode())
+    done = run("convert", "--to", "maildir", "--dry-run", "--json", "--term", listed, source, f"{root}/case-out")
+    got = [t["hits"] for t in judge.json.loads(done.stdout)["terms"]]
+    folded = fold(text)
+    wanted = [count(t, folded) for t in terms]
+    equal(len(got), len(wanted), "terms that are one")
+    for t, a, b in zip(terms, got, wanted):
+        if a != b:
+            same(False, f"{t!r} {[hex(ord(c)) for c in t]}: {a}, not {b}")
+    same(min(wanted) >= 2 and len(terms) > 3000, f"{len(terms)} characters, each found")
+    say(f"  {len(terms)} characters in all their forms")
+
+
 # ── people ──
 
 PEOPLE = [("From: Ada <ada@x.org>", "ada@x.org"), ("Sender: ADA@X.ORG", "ada@x.org"), ("To: b@c.example, \"x, y\" <ada@x.org>", "ada@x.org"),
@@ -277,6 +304,7 @@ def main():
     root = judge.temporary()
     check_usage(root)
     check_terms(root)
+    check_case(root)
     check_people(root)
     check_unsearched(root)
     judge.finish()

@@ -1,6 +1,7 @@
 """Exports of Google Vault as they are downloaded: zips of MBOX files, and beside them metadata, counts and checksums; in one
 directory, unpacked, in one zip. Flags, labels, folders and times of each message against what the metadata were made from.
 And directories of the zips of Takeout. All of it is made here, after docs/formats/mbox.md [mbox-60]."""
+import csv
 import hashlib
 import io
 import os
@@ -54,6 +55,16 @@ class Export:
                        + f"</Tags><Files><File FileType='Native'><ExternalFile FileName={quoteattr(name)} FileSize='100' Hash='0'/></File></Files>"
                        f"<Locations><Location><Custodian>{m['account']}</Custodian></Location></Locations></Document>\n")
         return ("".join(out) + "</Documents></Batch></Root>\n").encode()
+
+    def csv(self, ids):
+        """The metadata of newer exports."""
+        out = io.StringIO()
+        rows = csv.writer(out, quoting=csv.QUOTE_MINIMAL, lineterminator="\r\n")
+        rows.writerow(["Rfc822MessageId", "GmailMessageId", "Account", "Labels", "Subject", "DateReceived"])
+        for m in self.mails:
+            number = f"{int(m['id'].split('-')[0]):x}" if ids else ""
+            rows.writerow(["" if ids else f"<{m['n']}@vault>", number, m["account"], ",".join(m["labels"]), 'a "subject",\r\nin lines', "2019-07-04T07:15:20Z"])
+        return b"\xef\xbb\xbf" + out.getvalue().encode()
 
     def expected(self):
         """number → (flags, keywords)"""
@@ -146,6 +157,18 @@ def check_keys(root):
             equal(notices(target), set(), f"by {by}, dated {dated}: notices")
             if not dated:
                 equal({i["received"] for i in items_of(target)}, {"2019-07-04T07:15:20Z"}, f"by {by}: received comes from the metadata")
+    for ids in (False, True):
+        export = Export(random.Random(8), 60, "gmail" if ids else "message")
+        files = files_of(export)
+        del files["case-metadata.xml"], files["case-File_checksums.csv"]
+        files["case-metadata.csv"] = export.csv(ids)
+        run("convert", "--to", "maildir", place(f"{root}/csv-{ids}", files), f"{root}/csv-{ids}-out")
+        equal(told(f"{root}/csv-{ids}-out"), export.expected(), f"CSV, ids {ids}")
+        equal(notices(f"{root}/csv-{ids}-out"), set(), f"CSV, ids {ids}: notices")
+    files["case-metadata.csv"] = files["case-metadata.csv"] + b'"' + b"x" * 2000000
+    run("convert", "--to", "maildir", place(f"{root}/csv-long", files), f"{root}/csv-long-out", exits=(1,))
+    same(any(i == "source.unreadable" and "a record of more than" in d for i, d in notices(f"{root}/csv-long-out")), "a record without end")
+    equal(told(f"{root}/csv-long-out"), export.expected(), "what stands before it counts")
     twins = Export(random.Random(9), 4, "message")
     for m in twins.mails:
         m["n"] = 7
@@ -194,12 +217,26 @@ def check_damage(root):
     wanted = export.expected()
     right = sum(got[n] == wanted[n] for n in wanted)
     same(15 <= right < 40, f"what stands before the cut counts: {right}")
+    rng = random.Random(11)
+    for n in range(40):
+        octets, name = bytearray((whole, export.csv(False))[n % 2]), ("case-metadata.xml", "case-metadata.csv")[n % 2]
+        for _ in range(rng.randrange(1, 30)):
+            at = rng.randrange(len(octets))
+            octets[at:at + rng.randrange(0, 3)] = bytes(rng.choices(b"<>&\"',\0\r\n\xffaZ=/^", k=rng.randrange(0, 4)))
+        files = {k: o for k, o in files_of(export).items() if "metadata" not in k and "sums" not in k} | {name: bytes(octets)}
+        run("convert", "--to", "maildir", place(f"{root}/mutant{n}", files), f"{root}/mutant{n}-out", exits=(0, 1))
+        equal(report_of(f"{root}/mutant{n}-out")["totals"]["stored"], 40, f"mutant {n}: every message is read all the same")
     changed = files_of(export)
     changed["case-1.zip"] = changed["case-1.zip"][:-10] + b"x" + changed["case-1.zip"][-9:]
     del changed["case-2.zip"]
     run("convert", "--to", "maildir", place(f"{root}/sums", changed), f"{root}/sums-out", exits=(1,))
     got = sorted((i, d.split(":")[0]) for i, d in notices(f"{root}/sums-out") if i.startswith("source.checksum"))
     equal(got, [("source.checksum", "case-1.zip"), ("source.checksum-absent", "case-File_checksums.csv")], "checksums")
+    letters = {"a.eml": judge.message(1), "b.eml": judge.message(2)}
+    letters["x.md5"] = "".join(f"{hashlib.md5(letters[n] + (b'!' if n == 'b.eml' else b'')).hexdigest()}  {n}\n" for n in ("a.eml", "b.eml")).encode()
+    run("convert", "--to", "maildir", place(f"{root}/eml", letters), f"{root}/eml-out", exits=(1,))
+    equal({(i, d.split(":")[0]) for i, d in notices(f"{root}/eml-out") if i.startswith("source.checksum")}, {("source.checksum", "b.eml")},
+          "checksums beside other formats")
     for name, text in (("md5sum", "{1}  {0}\n"), ("binary", "{1} *{0}\n"), ("turned", "{1};{0};12\n"), ("quoted", '"{1}","{0}"\n'), ("path", "out/{0}\t{1}\n")):
         files = files_of(export)
         lines = "".join(text.format(n, hashlib.sha256(o).hexdigest() if name == "turned" else hashlib.md5(o).hexdigest()) for n, o in files.items())

@@ -12,6 +12,10 @@
 #define HANGUL   0xac00u
 #define HANGUL_Z 0xd7a3u
 
+#define CHEROKEE                                                                                             \
+    0x13a0u /* capitals, to which Unicode folds the small letters; GLib turns them into each other */
+#define CHEROKEE_Z 0x13f5u
+
 typedef struct range {
     uint32_t first, last;
 } range;
@@ -45,6 +49,10 @@ static size_t fold(uint32_t cp, uint32_t to[HAUL_FOLD_MAX])
         return 0;
     if (g_unichar_isspace(cp)) {
         *to = ' ';
+        return 1;
+    }
+    if (cp >= CHEROKEE && cp <= CHEROKEE_Z) {
+        *to = cp;
         return 1;
     }
     char *folded = g_utf8_casefold(text, g_unichar_to_utf8(cp, text));

@@ -1,6 +1,7 @@
 /* The registry of formats, and detection by content: the probe that verifies the most bits wins. */
 #include "base/err.h"
 #include "model/format.h"
+#include "model/sums.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -331,6 +332,8 @@ haul_rc haul_passes_open(const haul_passes *p, haul_reader *r, const haul_format
                        .issue_ctx = ctx,
                        .exclusive = p->exclusive || haul_tree_is_file(t)};
     r->later = (p->done & (p->done - 1)) != 0;
+    if (!r->later && !haul_tree_is_file(t))
+        haul_sums_check_top(r);
     if (!r->later && haul_tree_damage(t))
         haul_reader_issue(r, HAUL_ISSUE_SOURCE_UNREADABLE, "%s", haul_tree_damage(t));
     return open_reader(r, f, e);

@@ -1,5 +1,5 @@
 /* Files of checksums: lines with a name and a digest in hex, as CSV in any order of columns or as md5sum writes them. */
-#include "mbox_vault.h"
+#include "model/sums.h"
 
 #include <openssl/evp.h>
 #include <string.h>
@@ -149,14 +149,14 @@ static void take_line(const place *w, const char *sums, haul_span line)
                           (int)(line.len < 200 ? line.len : 200), line.p);
 }
 
-void haul_sums_check(haul_reader *r, const char *dir, const char *name, const haul_entry *v, size_t n)
+static void check_file(haul_reader *r, const char *dir, const char *name, const haul_entry *v, size_t n)
 {
     haul_arena a = {0};
     char *text = NULL;
     size_t len = 0;
     haul_err why = {0};
     const char *path = *dir ? haul_arena_printf(&a, "%s/%s", dir, name) : name;
-    if (haul_tree_slurp(r->tree, path, HAUL_VAULT_SUMS_MAX, &a, &text, &len, &why) != HAUL_OK)
+    if (haul_tree_slurp(r->tree, path, HAUL_SUMS_MAX, &a, &text, &len, &why) != HAUL_OK)
         haul_reader_issue(r, HAUL_ISSUE_SOURCE_UNREADABLE, "%s", why.text);
     for (size_t pos = 0; pos < len;) {
         const char *eol = memchr(text + pos, '\n', len - pos);
@@ -167,5 +167,22 @@ void haul_sums_check(haul_reader *r, const char *dir, const char *name, const ha
         haul_arena_done(&line);
         pos += of + 1;
     }
+    haul_arena_done(&a);
+}
+
+void haul_sums_check(haul_reader *r, const char *dir, const haul_entry *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (v[i].type == HAUL_ENTRY_FILE && haul_sums_is(v[i].name))
+            check_file(r, dir, v[i].name, v, n);
+}
+
+void haul_sums_check_top(haul_reader *r)
+{
+    haul_arena a = {0};
+    haul_entry *v = NULL;
+    size_t n = 0;
+    if (haul_tree_list(r->tree, "", &a, &v, &n, NULL) == HAUL_OK)
+        haul_sums_check(r, "", v, n);
     haul_arena_done(&a);
 }
