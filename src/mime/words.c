@@ -91,12 +91,12 @@ static void add_base64(haul_span s, haul_str *to)
 static void add_hex(haul_span s, char mark, bool q, haul_str *to)
 {
     for (size_t i = 0; i < s.len; i++) {
-        bool coded =
-            s.p[i] == mark && s.len - i > 2 && haul_hexval(s.p[i + 1]) >= 0 && haul_hexval(s.p[i + 2]) >= 0;
-        haul_str_addc(to, coded ? (char)(haul_hexval(s.p[i + 1]) << 4 | haul_hexval(s.p[i + 2]))
-                          : q && s.p[i] == '_' ? ' '
-                                               : s.p[i]);
-        i += coded ? 2 : 0;
+        char c = q && s.p[i] == '_' ? ' ' : s.p[i];
+        if (s.p[i] == mark && s.len - i > 2 && haul_hexval(s.p[i + 1]) >= 0 && haul_hexval(s.p[i + 2]) >= 0) {
+            c = (char)(haul_hexval(s.p[i + 1]) << 4 | haul_hexval(s.p[i + 2]));
+            i += 2;
+        }
+        haul_str_addc(to, c);
     }
 }
 
@@ -129,7 +129,10 @@ void haul_words_decode(haul_span s, haul_str *to)
         if (!blank || !charset.p)
             haul_str_add(to, s.p + from, at - from);
         charset = w.charset;
-        w.base64 ? add_base64(w.text, &octets) : add_hex(w.text, '=', true, &octets);
+        if (w.base64)
+            add_base64(w.text, &octets);
+        else
+            add_hex(w.text, '=', true, &octets);
         from = at = w.end;
     }
     haul_words_charset(charset, haul_strz(&octets), octets.len, to);
