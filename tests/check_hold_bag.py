@@ -408,6 +408,15 @@ def check_report(root):
         expect(root, CATALOG, "a catalogue that is none", kind="catalogue")
 
 
+def check_unsealed_loss(root):
+    """A file that is gone, and gone from tagmanifest, too."""
+    for path in (LOG, INFO, MANIFEST, DAT, EDRM, EAXS, CATALOG, REPORT, "bagit.txt", "report.html", "load/items.csv", "mailbag.csv",
+                 "attachments.csv", "exceptions.csv", "load/concordance.opt"):
+        lines = read(os.path.join(root, SEAL)).decode().splitlines(keepends=True)
+        with Changed(root, SEAL, "".join(x for x in lines if x[66:-1] != path).encode()), Changed(root, path, None):
+            expect(root, path, f"{path} is gone, and nothing says that it was there", kind="missing")
+
+
 def check_sources(root):
     source = root + ".source"
     status, o = verify(root, source)
@@ -460,6 +469,7 @@ def main():
     check_info(root)
     check_load(root)
     check_report(root)
+    check_unsealed_loss(root)
     check_sources(root)
     check_states(root, top)
     ansi = pack(os.path.join(top, "ansi"), 3, 100, "cp1252")

@@ -310,7 +310,6 @@ Test(bag, seal)
     static const char *const sealed[] = {"  .mailhaul/catalog.db\n", "  .mailhaul/items.jsonl\n",
                                          "  bag-info.txt\n", "  bagit.txt\n", "  manifest-sha256.txt\n"};
     haul_err e = {0};
-    bool was = true;
     haul_auto_str manifest = {0};
     uint8_t sha256[HAUL_SHA256_LEN];
     small_package();
@@ -332,11 +331,56 @@ Test(bag, seal)
     free(tags);
     free(said);
     cr_assert(haul_package_is(testing_dir()));
-    cr_assert_eq(haul_bag_unseal(root_fd(), &was, &e), HAUL_OK);
-    cr_assert(was);
-    cr_assert_eq(haul_bag_unseal(root_fd(), &was, &e), HAUL_OK);
+}
+
+static haul_audit_head write_log(const char *event)
+{
+    haul_auto(haul_audit) *log = NULL;
+    haul_err e = {0};
+    cr_assert_eq(haul_audit_open(root_fd(), HAUL_AUDIT_FILE, &log, &e), HAUL_OK, "%s", e.text);
+    cr_assert_eq(haul_audit_event_text(log, event, NULL, &e), HAUL_OK);
+    cr_assert_eq(haul_audit_commit(log, &e), HAUL_OK);
+    return haul_audit_get_head(log);
+}
+
+static haul_rc unseal(bool *ret_was, haul_err *e)
+{
+    *e = (haul_err){0};
+    return haul_bag_unseal(root_fd(), ret_was, e);
+}
+
+Test(bag, unseal)
+{
+    haul_err e = {0};
+    bool was = true;
+    small_package();
+    (void)write_log("begun");
+    cr_assert_eq(unseal(&was, &e), HAUL_OK, "%s", e.text);
     cr_assert_not(was);
+    haul_audit_head head = write_log("sealed");
+    haul_catalog *c = open_catalog(true);
+    cr_assert_eq(haul_bag_seal(c, &the_case, &head, root_fd(), &e), HAUL_OK, "%s", e.text);
+    haul_catalog_close(c);
+    char *log = text_of(HAUL_AUDIT_FILE);
+    size_t n = strlen(log), one = strcspn(log, "\n") + 1;
+    testing_write(testing_path(HAUL_AUDIT_FILE), log, one);
+    cr_assert_eq(unseal(&was, &e), HAUL_E_STATE, "the last line is gone");
+    cr_assert(strstr(e.text, "another number of lines"), "%s", e.text);
+    cr_assert_eq(unlinkat(root_fd(), HAUL_AUDIT_FILE, 0), 0);
+    (void)write_log("begun");
+    (void)write_log("forged");
+    cr_assert_eq(unseal(&was, &e), HAUL_E_STATE, "chained anew");
+    cr_assert(strstr(e.text, "last line is another"), "%s", e.text);
+    log[one + 1] = 'x';
+    testing_write(testing_path(HAUL_AUDIT_FILE), log, n);
+    cr_assert_eq(unseal(&was, &e), HAUL_E_STATE, "changed");
+    log[one + 1] = '"';
+    testing_write(testing_path(HAUL_AUDIT_FILE), log, n);
+    cr_assert_eq(faccessat(root_fd(), HAUL_BAG_SEAL, F_OK, 0), 0, "it is still sealed");
+    cr_assert_eq(unseal(&was, &e), HAUL_OK, "%s", e.text);
+    cr_assert(was);
     cr_assert_neq(faccessat(root_fd(), HAUL_BAG_SEAL, F_OK, 0), 0);
+    free(log);
 }
 
 /* Twice the same: nothing of the first seal gets into the second. */
@@ -347,12 +391,14 @@ Test(bag, again)
     put(".manifest-sha256.txt.tmp", "left by a run that was killed");
     put(".tagmanifest-sha256.txt.tmp", "likewise");
     put(".bag-info.txt.tmp", "likewise");
+    put(".mailhaul/journal.db-shm", "of one who only looked");
     cr_assert_eq(seal(&e), HAUL_OK, "%s", e.text);
     char *first = text_of(HAUL_BAG_SEAL);
     cr_assert_eq(seal(&e), HAUL_OK, "%s", e.text);
     char *second = text_of(HAUL_BAG_SEAL);
     cr_assert_str_eq(first, second);
     cr_assert_null(strstr(first, ".tmp"), "%s", first);
+    cr_assert_null(strstr(first, "-shm"), "%s", first);
     free(first);
     free(second);
 }
@@ -454,6 +500,57 @@ Test(package, is)
     cr_assert_not(haul_package_is(testing_dir()));
     put("bag-info.txt", "Contact-Name: x\nBag-Type:  Mailbag \n");
     cr_assert(haul_package_is(testing_dir()));
+    put("bag-info.txt", "");
+    put("audit.jsonl", "");
+    cr_assert_not(haul_package_is(testing_dir()));
+    put(".mailhaul/journal.db", "");
+    cr_assert(haul_package_is(testing_dir()), "a run that has just begun");
     cr_assert_not(haul_package_is(testing_path("bagit.txt")));
     cr_assert_not(haul_package_is(testing_path("none")));
+}
+
+/* ── verify ── */
+
+typedef struct watched {
+    uint64_t calls, octets, of;
+    volatile sig_atomic_t stop;
+} watched;
+
+static void watch(void *ctx, uint64_t octets, uint64_t of, const char *what)
+{
+    watched *w = ctx;
+    cr_assert(octets >= w->octets && (of == 0 || octets <= of), "%d of %d", (int)octets, (int)of);
+    cr_assert(*what);
+    w->calls++;
+    w->octets = octets;
+    w->of = of;
+}
+
+Test(package, progress)
+{
+    haul_err e = {0};
+    watched w = {0};
+    json_t *o = NULL;
+    const haul_package_job job = {.dir = testing_dir(), .progress = watch, .ctx = &w, .stop = &w.stop};
+    small_package();
+    cr_assert_eq(seal(&e), HAUL_OK, "%s", e.text);
+    cr_assert_eq(haul_package_check(&job, &o, &e), HAUL_E_DIFFERS, "%s", e.text); /* no load files, no log */
+    cr_assert_eq(json_integer_value(json_object_get(json_object_get(o, "checked"), "files")), 2);
+    cr_assert(w.calls >= 7, "every file that is not empty");
+    cr_assert_eq(w.octets, w.of, "all of it was read, once");
+    json_decref(o);
+    o = NULL;
+    w.stop = 1;
+    w.octets = 0;
+    cr_assert_eq(haul_package_check(&job, &o, &e), HAUL_E_INTERRUPTED, "%s", e.text);
+    cr_assert_null(o);
+}
+
+Test(package, cannot)
+{
+    haul_err e = {0};
+    json_t *o = NULL;
+    const haul_package_job none = {.dir = testing_path("none")};
+    cr_assert_eq(haul_package_check(&none, &o, &e), HAUL_E_TARGET);
+    cr_assert_null(o);
 }

@@ -6,6 +6,7 @@
 #include "hold/package.h"
 #include "hold/scan.h"
 #include "io/atomic.h"
+#include "pipe/state.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #define SEAL_TEMP   "." HAUL_BAG_SEAL ".tmp" /* as haul_write_file calls it */
+#define INFO_MAX    (64u * 1024u)
 #define READ_OCTETS (256u * 1024u)
 
 typedef struct seal {
@@ -201,6 +203,19 @@ static haul_rc digest_tag(seal *s, int fd, const char *path, uint8_t ret[HAUL_SH
     return HAUL_OK;
 }
 
+/* Who only reads a database that a killed run left cannot take away what SQLite made for it. Without a -wal it is of no use. */
+static void remove_stale(int root)
+{
+    static const char *const names[] = {HAUL_STATE_DIR "/journal.db", HAUL_STATE_DIR "/catalog.db"};
+    for (size_t i = 0; i < HAUL_COUNT(names); i++) {
+        haul_auto_str wal = {0}, shm = {0};
+        haul_str_addf(&wal, "%s-wal", names[i]);
+        haul_str_addf(&shm, "%s-shm", names[i]);
+        if (faccessat(root, wal.p, F_OK, 0) != 0 && errno == ENOENT)
+            (void)unlinkat(root, shm.p, 0);
+    }
+}
+
 /* What SQLite keeps beside a database that is open: the seal would break when it is closed. */
 static bool is_open_database(const char *path)
 {
@@ -235,6 +250,7 @@ static haul_rc write_seal(seal *s, haul_err *e)
     haul_auto(haul_sha256) *digest = haul_sha256_new();
     s->digest = digest;
     (void)unlinkat(s->root, SEAL_TEMP, 0); /* of a run that was killed while it wrote it */
+    remove_stale(s->root);
     haul_rc rc = haul_scan_files(s->root, "", &scan, e);
     if (rc == HAUL_OK)
         rc = haul_sync_fs(s->root, e); /* what is sealed is on disk before the seal is */
@@ -243,11 +259,22 @@ static haul_rc write_seal(seal *s, haul_err *e)
     return rc;
 }
 
+static haul_rc take_seal_away(int root, bool *ret_was, haul_err *e)
+{
+    bool was = unlinkat(root, HAUL_BAG_SEAL, 0) == 0;
+    if (!was && errno != ENOENT)
+        return haul_fail_sys(e, HAUL_E_TARGET, "taking %s away", HAUL_BAG_SEAL);
+    if (was && fsync(root) != 0)
+        return haul_fail_sys(e, HAUL_E_TARGET, "taking %s away", HAUL_BAG_SEAL);
+    *ret_was = was;
+    return HAUL_OK;
+}
+
 haul_rc haul_bag_seal(haul_catalog *c, const haul_case *k, const haul_audit_head *log, int root, haul_err *e)
 {
     seal s = {.root = root, .manifest = {.file = {.fd = -1}}};
     bool was = false;
-    haul_rc rc = haul_bag_unseal(root, &was, e);
+    haul_rc rc = take_seal_away(root, &was, e);
     if (rc == HAUL_OK)
         rc = write_manifest(&s, c, e);
     if (rc == HAUL_OK)
@@ -264,13 +291,54 @@ haul_rc haul_bag_seal(haul_catalog *c, const haul_case *k, const haul_audit_head
     return rc;
 }
 
+static haul_rc not_the_log(const char *why, haul_err *e)
+{
+    return haul_fail(e, HAUL_E_STATE, "%s is not the log that was sealed: %s; mailhaul verify says more",
+                     HAUL_AUDIT_FILE, why);
+}
+
+static haul_rc read_info(int root, haul_str *to, haul_err *e)
+{
+    char text[INFO_MAX];
+    uint64_t size = 0;
+    int fd = -1;
+    haul_rc rc = haul_scan_open(root, HAUL_BAG_INFO, &fd, &size, e);
+    if (rc != HAUL_OK)
+        return haul_wrap(e, HAUL_E_STATE, "a sealed package");
+    haul_auto_fd int own = fd;
+    ssize_t n = read(own, text, sizeof(text));
+    if (n < 0)
+        return haul_fail_sys(e, HAUL_E_STATE, "reading %s", HAUL_BAG_INFO);
+    haul_str_add(to, text, (size_t)n);
+    return HAUL_OK;
+}
+
+/* Going on with a log that somebody changed would seal the change. */
+static haul_rc check_log(int root, haul_err *e)
+{
+    haul_auto_str info = {0}, count = {0}, head = {0};
+    haul_audit_check log;
+    char hex[HAUL_SHA256_HEX];
+    uint64_t lines = 0;
+    haul_rc rc = read_info(root, &info, e);
+    if (rc == HAUL_OK)
+        rc = haul_audit_follow(root, HAUL_AUDIT_FILE, &log, NULL, NULL, e);
+    if (rc != HAUL_OK)
+        return rc;
+    (void)haul_bag_field(haul_strz(&info), info.len, HAUL_BAG_LOG_COUNT, &count);
+    (void)haul_bag_field(haul_strz(&info), info.len, HAUL_BAG_LOG_HEAD, &head);
+    haul_hex(hex, log.head.sha256, HAUL_SHA256_LEN);
+    if (log.bad_line)
+        return not_the_log(log.reason, e);
+    if (!haul_parse_u64(haul_strz(&count), count.len, &lines) || lines != log.head.count)
+        return not_the_log("it has another number of lines", e);
+    return strcmp(haul_strz(&head), hex) == 0 ? HAUL_OK : not_the_log("its last line is another one", e);
+}
+
 haul_rc haul_bag_unseal(int root, bool *ret_was, haul_err *e)
 {
-    bool was = unlinkat(root, HAUL_BAG_SEAL, 0) == 0;
-    if (!was && errno != ENOENT)
-        return haul_fail_sys(e, HAUL_E_TARGET, "taking %s away", HAUL_BAG_SEAL);
-    if (was && fsync(root) != 0)
-        return haul_fail_sys(e, HAUL_E_TARGET, "taking %s away", HAUL_BAG_SEAL);
-    *ret_was = was;
-    return HAUL_OK;
+    struct stat st;
+    bool sealed = fstatat(root, HAUL_BAG_SEAL, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    haul_rc rc = sealed ? check_log(root, e) : HAUL_OK;
+    return rc == HAUL_OK ? take_seal_away(root, ret_was, e) : rc;
 }

@@ -123,7 +123,8 @@ bool haul_package_is(const char *dir)
         return false;
     return has_file(root, HAUL_STATE_DIR "/catalog.db") ||
            (has_file(root, HAUL_BAG_DECLARATION) && says_mailbag(root)) ||
-           (has_file(root, HAUL_BAG_SEAL) && has_file(root, HAUL_AUDIT_FILE));
+           (has_file(root, HAUL_AUDIT_FILE) &&
+            (has_file(root, HAUL_BAG_SEAL) || has_file(root, HAUL_STATE_DIR "/journal.db")));
 }
 
 /* ── the whole ── */

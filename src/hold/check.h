@@ -44,7 +44,6 @@ typedef struct haul_check {
     haul_str info; /* bag-info.txt */
     bool has_info, catalog_agrees;
     haul_audit_check log;
-    bool has_log;
     json_t *origins; /* source → the last event of the log that has its digest */
     json_t *report;  /* report.json, or NULL */
     haul_check_seen seen;

@@ -191,12 +191,33 @@ static bool is_tags(void *ctx, const char *path)
     return strcmp(path, HAUL_BAG_PAYLOAD) != 0;
 }
 
+/* What a package cannot be without; who took one of them out of the seal as well is not to get away with it. */
+static void check_wanted(haul_check *c)
+{
+    static const char *const wanted[] = {
+        HAUL_AUDIT_FILE, HAUL_BAG_DECLARATION, HAUL_BAG_INFO,    HAUL_BAG_MANIFEST,      HAUL_CHECK_DAT,
+        CATALOG,         "load/edrm.xml",      "load/eaxs.xml",  "load/items.csv",       "attachments.csv",
+        "report.json",   "report.html",        "exceptions.csv", "load/concordance.opt",
+    };
+    haul_difference d = {.kind = "missing", .found = "no package is without it"};
+    struct stat st;
+    for (size_t i = 0; i < HAUL_COUNT(wanted); i++) {
+        d.place = wanted[i];
+        if (!find_tag(c, wanted[i]) && fstatat(c->root, wanted[i], &st, AT_SYMLINK_NOFOLLOW) != 0)
+            haul_check_differ(c, &d);
+    }
+    d.place = "mailbag.csv"; /* or several with numbers */
+    if (c->seen.mailbag == HAUL_CHECK_UNKNOWN && !find_tag(c, d.place))
+        haul_check_differ(c, &d);
+}
+
 haul_rc haul_check_tags(haul_check *c, haul_err *e)
 {
     const haul_scan scan = {.file = tag_there, .other = special, .enter = is_tags, .ctx = c};
     haul_rc rc = haul_scan_files(c->root, "", &scan, e);
     if (rc != HAUL_OK)
         return rc;
+    check_wanted(c);
     for (size_t i = 0; i < c->n_tags; i++) {
         char where[64];
         (void)snprintf(where, sizeof(where), HAUL_BAG_SEAL " line %" PRIu64, c->tags[i].line);

@@ -51,7 +51,6 @@ haul_rc haul_check_log(haul_check *c, haul_in *in, const char *path, haul_err *e
     haul_rc rc = haul_audit_follow_in(in, &c->log, see_line, c, e);
     if (rc != HAUL_OK)
         return rc;
-    c->has_log = true;
     if (!c->log.bad_line)
         return HAUL_OK;
     haul_str_addf(&where, "at octet %" PRIu64, c->log.offset);

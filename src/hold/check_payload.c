@@ -295,6 +295,6 @@ void haul_check_info(haul_check *c)
         return; /* said already: missing, or not to be read */
     check_fields(c);
     check_oxum(c);
-    if (c->has_log && !c->log.bad_line) /* else it is said already */
+    if (!c->log.bad_line) /* else it is said already */
         check_head(c);
 }

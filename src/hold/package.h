@@ -49,10 +49,11 @@ HAUL_MUST_USE haul_rc haul_tags_write(haul_catalog *c, const haul_case *k, int r
  * file of the package that is no payload. Takes a tagmanifest of an earlier run away first. */
 HAUL_MUST_USE haul_rc haul_bag_seal(haul_catalog *c, const haul_case *k, const haul_audit_head *log, int root,
                                     haul_err *e);
-/* Before a package is changed: it is no longer sealed. *ret_was: it was. */
+/* Before a package is changed: it is no longer sealed. *ret_was: it was. HAUL_E_STATE, and nothing is changed: its log is not the one
+ * that was sealed, and going on would seal that. */
 HAUL_MUST_USE haul_rc haul_bag_unseal(int root, bool *ret_was, haul_err *e);
 
-/* True when dir looks like a package of ours (bagit.txt with Bag-Type: Mailbag, or a catalogue). */
+/* True when dir looks like a package of ours: a catalogue, a bag with Bag-Type: Mailbag, or a log beside a seal or a journal. */
 bool haul_package_is(const char *dir);
 
 typedef struct haul_package_job {
