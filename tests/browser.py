@@ -48,7 +48,8 @@ class Page:
             raise RuntimeError(got["exceptionDetails"]["text"] + ": " + expression)
         return got["result"].get("value")
 
-    def pdf(self):
+    def pdf(self, scheme="light"):
+        self.media("", scheme)  # an emulated "screen" would be printed as it is
         return base64.b64decode(self.call("Page.printToPDF", preferCSSPageSize=True)["data"])
 
     def screenshot(self):

@@ -14,7 +14,8 @@ from judge import equal, read, same, say
 
 PACK = os.environ.get("HOLD_PACK") or os.path.join(os.path.dirname(judge.PROGRAM), "tests", "hold_pack")
 MANIFEST, SEAL, LOG, INFO = "manifest-sha256.txt", "tagmanifest-sha256.txt", "audit.jsonl", "bag-info.txt"
-DAT, EDRM, CATALOG, REPORT = "load/concordance.dat", "load/edrm.xml", ".mailhaul/catalog.db", "report.json"
+DAT, EDRM, EAXS = "load/concordance.dat", "load/edrm.xml", "load/eaxs.xml"
+CATALOG, REPORT = ".mailhaul/catalog.db", "report.json"
 PLACES = 240  # octets that are changed, at least
 random.seed(5)
 
@@ -173,7 +174,7 @@ def check_octets(root):
     count = 0
     for path in files:
         before = read(os.path.join(root, path))
-        for at in positions(len(before), each + (12 if path in (SEAL, MANIFEST, LOG, INFO, CATALOG) else 0)):
+        for at in positions(len(before), each + (6 if path in (SEAL, MANIFEST, LOG, INFO, CATALOG) else 0)):
             octet = before[at] ^ (1 << random.randrange(8))
             with Changed(root, path, before[:at] + bytes([octet]) + before[at + 1:]):
                 expect(root, path, f"octet {at} of {path} is {octet:#x}")
@@ -364,8 +365,26 @@ def check_load(root, cp1252=False):
         "a document type": edrm.replace(b"<Root", b'<!DOCTYPE Root [<!ENTITY a "b">]><Root', 1),
     }
     for what, octets in changes.items():
+        same(octets != edrm, f"EDRM: {what}: nothing was changed")
         with Resealed(root, EDRM, octets):
             expect(root, EDRM, f"EDRM: {what}", kind="load-file")
+    eaxs = read(os.path.join(root, EAXS))
+    at, end = eaxs.index(b"<Message>"), eaxs.index(b"</Message>") + 10
+    digest = value(1, "SHA256HASH").upper()
+    changes = {
+        "another hash": ("load-file", eaxs.replace(digest, digest[::-1])),
+        "another path": ("load-file", eaxs.replace(b"<RelPath>../data/", b"<RelPath>../data/x/")),
+        "out of the package": ("load-file", eaxs.replace(b"<RelPath>../data/", b"<RelPath>/data/", 1)),
+        "a message less": ("count", eaxs[:at] + eaxs[end:]),
+        "not well-formed": ("load-file", eaxs.replace(b"</Message>", b"</Massage>", 1)),
+        "cut": ("load-file", eaxs[:-10]),
+        "empty": ("load-file", b""),
+        "a document type": ("load-file", eaxs.replace(b"<Account", b'<!DOCTYPE Account [<!ENTITY a "b">]><Account', 1)),
+    }
+    for what, (kind, octets) in changes.items():
+        same(octets != eaxs, f"EAXS: {what}: nothing was changed")
+        with Resealed(root, EAXS, octets):
+            expect(root, EAXS, f"EAXS: {what}", kind=kind)
     for name in ("mailbag.csv", "attachments.csv", "load/items.csv"):
         csv = read(os.path.join(root, name))
         with Resealed(root, name, csv + csv.splitlines(keepends=True)[0]):

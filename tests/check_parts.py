@@ -64,7 +64,7 @@ ODD = {
 
 
 class Tally:
-    messages = parts = octets = texts = lists = addresses = dates = ids = names = odd = 0
+    messages = parts = octets = texts = lists = addresses = dates = ids = names = subjects = odd = 0
 
 
 def read(paths):
@@ -275,8 +275,34 @@ def check_addresses(got, octets, name):
         if f"{name}:{field}" in ODD:
             Tally.odd += 1
             continue
+        check_names(split(got[field]), values, f"{name}: {field}")
         if same(mine in theirs, f"{name}: {field} {values!r:.300}: got {mine}, headerregistry {theirs[0]}, email.utils {theirs[1]}"):
             Tally.addresses += len(mine)
+
+
+def check_names(mine, values, what):
+    """Display names, where Python finds the same addresses in the same order."""
+    theirs = email.utils.getaddresses(values)
+    if [a.lower() for _, a in mine] != [a.lower() for _, a in theirs]:
+        return
+    for (got, _), (raw, address) in zip(mine, theirs):
+        wanted = decoded_name(raw) if "=?" in raw else raw
+        if wanted is None or "\ufffd" in wanted or not address:  # an empty group has no name for Python
+            continue
+        wanted = wanted if wanted and plain(wanted) != plain(address) else address
+        allowed = {plain(wanted).lower(), plain(wanted.split("(")[0]).lower()}  # comments belong to the name for Python
+        Tally.names += 1
+        same(plain(got or address).lower() in allowed, f"{what}: name of {address}: got {got!r}, wanted {wanted!r}")
+
+
+def check_subject(got, octets, name):
+    values = fields(octets, "subject")
+    raw = text_of(values[0]) if values else ""
+    wanted = decoded_name(raw) if "=?" in raw else raw
+    if wanted is None or "\ufffd" in wanted or "\ufffd" in got["subject"] or f"{name}:subject" in ODD:
+        return
+    Tally.subjects += 1
+    equal(re.sub(r"[\s\0-\x1f\x7f]+", "", got["subject"]), re.sub(r"[\s\0-\x1f\x7f]+", "", wanted), f"{name}: subject {raw!r:.200}")
 
 
 def check_date(got, octets, name):
@@ -335,6 +361,7 @@ def check(got, octets, name):
         return None
     Tally.messages += 1
     check_addresses(got, octets, name)
+    check_subject(got, octets, name)
     check_date(got, octets, name)
     check_id(got, octets, name)
     if f"{name}:parts" in ODD:
@@ -445,7 +472,7 @@ def main():
     check_all(directory, [(f"generated {i}", generated(rng)) for i in range(400)])
     check_by_hand(directory, rng)
     say(f"in all {t.messages} messages: {t.parts} attachments of {t.octets} octets, {t.names} names, {t.texts} texts, {t.addresses} "
-        f"addresses of {t.lists} lists, {t.dates} dates, {t.ids} ids")
+        f"addresses of {t.lists} lists, {t.subjects} subjects, {t.dates} dates, {t.ids} ids")
     judge.finish()
 
 

@@ -223,8 +223,10 @@ static void write_load(pack *p, const char *path, int which)
         rc = haul_load_opt(p->catalog, &p->k, &f.out, &failure);
     else if (which == 2)
         rc = haul_load_csv(p->catalog, &p->k, &f.out, &failure);
-    else
+    else if (which == 3)
         rc = haul_load_edrm(p->catalog, &p->k, &f.out, &notes, &failure);
+    else
+        rc = haul_load_eaxs(p->catalog, &p->k, p->root, &f.out, &notes, &failure);
     must(rc == HAUL_OK ? haul_file_close(&f, &failure) : rc, path);
 }
 
@@ -298,8 +300,8 @@ static void write_all(pack *p, const char *dir, const char *mode)
 static void seal(pack *p, const char *dir)
 {
     static const char *const load[] = {"load/concordance.dat", "load/concordance.opt", "load/items.csv",
-                                       "load/edrm.xml"};
-    for (int i = 0; i < 4; i++)
+                                       "load/edrm.xml", "load/eaxs.xml"};
+    for (int i = 0; i < (int)HAUL_COUNT(load); i++)
         write_load(p, load[i], i);
     must(haul_tags_write(p->catalog, &p->k, p->root, &failure), "tag files");
     write_report(p);

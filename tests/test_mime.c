@@ -1,6 +1,7 @@
 #include "base/time.h"
 #include "mime/date.h"
 #include "mime/header.h"
+#include "mime/words.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
@@ -159,11 +160,59 @@ Test(header, decode)
         {"=?utf-8?B?YQ==?= b =?utf-8?B?Yw==?=", "a b c"},
         {"=?utf-8?B?YQ==?= =?utf-8?B?", "a =?utf-8?B?"},
         {"=?utf-8?B?YQ==?= =?utf-8?B?Yg=", "a =?utf-8?B?Yg="},
+        /* Words side by side, each encoded by itself, or with a character split between them. */
+        {"=?utf-8?B?YQ==?= =?utf-8?B?Yg==?=\r\n =?UTF-8?B?Yw==?=", "abc"},
+        {"=?utf-8?B?w6Q=?= =?utf-8?Q?=C3=A4?= =?iso-8859-1?Q?=E4?=", "\xc3\xa4\xc3\xa4\xc3\xa4"},
+        {"=?utf-8?Q?=C3?= =?utf-8?Q?=A4?=", "\xc3\xa4"},
+        {"a =?utf-8?Q?b?=c =?utf-8?Q?d?= e", "a bc d e"},
+        {"(=?utf-8*en?q?a_b?=)", "(a b)"},
+        /* Empty, broken, unknown. */
+        {"=?utf-8?B?"
+         "?= =?utf-8?Q?"
+         "?=x",
+         "x"},
+        {"=?utf-8?Q?a b=2?c?=", "a b=2?c"},
+        {"=?utf-8?B?YW Jj*ZA?=", "abcd"},
+        {"=?utf-8?Q?a =?utf-8?Q?b?=", "=?utf-8?Q?a b"},
+        {"=?x-unknown?Q?=E4=C3=A4?=", "\xc3\xa4\xc3\xa4"},
+        {"=?utf-8?Q?=E4?=", "\xc3\xa4"},
+        {"=?utf-8?X?a?= =??Q?a?= =?utf-8?Q?a? =", "=?utf-8?X?a?= =??Q?a?= =?utf-8?Q?a? ="},
+        {"=?utf-8?Q?a=00=0Ab?=", "a\xef\xbf\xbd"
+                                 "b"},
     };
     for (size_t i = 0; i < HAUL_COUNT(rows); i++) {
         haul_auto_str to = {0};
         haul_header_decode((haul_span){rows[i][0], strlen(rows[i][0])}, &to);
         cr_expect_str_eq(haul_strz(&to), rows[i][1], "%s: %s", rows[i][0], haul_strz(&to));
+    }
+}
+
+Test(header, parameters)
+{
+    static const char *const rows[][2] = {
+        {"x/y", NULL},
+        {"x/y; n=a", "a"},
+        {"x/y;N = \"a;b\" ; n=c", "a;b"},
+        {"x/y; m=\"; n=b\"; n=a b ;", "a b"},
+        {"x/y; n=\"C:\\dir\\a \\\"q\\\"\"", "C:\\dir\\a \"q\""},
+        {"x/y; n=\"a", "a"},
+        {"x/y; names=a; n", NULL},
+        {"x/y; n*=utf-8'en'h%C3%A9%", "h\xc3\xa9%"},
+        {"x/y; n=plain; n*=iso-8859-1''h%E9", "h\xc3\xa9"},
+        {"x/y; n*1*=%A9c; n*0*=utf-8''h%C3; n*2=\"%d\"; n*4=lost", "h\xc3\xa9"
+                                                                   "c%d"},
+        {"x/y; n*0=a; n*1=\"b;\"; n*256=x; n*x=y", "ab;"},
+        {"x/y; n*1=a", NULL},
+        {"x/y; n*=a%20b", "a b"},
+        {"x/y; n==?utf-8?Q?h=C3=A9?=", "h\xc3\xa9"},
+        {"x/y; n=\"=?utf-8?B?YQ==?= =?utf-8?B?Yg==?=\"", "ab"},
+        {"x/y; n*0=\"=?utf-8?Q?h=C3\"; n*1=\"=A9?=\"", "h\xc3\xa9"},
+    };
+    for (size_t i = 0; i < HAUL_COUNT(rows); i++) {
+        haul_auto_str to = {0};
+        bool any = haul_param_get((haul_span){rows[i][0], strlen(rows[i][0])}, "n", &to);
+        cr_expect_eq(any, rows[i][1] != NULL, "%s", rows[i][0]);
+        cr_expect_str_eq(haul_strz(&to), any ? rows[i][1] : "", "%s: %s", rows[i][0], haul_strz(&to));
     }
 }
 

@@ -470,12 +470,17 @@ Test(parts, a_long_html_loses_no_text)
 {
     haul_auto_str m = {0};
     told t = {0};
-    haul_str_addz(&m, HTML);
+    haul_str_addz(&m, HTML "<STYLE>");
+    many(&m, 9000, ".hidden { }\n");
+    haul_str_addz(&m, "</style><!-- ");
+    many(&m, 9000, "hidden\n");
+    haul_str_addz(&m, "-->");
     for (unsigned i = 0; i < 20000; i++)
         haul_str_addf(&m, "<p style=\"margin: 0\">line %u</p>\n", i);
     haul_parts_said said = read_into(&t, m.p, m.len);
     cr_assert_gt(m.len, 2 * 256 * 1024);
     cr_expect(!said.text_cut);
+    cr_expect(!strstr(t.body.p, "hidden"));
     for (unsigned i = 0; i < 20000; i += 77) {
         char line[32];
         snprintf(line, sizeof(line), "line %u\n", i);

@@ -27,8 +27,8 @@ static const text_row text_rows[] = {
     TEXT("<script>alert(\"x\")</script> & 'y'",
          "&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt; &amp; &#39;y&#39;"),
     TEXT("]]>", "]]&gt;"),
-    TEXT("a\0b\a\n\x7f", "a" CTL("␀") "b" CTL("␇") CTL("␊") CTL("␡")),
-    TEXT("\x1b[31m", CTL("␛") "[31m"),
+    TEXT("a\0b\a\n\x7f", "a" CTL("U+0000") "b" CTL("U+0007") CTL("U+000A") CTL("U+007F")),
+    TEXT("\x1b[31m", CTL("U+001B") "[31m"),
     TEXT("\xc2\x85\xe2\x80\xa8", CTL("U+0085") CTL("U+2028")),
     TEXT("exe.\xe2\x80\xaegpj", "exe." CTL("U+202E") "gpj"),
     TEXT("\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d", "\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d"),
@@ -335,6 +335,20 @@ Test(page, a_chart_has_so_many_months)
     expect_in(page, "<data value='720'>720</data> before 1990-03 are not in the chart.", true);
     expect_in(page, "<data value='560'>560</data> after 2029-03 are not in the chart.", true);
     free(page);
+}
+
+/* ── bars ── */
+
+Test(page, the_smallest_bar_is_seen)
+{
+    json_t *facts = load("{'stats': {'kinds': {'mail': 100000, 'note': 1, 'task': 25000}}}");
+    char *page = page_of(facts);
+    expect_in(page, "<rect height='12' width='100.000%'/>", true);
+    expect_in(page, "<rect height='12' width='25.000%'/>", true);
+    expect_in(page, "<rect height='12' width='0.500%'/>", true);
+    expect_in(page, "contact</th>", false);
+    free(page);
+    json_decref(facts);
 }
 
 /* ── of an inventory ── */

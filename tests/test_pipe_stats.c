@@ -1,7 +1,6 @@
 #include "pipe/stats.h"
 
 #include "base/time.h"
-#include "mime/facts.h"
 #include "pipe/report.h"
 #include "testing.h"
 
@@ -148,49 +147,4 @@ Test(stats, addresses_are_bounded)
     cr_expect_eq(haul_json_number(o, "addresses"), HAUL_STATS_CORRESPONDENTS);
     expect(o, "more", "{\"sent\":0,\"received\":10000}");
     json_decref(o);
-}
-
-/* ── the walk over addresses ── */
-
-typedef struct parties_row {
-    const char *head, *wanted; /* "S" or "R" and the address, joined by blanks */
-} parties_row;
-
-static const parties_row parties_rows[] = {
-    {"From: a@x\n\n", "Sa@x"},
-    {"FROM : \"Doe, J. <z@z>\" <J.Doe@X.ORG>\n\n", "Sj.doe@x.org"},
-    {"To: a@x (with, comma; and @), b@x\n\n", "Ra@x Rb@x"},
-    {"To: undisclosed-recipients:;\nCc: =?utf-8?q?x=2C?= <c@x>\nBcc: d@x\n\n", "Rc@x Rd@x"},
-    {"To: a@x,\n b@x,\n\tc@x\nSubject: s@x\n\n", "Ra@x Rb@x Rc@x"},
-    {"To: no address, <>, , ;\n\n", ""},
-    {"Subject: x\n\nTo: body@x\n", ""},
-    {"Resent-To: r@x\nReply-To: r@x\nSender: s@x\n\n", "Ss@x"},
-    {"To: \"quoted\\\" , <q@q>\" <a@x>, b@x\n\n", "Ra@x Rb@x"},
-    {"To: (a (nested), comment) a@x\n\n", "Ra@x"},
-};
-
-static bool note_party(void *ctx, haul_party who, const char *addr)
-{
-    haul_str *to = ctx;
-    haul_str_addf(to, "%s%c%s", to->len ? " " : "", who == HAUL_PARTY_SENDER ? 'S' : 'R', addr);
-    return true;
-}
-
-static bool note_one(void *ctx, haul_party who, const char *addr)
-{
-    (void)note_party(ctx, who, addr);
-    return false;
-}
-
-Test(stats, parties_of_a_header)
-{
-    for (size_t i = 0; i < HAUL_COUNT(parties_rows); i++) {
-        haul_auto_str got = {0};
-        haul_facts_parties(parties_rows[i].head, strlen(parties_rows[i].head), note_party, &got);
-        cr_expect_str_eq(haul_strz(&got), parties_rows[i].wanted, "%s: %s", parties_rows[i].head,
-                         haul_strz(&got));
-    }
-    haul_auto_str one = {0};
-    haul_facts_parties("To: a@x, b@x\nCc: c@x\n\n", 22, note_one, &one);
-    cr_expect_str_eq(haul_strz(&one), "Ra@x");
 }

@@ -1,5 +1,5 @@
 /* The names and lines of a BagIt bag (RFC 8493), strict on reading: what is not exactly as we write it is a difference.
- * docs/hold.md [hold-30]… */
+ * docs/hold.md [hold-1] */
 #ifndef HAUL_HOLD_BAG_H
 #define HAUL_HOLD_BAG_H
 

@@ -225,7 +225,7 @@ haul_rc haul_package_check(const haul_package_job *job, json_t **ret, haul_err *
                     .payload = haul_sha256_new(),
                     .three = haul_digests_new(),
                     .block = haul_alloc(HAUL_CHECK_BLOCK),
-                    .seen = {unknown, unknown, unknown, unknown, unknown, unknown}};
+                    .seen = {unknown, unknown, unknown, unknown, unknown, unknown, unknown}};
     bool sealed = false;
     haul_rc rc = check_all(&c, &sealed, e);
     if (rc == HAUL_OK && ret)

@@ -7,6 +7,8 @@
 #include "hold/bag.h"
 #include "hold/package.h"
 
+#include <libxml/xmlerror.h>
+
 #define HAUL_CHECK_LISTED_MAX 1000u               /* differences listed; all are counted */
 #define HAUL_CHECK_TAGS_MAX   1000000u            /* files that tagmanifest may list */
 #define HAUL_CHECK_INFO_MAX   (1024u * 1024u)     /* octets of bag-info.txt */
@@ -23,7 +25,7 @@ typedef struct haul_check_tag { /* a line of tagmanifest-sha256.txt */
 } haul_check_tag;
 
 typedef struct haul_check_seen { /* counts of what the files say; HAUL_CHECK_UNKNOWN until they were read */
-    uint64_t dat, edrm, items, mailbag, attachments, exceptions;
+    uint64_t dat, edrm, eaxs, items, mailbag, attachments, exceptions;
 } haul_check_seen;
 
 typedef struct haul_check_lists haul_check_lists; /* what the load files name: check_list.c */
@@ -105,7 +107,10 @@ bool haul_check_oxum(const haul_check *c, uint64_t *ret_octets, uint64_t *ret_fi
 
 /* ── what is in the tag files; each reads as far as it can, and says what it finds ── */
 
-haul_check_reader haul_check_log, haul_check_report, haul_check_dat, haul_check_edrm, haul_check_csv;
+haul_check_reader haul_check_log, haul_check_report, haul_check_dat, haul_check_edrm, haul_check_eaxs,
+    haul_check_csv;
+/* For their readers: what libxml2 complains of first. */
+void haul_check_xml_fault(haul_str *to, const xmlError *error);
 /* NULL: nothing is asked of this file but its digest. */
 haul_check_reader *haul_check_reader_of(const char *path);
 

@@ -47,13 +47,17 @@ static void differs(edrm *x, const char *recorded, const char *found, const char
 }
 
 /* The first complaint is the one that counts. */
-static void on_error(void *ctx, xmlErrorPtr error)
+void haul_check_xml_fault(haul_str *to, const xmlError *error)
 {
-    edrm *x = ctx;
-    if (x->fault.len || !error || error->level < XML_ERR_ERROR)
+    if (to->len || !error || error->level < XML_ERR_ERROR)
         return;
     const char *text = error->message ? error->message : "is not XML";
-    haul_str_addf(&x->fault, "line %d: %.*s", error->line, (int)strcspn(text, "\n"), text);
+    haul_str_addf(to, "line %d: %.*s", error->line, (int)strcspn(text, "\n"), text);
+}
+
+static void on_error(void *ctx, xmlErrorPtr error)
+{
+    haul_check_xml_fault(&((edrm *)ctx)->fault, error);
 }
 
 static void attribute(const edrm *x, const char *name, haul_str *to)

@@ -230,6 +230,7 @@ static void check_files(haul_check *c, const haul_catalog_totals *t)
     uint64_t documents = t->messages + t->attachments;
     haul_check_numbers(c, kind, HAUL_CHECK_DAT, "documents", documents, s->dat);
     haul_check_numbers(c, kind, "load/edrm.xml", "documents", documents, s->edrm);
+    haul_check_numbers(c, kind, "load/eaxs.xml", "messages", t->messages, s->eaxs);
     haul_check_numbers(c, kind, "load/items.csv", "documents", documents, s->items);
     haul_check_numbers(c, kind, "mailbag.csv", "messages", t->messages, s->mailbag);
     haul_check_numbers(c, kind, "attachments.csv", "attachments", t->attachments, s->attachments);

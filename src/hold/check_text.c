@@ -337,5 +337,7 @@ haul_check_reader *haul_check_reader_of(const char *path)
         return haul_check_report;
     if (strcmp(path, "load/edrm.xml") == 0)
         return haul_check_edrm;
+    if (strcmp(path, "load/eaxs.xml") == 0)
+        return haul_check_eaxs;
     return counter_of(&any, path) ? haul_check_csv : NULL;
 }

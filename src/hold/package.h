@@ -67,7 +67,7 @@ typedef struct haul_package_job {
  * documents, sources}, agree, differ, differences:[{kind, place, line, recorded, found, detail}], truncated}. seal: the SHA-256 of
  * tagmanifest-sha256.txt, which stands for the whole package; agree: files whose digest is the one recorded. line counts
  * lines or records from 1; null where there is none. HAUL_OK · HAUL_E_DIFFERS: see *ret, which is also made of a package that is
- * not sealed · HAUL_E_TARGET: it cannot be read · HAUL_E_INTERRUPTED. Changes nothing. Kinds: docs/hold.md [hold-35]. */
+ * not sealed · HAUL_E_TARGET: it cannot be read · HAUL_E_INTERRUPTED. Changes nothing. Kinds: docs/hold.md [hold-50]. */
 HAUL_MUST_USE haul_rc haul_package_check(const haul_package_job *job, json_t **ret, haul_err *e);
 
 #endif

@@ -462,7 +462,7 @@ static haul_rc read_parts(family *f, uint32_t id, haul_err *e)
     }
     if (s->text)
         rc = close_text(f, &text, rc, e);
-    return rc == HAUL_OK && f->n ? list_attachments(f, e) : rc;
+    return rc;
 }
 
 /* ── exceptions ── */
@@ -540,6 +540,8 @@ static haul_rc record(family *f, haul_err *e)
         f->docs[i].parent = f->parent.row;
         rc = haul_catalog_add(s->catalog, &f->docs[i], &f->docs[i].row, e);
     }
+    if (rc == HAUL_OK && f->n) /* behind its documents, with which it goes when they are forgotten */
+        rc = list_attachments(f, e);
     if (rc == HAUL_OK)
         rc = note_issues(f, e);
     return rc == HAUL_OK ? haul_catalog_drop_left_out(s->catalog, f->msg->id, e) : rc;

@@ -1,5 +1,5 @@
 /* What a review wants to know of a message: who, when, which one, and its parts decoded. From the octets alone; nothing
- * is rewritten. docs/hold.md [hold-10]…[hold-14]. */
+ * is rewritten. docs/hold.md [hold-10]…[hold-12]. */
 #ifndef HAUL_MIME_FACTS_H
 #define HAUL_MIME_FACTS_H
 
@@ -13,11 +13,15 @@
 
 typedef struct
     haul_facts { /* strings from the arena given: valid UTF-8 on one line, never NULL, "" = absent */
-    const char *from, *to, *cc, *bcc; /* every mailbox "Ada <ada@x.org>" or "ada@x.org", joined by "; " */
+    /* Every mailbox of all fields of that name, joined by "; ": "Ada <ada@x.org>", "ada@x.org", and where there is no
+     * address "Ada". A name that holds one of ;<>" is quoted (mime/mailbox.h). */
+    const char *from, *to, *cc, *bcc;
     const char *subject, *date_field; /* the Date field as it was found, unfolded */
     const char *message_id;           /* of several fields the first, with its angle brackets */
-    const char *in_reply_to, *references, *conversation_index, *importance;
-    const char *type; /* "multipart/mixed" of the message */
+    const char *in_reply_to, *references;
+    const char *conversation_index; /* Thread-Index, base64 as it is */
+    const char *importance;         /* "high", "normal", "low" */
+    const char *type; /* "multipart/mixed" of the message, lower case; "text/plain" where it names none */
     bool has_sent;
     int64_t sent_us;
     int sent_tz;

@@ -6,7 +6,6 @@
 #include "mime/date.h"
 #include "mime/words.h"
 
-#include <gmime/gmime.h>
 #include <string.h>
 
 size_t haul_header_length(const char *p, size_t n)
@@ -116,17 +115,6 @@ void haul_header_unfold(haul_span v, haul_str *to)
     to->p[keep] = 0;
 }
 
-/* GMime's own tables would ask the locale what 8-bit text may be; it never sees any. */
-static GMimeParserOptions *parser_options(void)
-{
-    static GMimeParserOptions *options;
-    if (!options) {
-        g_mime_init();
-        options = g_mime_parser_options_new();
-    }
-    return options;
-}
-
 void haul_header_decode(haul_span value, haul_str *to)
 {
     value = haul_span_trim(value);
@@ -140,11 +128,9 @@ void haul_header_decode(haul_span value, haul_str *to)
         haul_str_add(to, flat.p, flat.len);
         return;
     }
-    haul_words_join(&flat);
-    char *text = g_mime_utils_header_decode_text(parser_options(), flat.p);
-    haul_span decoded = {text, text ? strlen(text) : 0};
-    haul_header_unfold(decoded, to);
-    g_free(text);
+    haul_auto_str text = {0};
+    haul_words_decode((haul_span){flat.p, flat.len}, &text);
+    haul_header_unfold((haul_span){haul_strz(&text), text.len}, to);
 }
 
 /* Step over a quoted string or comment that starts at p[at]. */

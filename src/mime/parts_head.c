@@ -3,8 +3,8 @@
 
 #include "mime/date.h"
 #include "mime/header.h"
+#include "mime/words.h"
 
-#include <gmime/gmime.h>
 #include <string.h>
 
 /* The field on one line; false when it is absent, or too long. */
@@ -17,33 +17,20 @@ static bool field(haul_span header, const char *name, haul_str *to)
     return to->len > 0;
 }
 
-/* A parameter's value, "" when it is absent. Where a name is there in two forms, the one of RFC 2231 is meant: the other
- * is for programs that do not know it. */
-static const char *parameter(GMimeParamList *list, const char *name)
+/* A parameter of it on one line, decoded; "" when it is absent. */
+static const char *parameter(const haul_str *field, const char *name, haul_arena *a)
 {
-    const char *found = NULL;
-    int n = list ? g_mime_param_list_length(list) : 0;
-    for (int i = 0; i < n; i++) {
-        GMimeParam *p = g_mime_param_list_get_parameter_at(list, i);
-        if (haul_icmp(g_mime_param_get_name(p), name) != 0 || !g_mime_param_get_value(p))
-            continue;
-        if (g_mime_param_get_charset(p))
-            return g_mime_param_get_value(p);
-        found = found ? found : g_mime_param_get_value(p);
-    }
-    return found ? found : "";
+    haul_auto_str text = {0}, flat = {0};
+    if (!haul_param_get((haul_span){haul_strz(field), field->len}, name, &text))
+        return "";
+    haul_header_unfold((haul_span){haul_strz(&text), text.len}, &flat);
+    haul_span v = haul_span_trim((haul_span){haul_strz(&flat), flat.len});
+    return haul_arena_strn(a, v.p, v.len);
 }
 
-static const char *decoded(haul_arena *a, const char *z)
+static bool moment(const haul_str *field, const char *name, haul_arena *a, int64_t *ret_us)
 {
-    haul_auto_str text = {0};
-    haul_header_decode((haul_span){z, strlen(z)}, &text);
-    return haul_arena_strn(a, haul_strz(&text), text.len);
-}
-
-static bool moment(GMimeParamList *list, const char *name, int64_t *ret_us)
-{
-    const char *z = parameter(list, name);
+    const char *z = parameter(field, name, a);
     int16_t tz;
     return haul_date_parse(z, strlen(z), ret_us, &tz);
 }
@@ -53,14 +40,9 @@ static void take_type(haul_span header, haul_arena *a, haul_part *ret)
     haul_auto_str value = {0};
     if (!field(header, "content-type", &value))
         return;
-    GMimeContentType *t = g_mime_content_type_parse(NULL, value.p);
-    if (!t)
-        return;
-    GMimeParamList *list = g_mime_content_type_get_parameters(t);
-    const char *kind = parameter(list, "smime-type");
-    ret->name = decoded(a, parameter(list, "name"));
+    const char *kind = parameter(&value, "smime-type", a);
+    ret->name = parameter(&value, "name", a);
     ret->encrypted = haul_icmp(kind, "enveloped-data") == 0 || haul_icmp(kind, "authenveloped-data") == 0;
-    g_object_unref(t);
 }
 
 /* RFC 2183 2.8: a disposition that nobody knows is "attachment". */
@@ -69,18 +51,13 @@ static void take_disposition(haul_span header, haul_arena *a, haul_part *ret)
     haul_auto_str value = {0};
     if (!field(header, "content-disposition", &value))
         return;
-    GMimeContentDisposition *d = g_mime_content_disposition_parse(NULL, value.p);
-    if (!d)
-        return;
-    const char *said = g_mime_content_disposition_get_disposition(d);
-    GMimeParamList *list = g_mime_content_disposition_get_parameters(d);
-    const char *name = decoded(a, parameter(list, "filename"));
-    ret->disposition = said && haul_icmp(said, "inline") == 0 ? "inline" : "attachment";
+    size_t n = strcspn(value.p, "; \t(");
+    const char *name = parameter(&value, "filename", a);
+    ret->disposition = haul_span_is((haul_span){value.p, n}, "inline") ? "inline" : "attachment";
     if (*name)
         ret->name = name;
-    ret->has_created = moment(list, "creation-date", &ret->created_us);
-    ret->has_modified = moment(list, "modification-date", &ret->modified_us);
-    g_object_unref(d);
+    ret->has_created = moment(&value, "creation-date", a, &ret->created_us);
+    ret->has_modified = moment(&value, "modification-date", a, &ret->modified_us);
 }
 
 static const char *content_id(haul_span header, haul_arena *a)
@@ -98,7 +75,6 @@ static const char *content_id(haul_span header, haul_arena *a)
 
 void haul_part_describe(const haul_piece *e, haul_arena *a, haul_part *ret)
 {
-    g_mime_init();
     ret->type = haul_arena_str(a, e->type);
     ret->name = ret->disposition = "";
     ret->content_id = content_id(e->header, a);

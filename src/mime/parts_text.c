@@ -12,7 +12,8 @@
 #define CP_JIS   50220u
 #define CP_1252  1252u
 #define CP_UTF8  65001u
-#define PIECE    (HAUL_HTML_TEXT_MAX / 2u) /* octets of HTML that is too long to be read at once */
+#define PIECE                                                                                                \
+    32768u /* octets of HTML that is too long to be read at once: libxml2's time grows with their square */
 
 static haul_rc give(haul_body_text *b, const char *p, size_t n, haul_err *e)
 {
@@ -28,9 +29,12 @@ static haul_rc give(haul_body_text *b, const char *p, size_t n, haul_err *e)
 static void decode(haul_body_text *b, const haul_str *raw, haul_str *to)
 {
     bool known = b->cp && b->cp != CP_ASCII && b->cp != CP_UTF8;
-    if (known)
+    bool jis = !known && b->cp != CP_UTF8 && haul_find(raw->p, raw->len, "\033$", 2);
+    if (!known && !jis && !memchr(raw->p, '\0', raw->len) && haul_utf8_valid(raw->p, raw->len))
+        haul_str_add(to, raw->p, raw->len);
+    else if (known)
         b->undecodable |= haul_charset_decode(b->cp, raw->p, raw->len, to) > 0;
-    else if (b->cp != CP_UTF8 && haul_find(raw->p, raw->len, "\033$", 2))
+    else if (jis)
         (void)haul_charset_decode(CP_JIS, raw->p, raw->len, to);
     else if (!haul_utf8_clean(to, raw->p, raw->len, true))
         b->undecodable |= b->cp == CP_UTF8;
@@ -44,10 +48,14 @@ static void line_ends(haul_str *s, bool first)
         return;
     if (!from && !memchr(s->p, '\r', s->len))
         return;
-    for (size_t i = from; i < s->len; i++) {
-        if (s->p[i] == '\r' && i + 1 < s->len && s->p[i + 1] == '\n')
-            continue;
-        s->p[keep++] = s->p[i] == '\r' ? '\n' : s->p[i];
+    for (size_t i = from; i < s->len;) {
+        const char *cr = memchr(s->p + i, '\r', s->len - i);
+        size_t n = cr ? (size_t)(cr - s->p) - i : s->len - i;
+        memmove(s->p + keep, s->p + i, n);
+        keep += n;
+        i += n + (cr != NULL);
+        if (cr && (i == s->len || s->p[i] != '\n'))
+            s->p[keep++] = '\n';
     }
     s->len = keep;
     s->p[keep] = '\0';
@@ -146,6 +154,38 @@ static unsigned html_charset(const haul_body_text *b)
     return meta && meta != CP_UTF8 ? meta : CP_1252;
 }
 
+/* Octets up to behind what hides text at p, "<style …>…</style>" and its kin; 0 = nothing is hidden here. */
+static size_t hidden(const char *p, size_t n)
+{
+    static const struct {
+        const char *begin, *end;
+    } v[] = {{"<style", "</style>"}, {"<script", "</script>"}, {"<!--", "-->"}};
+    for (size_t i = 0; i < HAUL_COUNT(v); i++) {
+        if (!haul_istarts(p, n, v[i].begin))
+            continue;
+        size_t len = strlen(v[i].end);
+        for (const char *at = p; (at = haul_find(at, n - (size_t)(at - p), v[i].end, 2)); at++)
+            if (haul_istarts(at, n - (size_t)(at - p), v[i].end))
+                return (size_t)(at - p) + len;
+        return n;
+    }
+    return 0;
+}
+
+/* Without what is hidden, in place: cut in two, its second half would be text. */
+static void drop_hidden(haul_str *s)
+{
+    size_t keep = 0, n;
+    for (size_t i = 0; i < s->len; i += n) {
+        const char *tag = memchr(s->p + i + 1, '<', s->len - i - 1);
+        size_t away = s->p[i] == '<' ? hidden(s->p + i, s->len - i) : 0;
+        n = away ? away : tag ? (size_t)(tag - s->p) - i : s->len - i;
+        memmove(s->p + keep, s->p + i, away ? 0 : n);
+        keep += away ? 0 : n;
+    }
+    s->len = keep;
+}
+
 /* Where a piece of at most PIECE octets may end: in front of a tag. */
 static size_t piece_end(const char *p, size_t n)
 {
@@ -163,6 +203,7 @@ static void html_pieces(haul_body_text *b, unsigned cp, haul_str *text)
 {
     haul_auto_str html = {0};
     haul_charset_decode(cp, b->held.p, b->held.len, &html);
+    drop_hidden(&html);
     for (size_t at = 0, n; at < html.len; at += n) {
         size_t before = text->len;
         n = piece_end(html.p + at, html.len - at);
@@ -176,6 +217,8 @@ static haul_rc html_end(haul_body_text *b, haul_err *e)
 {
     haul_auto_str text = {0};
     unsigned cp = html_charset(b);
+    if (!b->to)
+        return HAUL_OK;
     if (haul_html_text(cp, b->held.p, b->held.len, &text)) {
         haul_str_addz(&text, text.len ? "\n" : "");
     } else {

@@ -1,4 +1,4 @@
-/* What a run writes into the log of a package [hold-20]…[hold-25]: who ran what, what was read and whether it stayed as it was,
+/* What a run writes into the log of a package [hold-20]…[hold-24]: who ran what, what was read and whether it stayed as it was,
  * what became of every item. */
 #include "base/json.h"
 #include "base/time.h"
@@ -141,8 +141,9 @@ haul_rc haul_log_source(haul_run *r, const char *path, bool closed, haul_err *e)
         json_object_set_new(o, "error", haul_json_from_text(why.text));
     } else if (!closed) {
         r->source_before = d;
+        const char *whose = haul_custodian_of(r->job->custodians, path, NULL);
         haul_report_source_facts(r->report, d.octets, json_string_value(json_object_get(o, "sha256")),
-                                 haul_custodian_of(r->job->custodians, path, NULL));
+                                 whose ? whose : r->source);
     } else {
         bool same = d.octets == r->source_before.octets && d.files == r->source_before.files &&
                     memcmp(d.sha256, r->source_before.sha256, HAUL_SHA256_LEN) == 0;

@@ -3,19 +3,26 @@
 
 #include <string.h>
 
+/* What is there is seen: a part is never less than half a per cent. */
+static void width(haul_str *to, uint64_t part, uint64_t of)
+{
+    bool sliver = part && part < of / 200;
+    haul_page_percent(to, sliver ? 1 : part, sliver ? 200 : of);
+}
+
 /* first and second: parts of `of` that stand one behind the other. */
 static void bar_cell(haul_str *to, uint64_t first, uint64_t second, uint64_t of)
 {
     haul_str_addz(to, "<td class='b'><svg xmlns='http://www.w3.org/2000/svg' class='bar' aria-hidden='true' "
                       "width='100%' height='12'>");
     haul_str_addz(to, "<rect height='12' width='");
-    haul_page_percent(to, first, of);
+    width(to, first, of);
     haul_str_addz(to, "'/>");
     if (second) {
         haul_str_addz(to, "<rect class='second' height='12' x='");
         haul_page_percent(to, first, of);
         haul_str_addz(to, "' width='");
-        haul_page_percent(to, second, of);
+        width(to, second, of);
         haul_str_addz(to, "'/>");
     }
     haul_str_addz(to, "</svg></td>");
@@ -39,7 +46,7 @@ static void size_rows(haul_str *to, const json_t *sizes, uint64_t max)
         haul_str_addz(to, "</th>");
         bar_cell(to, haul_json_number(o, "items"), 0, max);
         number_cell(to, haul_json_number(o, "items"));
-        haul_str_addz(to, "<td class='n'>");
+        haul_str_addz(to, haul_json_number(o, "items") ? "<td class='n'>" : "<td class='n zero'>");
         haul_page_size(to, haul_json_number(o, "octets"));
         haul_str_addz(to, "</td></tr>\n");
     }

@@ -83,7 +83,7 @@ void haul_page_sources(haul_str *to, const json_t *facts)
     if (!json_array_size(list))
         return;
     haul_page_section(to, "sources", "Sources");
-    haul_page_table(to, "stack", "Sources", "What was read, in this order");
+    haul_page_table(to, "stack sources", "Sources", "What was read, in this order");
     haul_str_addf(
         to, "<thead><tr><th scope='col'>Source</th><th scope='col'>Format</th>%s%s%s</tr></thead>\n<tbody>\n",
         c.custodian ? "<th scope='col'>Custodian</th>" : "",

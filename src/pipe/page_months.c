@@ -342,7 +342,7 @@ static void table(const months *m, haul_str *to)
     haul_str_addz(to, "<thead><tr><th scope='col'>Year</th>");
     for (size_t i = 0; i < HAUL_COUNT(names); i++)
         haul_str_addf(to, "<th scope='col' class='n'>%s</th>", names[i]);
-    haul_str_addz(to, "<th scope='col' class='n'>Year</th></tr></thead>\n<tbody>\n");
+    haul_str_addz(to, "<th scope='col' class='n'>All</th></tr></thead>\n<tbody>\n");
     while (at < m->n && years++ < HAUL_PAGE_YEARS)
         year_row(m, &at, to);
     haul_str_addz(to, "</tbody>\n");

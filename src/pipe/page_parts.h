@@ -8,8 +8,8 @@
 
 /* ── text (page_text.c) ── */
 
-/* Append text of any kind: escaped, at most HAUL_PAGE_TEXT_MAX octets of it. C0 controls and DEL become their pictures, C1
- * controls, marks of direction, line separators and what XML cannot hold "U+202E"; both in <span class='ctl'>. */
+/* Append text of any kind: escaped, at most HAUL_PAGE_TEXT_MAX octets of it. Controls, marks of direction, line separators and
+ * what XML cannot hold become <span class='ctl'>U+202E</span>. */
 void haul_page_text(haul_str *to, const char *p, size_t n);
 /* The same without markup, for attributes and titles. */
 void haul_page_plain(haul_str *to, const char *p, size_t n);

@@ -8,9 +8,10 @@ typedef struct range {
     uint32_t first, last;
 } range;
 
-/* Shown by number: C1 controls, what turns the direction of writing, separators of lines, what XML 1.0 cannot hold. */
-static const range named[] = {{0x80, 0x9f},     {0x061c, 0x061c}, {0x200e, 0x200f}, {0x2028, 0x202e},
-                              {0x2066, 0x2069}, {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xfffe, 0xffff}};
+/* Shown by number: controls, what turns the direction of writing, separators of lines, what XML 1.0 cannot hold. */
+static const range named[] = {{0, 0x1f},        {0x7f, 0x9f},     {0x061c, 0x061c},
+                              {0x200e, 0x200f}, {0x2028, 0x202e}, {0x2066, 0x2069},
+                              {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xfffe, 0xffff}};
 
 static bool is_named(uint32_t cp)
 {
@@ -20,22 +21,9 @@ static bool is_named(uint32_t cp)
     return cp > 0xffff && (cp & 0xfffe) == 0xfffe;
 }
 
-static bool is_control(uint32_t cp)
-{
-    return cp < 0x20 || cp == 0x7f;
-}
-
-/* U+2400… are pictures of the controls. */
 static void show(haul_str *to, uint32_t cp, bool markup)
 {
-    if (markup)
-        haul_str_addz(to, "<span class='ctl'>");
-    if (is_control(cp))
-        haul_utf8_add(to, cp == 0x7f ? 0x2421 : 0x2400 + cp);
-    else
-        haul_str_addf(to, "U+%04X", (unsigned)cp);
-    if (markup)
-        haul_str_addz(to, "</span>");
+    haul_str_addf(to, markup ? "<span class='ctl'>U+%04X</span>" : "U+%04X", (unsigned)cp);
 }
 
 static bool escape(haul_str *to, char c)
@@ -59,7 +47,7 @@ static void add_text(haul_str *to, const char *p, size_t n, bool markup)
         len = haul_utf8_next(p + i, shown - i, &cp);
         if (!len)
             haul_utf8_add(to, 0xfffd);
-        else if (is_control(cp) || is_named(cp))
+        else if (is_named(cp))
             show(to, cp, markup);
         else if (!escape(to, p[i]))
             haul_str_add(to, p + i, len);
