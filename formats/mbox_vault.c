@@ -43,7 +43,7 @@ struct haul_vault {
 
 /* ── the table ── */
 
-static haul_vault *vault_new(void)
+haul_vault *haul_vault_new(void)
 {
     haul_vault *v = haul_calloc(1, sizeof(*v));
     v->lists = g_hash_table_new(g_str_hash, g_str_equal);
@@ -219,7 +219,7 @@ void haul_vault_look(haul_vault **io, haul_reader *r, const char *dir, const hau
             continue;
         if (!is_metadata(v[i].name))
             continue;
-        *io = *io ? *io : vault_new();
+        *io = *io ? *io : haul_vault_new();
         if ((*io)->n_files < HAUL_VAULT_FILES_MAX && !(*io)->full)
             read_metadata(*io, r, path);
     }

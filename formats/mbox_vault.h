@@ -15,6 +15,7 @@ typedef struct haul_vault haul_vault; /* what the metadata files so far say; mad
 /* The entries of a directory that the walk comes to, before anything in it is read: metadata files are read into *io (NULL at
  * first), and below the top digests are compared where a file of checksums stands. What is wrong becomes issues of the reader; memory is bounded. */
 void haul_vault_look(haul_vault **io, haul_reader *r, const char *dir, const haul_entry *v, size_t n);
+haul_vault *haul_vault_new(void);
 void haul_vault_free(haul_vault *v);
 HAUL_DEFINE_AUTO(haul_vault, haul_vault_free)
 

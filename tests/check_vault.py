@@ -1,11 +1,13 @@
 """Exports of Google Vault as they are downloaded: zips of MBOX files, and beside them metadata, counts and checksums; in one
 directory, unpacked, in one zip. Flags, labels, folders and times of each message against what the metadata were made from.
 And directories of the zips of Takeout. All of it is made here, after docs/formats/mbox.md [mbox-60]."""
+import base64
 import csv
 import hashlib
 import io
 import os
 import random
+import tarfile
 import uuid
 import zipfile
 from xml.sax.saxutils import quoteattr
@@ -85,6 +87,21 @@ def zipped(members):
         for name, octets in members.items():
             z.writestr(zipfile.ZipInfo(name, (2024, 1, 1, 0, 0, 0)), octets)
     return out.getvalue()
+
+
+def tarred(members):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as t:
+        for name, octets in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(octets)
+            t.addfile(info, io.BytesIO(octets))
+    return out.getvalue()
+
+
+def word(text):
+    """With padding within a row of words, where the octets say so."""
+    return f"=?UTF-8?B?{base64.b64encode(text.encode()).decode()}?="
 
 
 def told(target):
@@ -260,15 +277,17 @@ def check_takeout(root):
     parts = {"takeout-20250523T163553Z-001.zip": {"Takeout/archive_browser.html": b"<html>", "Takeout/Mail/Inbox.mbox": labelled(1, "Inbox,Unread") + labelled(2, "Inbox,Starred,Opened")},
              "takeout-20250523T163553Z-002.zip": {"Takeout/Mail/Sent.mbox": labelled(3, "Sent"), "Takeout/Mail/Inbox.mbox": labelled(4, "Inbox,Drafts")},
              "takeout-20250523T163553Z-003.zip": {"Takeout/E-Mail/Alle E-Mails.mbox": labelled(5, "Posteingang,Ungelesen,Markiert") + labelled(6, "=?UTF-8?Q?Entw=C3=BCrfe,\"Steuer,_2019\"?=")},
+             "takeout-20250523T163553Z-005.tgz": {"Takeout/Courrier/Tous.mbox": labelled(7, "\r\n ".join(word(t) for t in ("Messages envoyés,N", "on lus,Cat", "égorie : Promotions,\"a,", " b\"")))},
              "takeout-20250523T163553Z-004.zip": {"Takeout/Photos/a.jpg": b"\xff\xd8" + bytes(99)}}
-    source = place(f"{root}/takeout", {n: zipped(m) for n, m in parts.items()})
+    source = place(f"{root}/takeout", {n: zipped(m) if n.endswith(".zip") else tarred(m) for n, m in parts.items()})
     run("convert", "--to", "maildir", source, f"{root}/takeout-out")
     got = {i["message_id"]: (i["folder"], i["flags"], i["keywords"]) for i in items_of(f"{root}/takeout-out")}
     equal(got, {"<1@x>": ("Inbox", [], ["Inbox"]), "<2@x>": ("Inbox", ["seen", "flagged"], ["Inbox"]), "<3@x>": ("Sent", ["seen"], ["Sent"]),
                 "<4@x>": ("Inbox", ["seen", "draft"], ["Inbox"]), "<5@x>": ("Alle E-Mails", ["flagged"], ["Posteingang"]),
-                "<6@x>": ("Alle E-Mails", ["seen", "draft"], ["Steuer, 2019"])}, "a directory of parts")
+                "<6@x>": ("Alle E-Mails", ["seen", "draft"], ["Steuer, 2019"]),
+                "<7@x>": ("Tous", [], ["Messages envoyés", "Catégorie : Promotions", "a, b"])}, "a directory of parts")
     places = [i["source_place"] for i in items_of(f"{root}/takeout-out")]
-    same(len(set(places)) == 6 and all(p.startswith("takeout-2025") for p in places), "places name the part")
+    same(len(set(places)) == 7 and all(p.startswith("takeout-2025") for p in places), "places name the part")
     run("verify", f"{root}/takeout-out", source)
     several = [f"{source}/{n}" for n in parts if not n.endswith("004.zip")]
     run("convert", "--to", "maildir", *several, f"{root}/several")
