@@ -4,7 +4,7 @@
  *   hold_fill MESSAGES DIR [truth] [cp1252] [tags] [ZONE]
  *
  * truth: DIR/truth.jsonl has what was put in, DIR/notes.jsonl what the writers said they replaced. tags: only those.
- * ZONE: minutes east of UTC. Prints one line a stage: name, seconds, peak memory of the process so far in kB. */
+ * ZONE: minutes east of UTC. Prints one line a stage: name, seconds, seconds of CPU, peak memory of the process so far in kB. */
 #include "base/json.h"
 #include "base/time.h"
 #include "hold/package.h"
@@ -406,18 +406,30 @@ static haul_rc note(void *ctx, const char *docid, const char *field, unsigned co
     return fwrite(line.p, 1, line.len, f->notes) == line.len ? HAUL_OK : HAUL_E_TARGET;
 }
 
-static double now(void)
+typedef struct moment {
+    double wall, cpu; /* seconds */
+} moment;
+
+static double seconds(struct timeval t)
 {
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+    return (double)t.tv_sec + (double)t.tv_usec / 1e6;
 }
 
-static void say(const char *stage, double since)
+static moment now(void)
+{
+    struct timespec t;
+    struct rusage u;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    (void)getrusage(RUSAGE_SELF, &u);
+    return (moment){(double)t.tv_sec + (double)t.tv_nsec / 1e9, seconds(u.ru_utime) + seconds(u.ru_stime)};
+}
+
+static void say(const char *stage, moment since)
 {
     struct rusage u;
+    moment then = now();
     (void)getrusage(RUSAGE_SELF, &u);
-    (void)printf("%s %.3f %ld\n", stage, now() - since, u.ru_maxrss);
+    (void)printf("%s %.3f %.3f %ld\n", stage, then.wall - since.wall, then.cpu - since.cpu, u.ru_maxrss);
     (void)fflush(stdout);
 }
 
@@ -444,7 +456,7 @@ static void write_loads(fill *f)
                  {"edrm.xml", haul_load_edrm}};
     for (size_t i = 0; i < HAUL_COUNT(loads); i++) {
         haul_err e = {0};
-        double since = now();
+        moment since = now();
         haul_atomic to;
         haul_load_notes notes = {.fn = f->notes ? note : NULL, .ctx = f};
         f->stage = loads[i].name;
@@ -504,7 +516,7 @@ static void work(fill *f, uint64_t messages, bool tags_only)
 {
     haul_err e = {0};
     uint64_t files = 0;
-    double since = now();
+    moment since = now();
     fill_catalog(f, messages);
     say("fill", since);
     since = now();
