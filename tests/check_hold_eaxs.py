@@ -27,6 +27,7 @@ HOLD = os.environ.get("HOLD_EAXS") or os.path.join(os.path.dirname(judge.PROGRAM
 SCHEMA = os.path.join(judge.CORPUS, "../schemas/eaxs_schema_v2.xsd")
 NS = "{https://github.com/StateArchivesOfNorthCarolina/tomes-eaxs-2}"
 FLAGS = ["Seen", "Answered", "Flagged", "Draft", "Deleted"]  # by bit
+ROUNDS = int(os.environ.get("HAUL_EAXS_ROUNDS") or 2)
 INLINE, BASE64 = 1 << 20, 6 << 20
 
 
@@ -35,6 +36,16 @@ def hold(*args):
     text = (done.stdout + done.stderr).decode("utf-8", "replace")
     same(done.returncode == 0 and "Sanitizer" not in text, f"hold_eaxs {args[0]}: {done.returncode}: {text[-2000:]}")
     return done.stdout.decode("utf-8", "surrogateescape").splitlines()
+
+
+def peak(line):
+    """KiB that writing took at most, from what hold_eaxs says last."""
+    return int(line.split("\t")[2].split()[0])
+
+
+def check_peak(line, what):
+    if b"__asan_init" not in judge.read(HOLD):
+        same(peak(line) < 64 * 1024, f"{what}: {peak(line)} KiB of memory")
 
 
 def validate(path, what):
@@ -169,6 +180,29 @@ def hostile():
                                         b"Content-Language: en, de\r\nContent-Location: http://x/\r\nX-Own: y\r\nContent-MD5: abc==\r\n")])
 
 
+WORDS = [b"\0", b"\x01", b"\xff\xfe", b"\xef\xbf\xbf", b"\r", b"\n\n", b"\r\n--", b"<", b"&", b"]]>", b"=?utf-8?q?=00?=", b"(", b'"', b":", b";", b",",
+         b"Content-Type: message/rfc822\n\n", b"Content-Type: multipart/mixed; boundary=x\n\n--x\n", b"\n--x\n", b"\n--x--\n",
+         b"Content-Transfer-Encoding: base64\n", b"To: a:b:c@d;\n", b"Date: 31 Dec 9999 23:59:59 +9999\n", "\U0001f4e7\u202e".encode()]
+
+
+def mutated(octets, others, rng):
+    """What a bad disk, or a person, makes of a message."""
+    out = bytearray(octets)
+    for _ in range(rng.randint(1, 8)):
+        at = rng.randint(0, len(out)) if rng.random() < 0.5 else rng.randint(0, min(len(out), 1500))
+        what = rng.randrange(5)
+        if what == 0 and out:
+            out[min(at, len(out) - 1)] = rng.randrange(256)
+        elif what == 1:
+            del out[at:at + rng.choice((1, 2, 20, 300))]
+        elif what == 2:
+            other = rng.choice(others)
+            out[at:at] = other[:rng.randint(0, min(len(other), 5000))]
+        else:
+            out[at:at] = rng.choice(WORDS) * rng.choice((1, 1, 3))
+    return bytes(out[:rng.randint(0, len(out))] if rng.random() < 0.2 else out)
+
+
 # ── what Python sees ──
 
 FIELD = re.compile(rb"[!-9;-~]+:")
@@ -271,7 +305,7 @@ def xml_leaves(node, into):
 
 class Tally:
     messages = headers = fields = subjects = ids = dates = addresses = leaves = digests = external = inline = encoded = texts = 0
-    other_view = unlike = incomplete = alike = 0
+    other_view = unlike = incomplete = alike = mutated = 0
 
 
 def content_of(package, leaf, name):
@@ -513,11 +547,27 @@ def run_all():
     equal(len(by_name), len(set(names)), "every message is there once")
     expectations(by_name)
     check_notes(said)
+    check_peak(said[-1], "with an attachment of 60 MiB")
+    run_mutated(ROUNDS)
     t = Tally
     say(f"{said[-1]}; {t.messages} messages in {count} folders, {t.incomplete} with an Incomplete: {t.headers} headers of {t.fields} fields, "
         f"{t.subjects} subjects, {t.ids} ids, {t.dates} dates, {t.addresses} addresses; {t.leaves} leaves, {t.digests} digests as Python's, "
         f"{t.alike} but for a line end, {t.texts} texts; {t.external} files, {t.inline} texts, {t.encoded} base64; {t.other_view} headers and {t.unlike} bodies "
-        "that Python reads in another way")
+        f"that Python reads in another way; {t.mutated} mutated ones are valid")
+
+
+def run_mutated(rounds):
+    """Is it valid, whatever comes?"""
+    rng = random.Random(11)
+    sources = [octets for _, octets in corpus_messages() if len(octets) < 100000]
+    for i in range(rounds):
+        package, source = judge.temporary(memory=True), judge.temporary(memory=True)
+        for number, octets in enumerate(sources):
+            judge.write(os.path.join(source, f"{number:05}"), mutated(octets, sources, rng))
+        hold("make", package, source)
+        hold("write", package)
+        validate(os.path.join(package, "load", "eaxs.xml"), f"mutated messages, round {i}")
+        Tally.mutated += len(sources)
 
 
 def check_notes(said):
@@ -535,8 +585,8 @@ def run_many(n):
     small = hold("write", package)[-1]
     path = os.path.join(package, "load", "eaxs.xml")
     say(f"{n} messages: {small}, {os.path.getsize(path)} octets")
+    check_peak(small, f"{n} messages")
     validate(path, f"{n} messages")
-    return small
 
 
 def main():

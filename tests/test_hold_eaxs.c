@@ -215,6 +215,19 @@ Test(hold_eaxs, natives_that_are_not_there)
     }
 }
 
+Test(hold_eaxs, a_native_that_was_cut)
+{
+    haul_err e = {0};
+    memory m = {0};
+    package p = open_package();
+    add_in(&p, "ada", "a.pst", "A");
+    testing_write(in_package(&p, "data/eml/D1.eml"), "Subject: x\n", 11);
+    cr_assert(try_write(&p, &m, NULL, &e) == HAUL_E_TARGET);
+    cr_assert(strstr(e.text, "D1: data/eml/D1.eml: 11 octets, and 14 were stored"), "%s", e.text);
+    haul_str_done(&m.s);
+    close_package(&p);
+}
+
 Test(hold_eaxs, full_at_every_octet)
 {
     package p = open_package();

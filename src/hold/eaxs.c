@@ -125,6 +125,9 @@ static haul_rc message(haul_eaxs *x, haul_err *e)
         rc = haul_eaxs_native_read(&x->native, x->root, x->doc->native, &octets, e);
     else
         haul_eaxs_incomplete_add(x, "Native", "the package has no file of it");
+    if (rc == HAUL_OK && octets.len != x->doc->size)
+        rc = haul_fail(e, HAUL_E_TARGET, "%s: %zu octets, and %llu were stored", x->doc->native, octets.len,
+                       (unsigned long long)x->doc->size);
     if (rc != HAUL_OK)
         return rc;
     haul_eaxs_open(x, "Message");
