@@ -24,20 +24,32 @@ typedef struct overview {
 
 /* ── figures ── */
 
+/* Up to the next ";" that is in no quoted name. */
+static size_t one_length(const char *p)
+{
+    bool quoted = false;
+    size_t n = 0;
+    for (; p[n] && (quoted || p[n] != ';'); n++) {
+        quoted ^= p[n] == '"';
+        n += quoted && p[n] == '\\' && p[n + 1];
+    }
+    return n;
+}
+
 /* "Ada <ada@x.org>; b@y.org" */
 static void add_parties(haul_stats *s, const char *list, haul_party who)
 {
     haul_auto_str addr = {0};
     for (const char *p = list; *p;) {
-        size_t n = strcspn(p, ";");
-        const char *open = memchr(p, '<', n),
-                   *close = open ? memchr(open, '>', n - (size_t)(open - p)) : NULL;
-        haul_span one =
-            close ? (haul_span){open + 1, (size_t)(close - open) - 1} : haul_span_trim((haul_span){p, n});
+        size_t n = one_length(p);
+        haul_span one = haul_span_trim((haul_span){p, n});
         haul_str_clear(&addr);
         haul_str_add(&addr, one.p, one.len);
+        const char *open = strrchr(haul_strz(&addr), '<');
+        if (addr.len && addr.p[addr.len - 1] == '>' && open)
+            addr.p[--addr.len] = '\0';
         if (memchr(haul_strz(&addr), '@', addr.len))
-            haul_stats_party(s, who, addr.p);
+            haul_stats_party(s, who, open ? open + 1 : addr.p);
         p += n + (p[n] == ';');
     }
 }
