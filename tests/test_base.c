@@ -124,6 +124,12 @@ Test(str, small_helpers)
     cr_expect_not(haul_ends("a.MBOX", ".mbox"));
     cr_expect(haul_iends("a.MBOX", ".mbox"));
     cr_expect_not(haul_iends("box", ".mbox"));
+    const char *word = "aab";
+    cr_expect_eq(haul_find(word, 3, "ab", 2), word + 1);
+    cr_expect_eq(haul_find(word, 3, "b", 1), word + 2);
+    cr_expect_null(haul_find(word, 2, "ab", 2));
+    cr_expect_null(haul_find(word, 1, "aa", 2));
+    cr_expect_null(haul_find(NULL, 0, "a", 1));
     cr_expect_eq(haul_icmp("aBc", "AbC"), 0);
     cr_expect_lt(haul_icmp("ab", "ABC"), 0);
     cr_expect_gt(haul_icmp("é", "e"), 0, "octets above 127 come last");

@@ -117,6 +117,16 @@ bool haul_iends(const char *s, const char *suffix)
     return n <= len && haul_istarts(s + len - n, n, suffix);
 }
 
+const char *haul_find(const char *p, size_t n, const char *word, size_t len)
+{
+    for (const char *end = p + n; (size_t)(end - p) >= len; p++) {
+        p = memchr(p, word[0], (size_t)(end - p) - len + 1);
+        if (!p || memcmp(p, word, len) == 0)
+            return p;
+    }
+    return NULL;
+}
+
 int haul_icmp(const char *a, const char *b)
 {
     for (size_t i = 0;; i++) {

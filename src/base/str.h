@@ -42,7 +42,9 @@ bool haul_span_is(haul_span s, const char *z);               /* ASCII case-insen
 bool haul_istarts(const char *p, size_t len, const char *z); /* ASCII case-insensitive prefix */
 bool haul_ends(const char *s, const char *suffix);           /* case-sensitive suffix of a C string */
 bool haul_iends(const char *s, const char *suffix);          /* ASCII case-insensitive suffix */
-int haul_icmp(const char *a, const char *b);                 /* ASCII case-insensitive strcmp */
+/* Where the octets of word (len > 0) begin in the n at p, NULL = nowhere. */
+const char *haul_find(const char *p, size_t n, const char *word, size_t len);
+int haul_icmp(const char *a, const char *b); /* ASCII case-insensitive strcmp */
 /* Unsigned decimal of at most 18 digits; false when empty, longer or not all digits. */
 bool haul_parse_u64(const char *p, size_t len, uint64_t *ret);
 /* 2n hex digits (lower case) and a NUL at to. */

@@ -99,8 +99,7 @@ static bool is_plain(haul_span v)
     return true;
 }
 
-/* Text on one line: line ends go, NUL and other controls become blanks, 8-bit octets UTF-8. */
-static void unfold(haul_span v, haul_str *to)
+void haul_header_unfold(haul_span v, haul_str *to)
 {
     haul_str_room(to, v.len);
     size_t start = to->len;
@@ -135,14 +134,14 @@ void haul_header_decode(haul_span value, haul_str *to)
         return;
     }
     haul_auto_str flat = {0};
-    unfold(value, &flat);
+    haul_header_unfold(value, &flat);
     if (!strstr(haul_strz(&flat), "=?")) {
         haul_str_add(to, flat.p, flat.len);
         return;
     }
     char *text = g_mime_utils_header_decode_text(parser_options(), flat.p);
     haul_span decoded = {text, text ? strlen(text) : 0};
-    unfold(decoded, to);
+    haul_header_unfold(decoded, to);
     g_free(text);
 }
 
@@ -276,7 +275,7 @@ static const char *message_id(haul_msg *m, haul_span value)
     if (is_plain(value))
         return haul_arena_strn(&m->arena, value.p, value.len);
     haul_auto_str text = {0};
-    unfold(value, &text);
+    haul_header_unfold(value, &text);
     return haul_arena_strn(&m->arena, text.p, text.len);
 }
 

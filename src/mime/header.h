@@ -28,6 +28,8 @@ bool haul_header_like(const char *p, size_t n);
  * HAUL_ISSUE_TIME_GUESSED. Absent fields stay unset. Never fails. */
 void haul_header_fill(haul_msg *m, const char *p, size_t n, bool guess_received);
 
+/* Append on one line: line ends go, NUL and other controls become blanks, 8-bit text UTF-8 (else Windows-1252). */
+void haul_header_unfold(haul_span value, haul_str *to);
 /* Unfold and decode RFC 2047 words and 8-bit text (UTF-8, else Windows-1252) into valid UTF-8 on one line. */
 void haul_header_decode(haul_span value, haul_str *to);
 /* The first addr-spec of an address list ("Alice <a@b.c>" → "a@b.c"), false when none. Borrowed from value. */

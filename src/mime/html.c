@@ -173,7 +173,7 @@ static size_t space(const char *p, size_t n)
 {
     if (n >= 2 && (unsigned char)p[0] == 0xc2 && (unsigned char)p[1] == 0xa0)
         return 2;
-    return n && strchr(" \t\r\n\f", *p) && *p ? 1 : 0;
+    return n && (*p == ' ' || (*p <= '\r' && *p >= '\t' && *p != '\v')) ? 1 : 0;
 }
 
 static void put_folded(text *t, const char *p, size_t n)
@@ -437,11 +437,19 @@ static void on_end(void *ctx, const xmlChar *name)
 static size_t condition(const char *p, size_t n)
 {
     static const char end[] = "<![endif]>";
+    if (*p != '<')
+        return 0;
     if (haul_istarts(p, n, end))
         return sizeof end - 1;
     const char *close =
         haul_istarts(p, n, "<![if ") ? memchr(p, '>', n < CONDITION_MAX ? n : CONDITION_MAX) : NULL;
     return close ? (size_t)(close - p) + 1 : 0;
+}
+
+static bool ends_word(unsigned char c)
+{
+    return c <= ' ' ? !c || c == ' ' || c == '\t' || c == '\r' || c == '\n'
+                    : c >= 128 || c == '"' || c == '<' || c == '>' || (c >= '\'' && c <= ')');
 }
 
 /* libxml2 compares each attribute of a tag with all before it, so that time grows with the square of what it is
@@ -453,8 +461,7 @@ static bool prepare(unsigned cp, const char *p, size_t n, haul_str *to)
     haul_str_addz(to, "<html><body>"); /* else libxml2 puts text that stands alone into a paragraph */
     haul_charset_decode(cp, p, all ? n : 16u * HAUL_HTML_TEXT_MAX, &whole);
     for (size_t i = 0, word = 0; i < whole.len; i = word) {
-        for (word = i; word < whole.len && (unsigned char)whole.p[word] < 128 &&
-                       !strchr(" \t\r\n\"'<>()", whole.p[word]);)
+        for (word = i; word < whole.len && !ends_word((unsigned char)whole.p[word]);)
             word++;
         size_t mark = condition(whole.p + i, whole.len - i);
         if (mark) {

@@ -11,6 +11,12 @@
 /* Let libxml2 set itself up: a confined process calls this before it gives up its rights. */
 void haul_html_preload(void);
 
+/* The code page that <meta charset=x> or <meta … content="text/html; charset=x"> names, 0 = none that is known. */
+unsigned haul_html_meta(const char *p, size_t n);
+/* HTML in units of two octets, which some programs store as octets all the same: 1200 little-endian, 1201 big-endian,
+ * 0 = neither. By its mark, else by the NULs that the ASCII of its tags brings, on one side of the units only. */
+unsigned haul_html_wide(const char *p, size_t n);
+
 /* Append the text of HTML in code page cp: well-formed UTF-8, lines ended by "\n", none at the end; nothing when it
  * has no text. Opens no files and no connections. False: it was cut at one of the limits above. */
 bool haul_html_text(unsigned cp, const char *p, size_t n, haul_str *to);

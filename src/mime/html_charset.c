@@ -3,6 +3,7 @@
 
 #include "base/charset.h"
 #include "base/utf.h"
+#include "mime/html.h"
 
 #include <string.h>
 
@@ -16,8 +17,7 @@ static unsigned code_page_of(const haul_bag *bag, uint16_t tag)
     return v > 0 && v < 65536 && v != 1200 && v != 1201 && haul_codepage_iconv((unsigned)v) ? (unsigned)v : 0;
 }
 
-/* What <meta charset=x> or <meta … content="text/html; charset=x"> names. */
-static unsigned meta_charset(const char *p, size_t n)
+unsigned haul_html_meta(const char *p, size_t n)
 {
     static const char key[] = "charset";
     n = n < META_MAX ? n : META_MAX;
@@ -47,9 +47,7 @@ static bool seven_bit(const char *p, size_t n)
     return true;
 }
 
-/* HTML in units of two octets, which some programs store as octets all the same: 1200 little-endian, 1201 big-endian,
- * 0 = neither. By its mark, else by the NULs that the ASCII of its tags brings, on one side of the units only. */
-static unsigned wide(const char *p, size_t n)
+unsigned haul_html_wide(const char *p, size_t n)
 {
     size_t nul[2] = {0}, units = (n < WIDE_LOOK ? n : WIDE_LOOK) / 2;
     if (n >= 4 && (memcmp(p, "\xff\xfe", 2) == 0 || memcmp(p, "\xfe\xff", 2) == 0))
@@ -71,7 +69,7 @@ const char *haul_html_charset(haul_builder *b, const haul_bag *bag, const char *
 {
     unsigned stated = code_page_of(bag, HAUL_TAG_INTERNET_CODEPAGE);
     unsigned message = code_page_of(bag, HAUL_TAG_MESSAGE_CODEPAGE);
-    unsigned meta = meta_charset(p, n), units = wide(p, n);
+    unsigned meta = haul_html_meta(p, n), units = haul_html_wide(p, n);
     bool utf8 = haul_utf8_valid(p, n);
     if (units) {
         if (haul_prop_int_or(haul_bag_get(bag, HAUL_TAG_INTERNET_CODEPAGE), 0) != (int64_t)units)

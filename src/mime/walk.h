@@ -52,7 +52,7 @@ typedef struct haul_piece {
     haul_walk_class class;
     haul_walk_encoding encoding;
     unsigned cp;               /* code page of its charset, 0 = not said or not known */
-    char type[48];             /* "text/plain", cut, printable ASCII */
+    char type[128];            /* "text/plain", cut, printable ASCII */
     char path[HAUL_WALK_PATH]; /* "2.1"; "" outside of every multipart */
     unsigned
         depth; /* multiparts around an entity; of what is between, those still open behind its delimiter */
