@@ -15,6 +15,7 @@ import mailbox
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 import urllib.parse
@@ -608,6 +609,8 @@ def run_many(n):
 def main():
     if not judge.CORPUS or not os.path.isfile(SCHEMA):
         judge.skip("the schemas are not here")
+    if not shutil.which("xmllint"):
+        judge.skip("xmllint is not here")
     if len(sys.argv) > 3 and sys.argv[2] == "--many":
         run_many(int(sys.argv[3]))
     else:
