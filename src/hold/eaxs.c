@@ -244,7 +244,7 @@ static void done(haul_eaxs *x)
     haul_str_done(&x->raw);
     haul_str_done(&x->kept);
     haul_str_done(&x->text);
-    free(x->decoded);
+    free(x->lines);
     free(x);
 }
 

@@ -92,10 +92,11 @@ typedef struct haul_eaxs {
     const haul_doc *child;   /* the document that the child message to come is, or NULL */
     bool hidden;             /* too deep: nothing is written until a delimiter of hidden_depth */
     unsigned hidden_depth;
+    unsigned n_leaves;          /* child messages count as one, parts in them do not */
     bool seen_plain, seen_html; /* the body texts */
     haul_sha256 *sha;
     haul_str kept, text; /* a content while it fits; as UTF-8 */
-    char *decoded;
+    char *lines;         /* of base64 */
 } haul_eaxs;
 
 /* ── eaxs_xml.c ── */

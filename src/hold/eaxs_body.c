@@ -80,6 +80,7 @@ static void open_multi(haul_eaxs *x, const haul_piece *p)
 static void open_child(haul_eaxs *x, const haul_piece *p)
 {
     haul_eaxs_mime m;
+    x->n_leaves += !x->in_child;
     x->child = x->in_child ? NULL : haul_eaxs_take_message(x, p->type);
     haul_eaxs_mime_read(x, p, &m);
     haul_eaxs_open(x, "SingleBody");
@@ -179,7 +180,8 @@ void haul_eaxs_message(haul_eaxs *x, haul_span octets)
     haul_piece p;
     haul_auto(haul_walk) *w = haul_walk_new(octets);
     haul_walk_watch(w, let_go, x);
-    x->n_frames = x->weight = x->in_child = 0;
+    x->n_frames = x->weight = 0;
+    x->in_child = x->n_leaves = 0;
     x->hidden = x->seen_plain = x->seen_html = false;
     while (x->rc == HAUL_OK && haul_walk_next(w, &p)) {
         if (p.entity)

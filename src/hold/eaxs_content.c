@@ -2,79 +2,79 @@
 #include "hold/eaxs.h"
 
 #include "base/charset.h"
+#include "mime/parts.h"
 
 #include <string.h>
 
-#define CHUNK (64u * 1024u) /* octets decoded at a time */
+#define CHUNK (64u * 1024u)    /* octets decoded at a time */
+#define LINES (2 * CHUNK + 64) /* characters of base64 at a time: half a CHUNK, in lines of 72 */
 
 typedef struct leaf {
     const haul_piece *p;
     haul_eaxs_mime m;
     uint64_t size; /* octets decoded */
     uint8_t sha256[HAUL_SHA256_LEN];
-    bool broken;   /* octets that are none of its transfer encoding */
+    haul_decoding how;
+    bool known;    /* how it is encoded; else its octets are left as they are */
     bool attached; /* said to be an attachment */
     bool body;     /* the text a reader is shown */
     const haul_doc *doc;
+    int state, save; /* of base64, while it is written */
 } leaf;
 
 /* ── decoding ── */
 
-typedef void take_fn(haul_eaxs *x, void *ctx, const char *p, size_t n);
+typedef struct taker { /* gets a content decoded, piece by piece */
+    haul_out out;
+    haul_eaxs *x;
+    leaf *l;
+} taker;
 
-static bool is_base64(const char *p, size_t n)
+/* False: octets that its transfer encoding has not were among it. */
+static bool decode(haul_eaxs *x, leaf *l, haul_rc (*fn)(haul_out *o, const void *p, size_t n, haul_err *e))
 {
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)p[i];
-        if (!haul_is_alpha(c) && !haul_is_digit(c) && (!c || !strchr("+/=\r\n \t", c)))
-            return false;
-    }
-    return true;
-}
-
-/* fn gets the content decoded, piece by piece. False: octets that base64 has not were among it. */
-static bool decode(haul_eaxs *x, const haul_piece *p, take_fn *fn, void *ctx)
-{
-    GMimeEncoding state;
-    bool base64 = p->encoding == HAUL_WALK_BASE64, encoded = base64 || p->encoding == HAUL_WALK_QP,
-         good = true;
-    g_mime_encoding_init_decode(&state, base64 ? GMIME_CONTENT_ENCODING_BASE64
-                                               : GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE);
-    if (!x->decoded)
-        x->decoded = haul_alloc(2 * CHUNK); /* more than any decoder makes of it */
-    for (size_t at = 0, n, got; at < p->body.len; at += n) {
-        const char *from = p->body.p + at;
-        n = p->body.len - at < CHUNK ? p->body.len - at : CHUNK;
-        good &= !base64 || is_base64(from, n);
-        got = encoded ? g_mime_encoding_step(&state, from, n, x->decoded) : n;
-        fn(x, ctx, encoded ? x->decoded : from, got);
+    haul_err e = {0};
+    haul_decode d;
+    haul_rc rc = HAUL_OK;
+    taker t = {.out = {fn}, .x = x, .l = l};
+    haul_decode_init(&d, l->how, &t.out);
+    for (size_t at = 0, n; at < l->p->body.len && rc == HAUL_OK; at += n) {
+        n = l->p->body.len - at < CHUNK ? l->p->body.len - at : CHUNK;
+        rc = haul_out_write(&d.out, l->p->body.p + at, n, &e);
         if (at / HAUL_WALK_STEP != (at + n) / HAUL_WALK_STEP)
-            haul_eaxs_native_drop(&x->native, from);
+            haul_eaxs_native_drop(&x->native, l->p->body.p + at);
     }
-    if (encoded)
-        fn(x, ctx, x->decoded, g_mime_encoding_flush(&state, NULL, 0, x->decoded));
+    if (rc == HAUL_OK)
+        rc = haul_decode_end(&d, &e);
+    if (rc != HAUL_OK)
+        haul_eaxs_fail(x, rc, &e);
+    bool good = !d.broken;
+    haul_decode_done(&d);
     return good;
 }
 
-static void measure_some(haul_eaxs *x, void *ctx, const char *p, size_t n)
+static haul_rc measure_some(haul_out *o, const void *p, size_t n, haul_err *e)
 {
-    leaf *l = ctx;
-    l->size += n;
-    haul_sha256_update(x->sha, p, n);
-    if (l->size <= HAUL_EAXS_TEXT)
-        haul_str_add(&x->kept, p, n);
+    taker *t = (taker *)o;
+    (void)e;
+    t->l->size += n;
+    haul_sha256_update(t->x->sha, p, n);
+    if (t->l->size <= HAUL_EAXS_TEXT)
+        haul_str_add(&t->x->kept, p, n);
+    return HAUL_OK;
 }
 
 static void measure(haul_eaxs *x, leaf *l)
 {
     haul_str_clear(&x->kept);
-    l->broken = !decode(x, l->p, measure_some, l);
-    haul_sha256_final(x->sha, l->sha256);
-    if (l->broken)
-        haul_eaxs_incomplete_add(x, "TransferEncoding", "part %s: octets that base64 has not", l->p->path);
-    if (l->p->encoding == HAUL_WALK_UNKNOWN)
+    l->how = haul_part_decoding(l->p, &l->known);
+    if (!decode(x, l, measure_some))
+        haul_eaxs_incomplete_add(x, "TransferEncoding", "part %s: octets that %.80s has not", l->p->path,
+                                 l->m.encoding);
+    if (!l->known)
         haul_eaxs_incomplete_add(x, "TransferEncoding", "part %s: %.80s is left as it is", l->p->path,
                                  l->m.encoding);
+    haul_sha256_final(x->sha, l->sha256);
 }
 
 /* ── which document it is ── */
@@ -105,12 +105,16 @@ static const haul_doc *next_alike(haul_eaxs *x, const leaf *l)
     return d;
 }
 
+static bool has_octets(const haul_doc *d, const leaf *l)
+{
+    return *d->native && d->size == l->size && memcmp(d->sha256, l->sha256, HAUL_SHA256_LEN) == 0;
+}
+
 static const haul_doc *find_document(haul_eaxs *x, const leaf *l)
 {
     for (size_t i = x->cursor; i < x->family->n && i < x->cursor + HAUL_EAXS_WINDOW; i++) {
         const haul_doc *d = &x->family->docs[i];
-        if (x->used[i] || !*d->native || d->size != l->size ||
-            memcmp(d->sha256, l->sha256, HAUL_SHA256_LEN) != 0)
+        if (x->used[i] || !has_octets(d, l))
             continue;
         use(x, i);
         return d;
@@ -130,18 +134,20 @@ const haul_doc *haul_eaxs_take_message(haul_eaxs *x, const char *type)
     return NULL;
 }
 
-/* The first text/plain and text/html that are no attachments, and what stands beside them in a multipart/alternative. */
+/* As haul_parts_read has it, which took the attachments out (mime/facts.h): the first text/plain and text/html that are no
+ * attachments, and other texts beside them in a multipart/alternative. */
 static bool is_body(haul_eaxs *x, const leaf *l)
 {
     bool plain = strcmp(l->p->type, "text/plain") == 0, html = strcmp(l->p->type, "text/html") == 0;
-    bool alternative = x->n_frames && x->frames[x->n_frames - 1].alternative;
-    if (x->in_child || l->p->class != HAUL_WALK_TEXT || l->attached || (*name_of(&l->m) && !alternative))
+    if (x->in_child || strncmp(l->p->type, "text/", 5) != 0 || l->attached ||
+        (*name_of(&l->m) && x->n_leaves > 1))
         return false;
-    bool *seen = plain ? &x->seen_plain : html ? &x->seen_html : NULL;
-    bool first = seen && !*seen;
-    if (seen)
-        *seen = true;
-    return first || alternative;
+    if ((plain && !x->seen_plain) || (html && !x->seen_html)) {
+        x->seen_plain |= plain;
+        x->seen_html |= html;
+        return true;
+    }
+    return x->n_frames && x->frames[x->n_frames - 1].alternative && !plain && !html;
 }
 
 /* ── writing ── */
@@ -181,7 +187,7 @@ static void lf_only(haul_str *s)
 static bool as_text(haul_eaxs *x, const leaf *l)
 {
     bool textual = l->p->class == HAUL_WALK_TEXT || l->p->class == HAUL_WALK_WIDE ||
-                   l->p->class == HAUL_WALK_MESSAGE || l->p->encoding == HAUL_WALK_UNKNOWN;
+                   l->p->class == HAUL_WALK_MESSAGE || !l->known;
     haul_str_clear(&x->text);
     if (!textual || l->size > HAUL_EAXS_TEXT)
         return false;
@@ -199,36 +205,36 @@ static void inline_text(haul_eaxs *x, const leaf *l)
 {
     haul_eaxs_open(x, "BodyContent");
     haul_eaxs_text(x, "Content", "Content", haul_strz(&x->text), x->text.len);
-    if (l->p->encoding == HAUL_WALK_UNKNOWN)
+    if (!l->known)
         haul_eaxs_z(x, "TransferEncoding", l->m.encoding);
     digest(x, l->sha256, l->size);
     haul_eaxs_close(x);
 }
 
-typedef struct encoder {
-    int state, save;
-    char out[CHUNK / 3 * 4 + CHUNK / 54 + 64]; /* lines of 72 characters */
-} encoder;
-
-static void encode_some(haul_eaxs *x, void *ctx, const char *p, size_t n)
+static haul_rc encode_some(haul_out *o, const void *p, size_t n, haul_err *e)
 {
-    encoder *c = ctx;
+    taker *t = (taker *)o;
+    (void)e;
     for (size_t at = 0, part; at < n; at += part) {
         part = n - at < CHUNK / 2 ? n - at : CHUNK / 2;
-        size_t got = g_base64_encode_step((const guchar *)p + at, part, TRUE, c->out, &c->state, &c->save);
-        c->out[got] = '\0';
-        haul_eaxs_markup(x, c->out);
+        size_t got =
+            g_base64_encode_step((const guchar *)p + at, part, TRUE, t->x->lines, &t->l->state, &t->l->save);
+        t->x->lines[got] = '\0';
+        haul_eaxs_markup(t->x, t->x->lines);
     }
+    return HAUL_OK;
 }
 
-static void inline_base64(haul_eaxs *x, const leaf *l)
+static void inline_base64(haul_eaxs *x, leaf *l)
 {
-    encoder *c = haul_arena_calloc(&x->arena, sizeof(*c));
+    if (!x->lines)
+        x->lines = haul_alloc(LINES);
+    l->state = l->save = 0;
     haul_eaxs_open(x, "BodyContent");
     haul_eaxs_open(x, "Content");
-    (void)decode(x, l->p, encode_some, c);
-    c->out[g_base64_encode_close(TRUE, c->out, &c->state, &c->save)] = '\0';
-    haul_eaxs_markup(x, c->out);
+    (void)decode(x, l, encode_some);
+    x->lines[g_base64_encode_close(TRUE, x->lines, &l->state, &l->save)] = '\0';
+    haul_eaxs_markup(x, x->lines);
     haul_eaxs_close(x);
     if (*l->m.charset)
         haul_eaxs_z(x, "CharSet", l->m.charset);
@@ -258,7 +264,8 @@ void haul_eaxs_leaf(haul_eaxs *x, const haul_piece *p)
     leaf l = {.p = p};
     haul_eaxs_mime_read(x, p, &l.m);
     measure(x, &l);
-    l.attached = haul_icmp(l.m.disposition, "attachment") == 0;
+    l.attached = l.m.content_disposition && haul_icmp(l.m.disposition, "inline") != 0; /* RFC 2183 2.8 */
+    x->n_leaves += !x->in_child;
     l.body = is_body(x, &l);
     if (!x->in_child && !l.body)
         l.doc = find_document(x, &l);
