@@ -1,6 +1,7 @@
 """--pim-files: one calendar and one address book a folder beside the target, whole after every run, each zone once, the same
 after a kill as without, and grown when the source grows. Judges: python3-icalendar and python3-vobject where they are installed,
 else a small reader of lines."""
+import glob
 import os
 import re
 import signal
@@ -152,11 +153,25 @@ def check_refused(work):
     same(not os.path.exists(f"{work}/dry.pim"), "a dry run writes nothing")
 
 
+def check_hostile(work):
+    """200 000 groups in one field: a parser that calls itself for each has no stack for that. And a calendar of somebody else."""
+    ics = "Content-Type: text/calendar\n\nBEGIN:VCALENDAR\nVERSION:2.0\nBEGIN:VEVENT\nUID:%s\nDTSTART:20200101T000000Z\nEND:VEVENT\nEND:VCALENDAR\n"
+    head = "From: ada@harbour.example\nDate: Mon, 4 Mar 2019 09:15:20 +0100\nMIME-Version: 1.0\n"
+    within = ("Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: message/rfc822\n\nSubject: within\n" + ics % "theirs" +
+              "\n--b\n" + ics % "ours" + "\n--b--\n")
+    for name, octets in (("groups", head + "To: " + "a:" * 200_000 + "\n" + ics % "groups"), ("within", head + within)):
+        judge.write(f"{work}/hostile/{name}.eml", octets.encode())
+    convert(f"{work}/hostile", f"{work}/hostile-out", "eml")
+    found = "".join(unfolded(path) for path in glob.glob(f"{work}/hostile-out.pim/**/*.ics", recursive=True))
+    equal([("UID:" + uid) in found for uid in ("groups", "ours", "theirs")], [True, True, False], "calendars of hostile messages")
+
+
 def main():
     work = judge.temporary(memory=True)
     for fmt in ("maildir", "mbox", "eml"):
         check_grown(work, fmt)
     check_refused(work)
+    check_hostile(work)
     check_killed(work)
     judge.finish()
 

@@ -2,10 +2,10 @@
 
 #include "base/hash.h"
 #include "io/atomic.h"
-#include "io/temp.h"
+#include "mime/decode.h"
+#include "mime/walk.h"
 
 #include <fcntl.h>
-#include <gmime/gmime.h>
 #include <libical/ical.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,6 @@
 #define TOKEN     "pim:"
 #define ICS_HEAD  "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//mailhaul//EN\r\n"
 #define ICS_TAIL  "END:VCALENDAR\r\n"
-#define DEPTH_MAX 32u                   /* multiparts in one another that are looked into */
 #define FLUSH_AT  (1024u * 1024u)       /* octets of one file that wait in memory */
 #define READ_STEP (64u * 1024u)         /* octets read at a time when going on with a file */
 #define TEXT_MAX  (64u * 1024u * 1024u) /* octets of one calendar or card */
@@ -285,54 +284,62 @@ static haul_rc learn_zones(haul_pim *p, file *f, haul_err *e)
 
 /* ── what a message holds ── */
 
-/* The first part of that type; attached messages of somebody else are not looked into. Borrowed from o. */
-static GMimePart *find_part(GMimeObject *o, const char *subtype, unsigned depth)
+typedef struct text_out { /* a haul_out that keeps what it gets */
+    haul_out out;
+    haul_str *to;
+} text_out;
+
+static haul_rc keep_text(haul_out *o, const void *p, size_t n, haul_err *e)
 {
-    if (GMIME_IS_PART(o))
-        return g_mime_content_type_is_type(g_mime_object_get_content_type(o), "text", subtype) ? GMIME_PART(o)
-                                                                                               : NULL;
-    int n = GMIME_IS_MULTIPART(o) && depth < DEPTH_MAX ? g_mime_multipart_get_count(GMIME_MULTIPART(o)) : 0;
-    GMimePart *found = NULL;
-    for (int i = 0; i < n && !found; i++)
-        found = find_part(g_mime_multipart_get_part(GMIME_MULTIPART(o), i), subtype, depth + 1);
-    return found;
+    (void)e;
+    haul_str_add(((text_out *)o)->to, p, n);
+    return HAUL_OK;
 }
 
-static void part_text(GMimePart *part, haul_str *to)
+static void decode_part(const haul_piece *part, haul_str *to)
 {
-    GMimeStream *mem = g_mime_stream_mem_new();
-    GMimeDataWrapper *content = g_mime_part_get_content(part);
-    if (content && g_mime_data_wrapper_write_to_stream(content, mem) >= 0) {
-        GByteArray *a = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(mem));
-        if (a->len <= TEXT_MAX)
-            haul_str_add(to, a->data, a->len);
-    }
-    g_object_unref(mem);
+    static const haul_decoding how[] = {
+        [HAUL_WALK_QP] = HAUL_DECODE_QP, [HAUL_WALK_BASE64] = HAUL_DECODE_BASE64};
+    text_out kept = {.out.write = keep_text, .to = to};
+    haul_decode d;
+    haul_decode_init(&d, part->encoding < HAUL_COUNT(how) ? how[part->encoding] : HAUL_DECODE_NONE,
+                     &kept.out);
+    if (haul_out_write(&d.out, part->body.p, part->body.len, NULL) == HAUL_OK)
+        (void)!haul_decode_end(&d, NULL);
+    haul_decode_done(&d);
 }
 
-/* The first text part of that type in the message, decoded; nothing appended when it has none. */
+/* Attached messages of somebody else are not looked into: a message within has its number, and its parts begin with it. */
+static bool is_within(const char *path, const char *message)
+{
+    size_t n = strlen(message);
+    return strncmp(path, message, n) == 0 && (!path[n] || path[n] == '.' || !n);
+}
+
+/* The first text part of that type in the message, decoded; nothing appended when it has none. Calendars and cards stand in the
+ * first octets: what is beyond TEXT_MAX is not looked at. */
 static haul_rc extract(const haul_msg *m, const char *subtype, haul_str *to, haul_err *e)
 {
-    int fd = -1;
-    haul_rc rc = haul_temp_open(&fd, NULL, e);
+    haul_span all = {0};
+    haul_piece part;
+    haul_auto_str wanted = {0}, skip = {0};
+    bool skipping = false;
+    haul_rc rc = haul_spool_head(m->body, TEXT_MAX, &all.p, &all.len, e);
     if (rc != HAUL_OK)
         return rc;
-    rc = haul_spool_to_fd(m->body, HAUL_EOL_KEEP, fd, HAUL_TEMP_NAME, e);
-    if (rc != HAUL_OK || lseek(fd, 0, SEEK_SET) < 0) {
-        haul_fd_autoclose(&fd);
-        return rc != HAUL_OK ? rc : haul_fail_sys(e, HAUL_E_TARGET, "%s", HAUL_TEMP_NAME);
+    haul_auto(haul_walk) *w = haul_walk_new(all);
+    haul_str_addf(&wanted, "text/%s", subtype);
+    while (haul_walk_next(w, &part)) {
+        if (!part.entity || (skipping && is_within(part.path, haul_strz(&skip))))
+            continue;
+        skipping = part.class == HAUL_WALK_MESSAGE;
+        haul_str_clear(&skip);
+        haul_str_addz(&skip, part.path);
+        if (!part.leaf || strcmp(part.type, wanted.p) != 0)
+            continue;
+        decode_part(&part, to);
+        break;
     }
-    GMimeStream *stream = g_mime_stream_fs_new(fd); /* owns fd */
-    GMimeParser *parser = g_mime_parser_new_with_stream(stream);
-    GMimeMessage *message = g_mime_parser_construct_message(parser, NULL);
-    GMimeObject *top = message ? g_mime_message_get_mime_part(message) : NULL;
-    GMimePart *part = top ? find_part(top, subtype, 0) : NULL;
-    if (part)
-        part_text(part, to);
-    if (message)
-        g_object_unref(message);
-    g_object_unref(parser);
-    g_object_unref(stream);
     return HAUL_OK;
 }
 
@@ -444,7 +451,6 @@ haul_rc haul_pim_open(const haul_job *job, const char *dir, const haul_tokens *r
                       haul_err *e)
 {
     haul_pim *p = haul_calloc(1, sizeof(*p));
-    g_mime_init();
     p->dir = dir;
     p->root = -1;
     p->map = haul_map_new(&naming, NULL, job->rules, job->n_rules, job->prefix);
