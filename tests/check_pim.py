@@ -159,7 +159,7 @@ def check_hostile(work):
     head = "From: ada@harbour.example\nDate: Mon, 4 Mar 2019 09:15:20 +0100\nMIME-Version: 1.0\n"
     within = ("Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: message/rfc822\n\nSubject: within\n" + ics % "theirs" +
               "\n--b\n" + ics % "ours" + "\n--b--\n")
-    for name, octets in (("groups", head + "To: " + "a:" * 200_000 + "\n" + ics % "groups"), ("within", head + within)):
+    for name, octets in (("groups", head + "To: " + "a:" * 200_000 + "\n" + ics % "groups"), ("within", head + "X-Mailhaul-Class: IPM.Appointment\n" + within)):
         judge.write(f"{work}/hostile/{name}.eml", octets.encode())
     convert(f"{work}/hostile", f"{work}/hostile-out", "eml")
     found = "".join(unfolded(path) for path in glob.glob(f"{work}/hostile-out.pim/**/*.ics", recursive=True))
