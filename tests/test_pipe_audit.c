@@ -151,6 +151,19 @@ Test(audit, goes_on)
     cr_assert_arr_eq(check.head.sha256, head.sha256, HAUL_SHA256_LEN);
 }
 
+Test(audit, alone)
+{
+    haul_audit *first = reopen(), *second = NULL;
+    haul_err e = {0};
+    say(first, "mine", NULL);
+    commit(first);
+    cr_assert_eq(haul_audit_open(dir_fd(), LOG, &second, &e), HAUL_E_STATE);
+    cr_assert(strstr(e.text, "another run"), "%s", e.text);
+    cr_assert_eq(follow().head.count, 1, "reading is free");
+    haul_audit_close(first);
+    haul_audit_close(reopen());
+}
+
 /* Each gives a valid line; where the members are no good, as one string. */
 Test(audit, members)
 {

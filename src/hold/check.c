@@ -50,6 +50,17 @@ void haul_check_numbers(haul_check *c, const char *kind, const char *place, cons
         c, &(haul_difference){.kind = kind, .place = place, .recorded = was, .found = is, .detail = what});
 }
 
+void haul_check_load(haul_check *c, const char *place, uint64_t line, const char *recorded, const char *found,
+                     const char *detail)
+{
+    haul_check_differ(c, &(haul_difference){.kind = "load-file",
+                                            .place = place,
+                                            .line = line,
+                                            .recorded = recorded,
+                                            .found = found,
+                                            .detail = detail});
+}
+
 /* ── octets ── */
 
 haul_rc haul_check_tick(haul_check *c, uint64_t octets, const char *path, haul_err *e)

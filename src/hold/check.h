@@ -64,6 +64,10 @@ void haul_check_differ(haul_check *c, const haul_difference *d);
 void haul_check_numbers(haul_check *c, const char *kind, const char *place, const char *what,
                         uint64_t recorded, uint64_t found);
 
+/* Of kind "load-file": place is one of them. */
+void haul_check_load(haul_check *c, const char *place, uint64_t line, const char *recorded, const char *found,
+                     const char *detail);
+
 /* Octets went by. HAUL_E_INTERRUPTED: the user wants no more. */
 HAUL_MUST_USE haul_rc haul_check_tick(haul_check *c, uint64_t octets, const char *path, haul_err *e);
 

@@ -26,12 +26,7 @@ typedef struct eaxs {
 static void differs(eaxs *x, const char *recorded, const char *found, const char *detail)
 {
     int line = xmlSAX2GetLineNumber(x->parser);
-    haul_check_differ(x->c, &(haul_difference){.kind = "load-file",
-                                               .place = x->path,
-                                               .line = line > 0 ? (uint64_t)line : 0,
-                                               .recorded = recorded,
-                                               .found = found,
-                                               .detail = detail});
+    haul_check_load(x->c, x->path, line > 0 ? (uint64_t)line : 0, recorded, found, detail);
 }
 
 static bool is(const xmlChar *name, const char *want)

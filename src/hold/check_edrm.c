@@ -38,12 +38,7 @@ static int pull(void *ctx, char *to, int n)
 static void differs(edrm *x, const char *recorded, const char *found, const char *detail)
 {
     int line = x->r ? xmlTextReaderGetParserLineNumber(x->r) : 0;
-    haul_check_differ(x->c, &(haul_difference){.kind = "load-file",
-                                               .place = x->path,
-                                               .line = line > 0 ? (uint64_t)line : 0,
-                                               .recorded = recorded,
-                                               .found = found,
-                                               .detail = detail});
+    haul_check_load(x->c, x->path, line > 0 ? (uint64_t)line : 0, recorded, found, detail);
 }
 
 /* The first complaint is the one that counts. */

@@ -156,11 +156,8 @@ static haul_rc left(haul_check *c, int which, const char *found, haul_err *e)
     while ((code = sqlite3_step(s)) == SQLITE_ROW) {
         haul_auto_str name = {0};
         haul_str_add(&name, sqlite3_column_blob(s, 0), (size_t)sqlite3_column_bytes(s, 0));
-        haul_check_differ(c, &(haul_difference){.kind = "load-file",
-                                                .place = HAUL_CHECK_DAT,
-                                                .line = (uint64_t)sqlite3_column_int64(s, 1),
-                                                .recorded = haul_strz(&name),
-                                                .found = found});
+        haul_check_load(c, HAUL_CHECK_DAT, (uint64_t)sqlite3_column_int64(s, 1), haul_strz(&name), found,
+                        NULL);
     }
     sqlite3_reset(s);
     return code == SQLITE_DONE ? HAUL_OK : db_fail(c->lists, e);

@@ -64,17 +64,6 @@ static haul_rc digest_fd(haul_check *c, int fd, const char *path, bool all, dige
     return rc;
 }
 
-static void row_differs(haul_check *c, uint64_t record, const char *recorded, const char *found,
-                        const char *what)
-{
-    haul_check_differ(c, &(haul_difference){.kind = "load-file",
-                                            .place = HAUL_CHECK_DAT,
-                                            .line = record,
-                                            .recorded = recorded,
-                                            .found = found,
-                                            .detail = what});
-}
-
 static void compare_digest(haul_check *c, const char *path, uint64_t record, const char *column,
                            const uint8_t *recorded, const uint8_t *found, size_t n)
 {
@@ -85,7 +74,7 @@ static void compare_digest(haul_check *c, const char *path, uint64_t record, con
     haul_hex(was, recorded, n);
     haul_hex(is, found, n);
     haul_str_addf(&what, "%s of %s", column, path);
-    row_differs(c, record, was, is, what.p);
+    haul_check_load(c, HAUL_CHECK_DAT, record, was, is, what.p);
 }
 
 static void compare_size(haul_check *c, const char *path, uint64_t record, uint64_t recorded, uint64_t found)
@@ -97,7 +86,7 @@ static void compare_size(haul_check *c, const char *path, uint64_t record, uint6
     (void)snprintf(was, sizeof(was), "%" PRIu64, recorded);
     (void)snprintf(is, sizeof(is), "%" PRIu64, found);
     haul_str_addf(&what, "size of %s", path);
-    row_differs(c, record, was, is, what.p);
+    haul_check_load(c, HAUL_CHECK_DAT, record, was, is, what.p);
 }
 
 static void compare_row(haul_check *c, const char *path, const haul_check_row *row, const digests *d)

@@ -35,14 +35,6 @@ static int next_octet(octets *o)
     return (unsigned char)o->p[o->at++];
 }
 
-static void load_differs(haul_check *c, const char *path, uint64_t record, const char *recorded,
-                         const char *found)
-{
-    haul_check_differ(
-        c, &(haul_difference){
-               .kind = "load-file", .place = path, .line = record, .recorded = recorded, .found = found});
-}
-
 /* ── Concordance DAT ── */
 
 enum { DOCID, NATIVEPATH, TEXTPATH, FILESIZE, MD5HASH, SHA1HASH, SHA256HASH, ROLES };
@@ -169,7 +161,7 @@ static void no_value(dat *d, size_t role)
     if (!d->at[role])
         return; /* no such column */
     haul_str_addf(&what, "%s is none", role_names[role]);
-    load_differs(d->c, d->path, d->record, haul_strz(&d->value[role]), what.p);
+    haul_check_load(d->c, d->path, d->record, haul_strz(&d->value[role]), what.p, NULL);
 }
 
 static haul_rc add_path(dat *d, size_t role, haul_check_row *row, haul_err *e)
@@ -180,7 +172,7 @@ static haul_rc add_path(dat *d, size_t role, haul_check_row *row, haul_err *e)
         return HAUL_OK;
     haul_rc rc = haul_check_add_path(d->c, path, row, e);
     if (rc == HAUL_END)
-        load_differs(d->c, d->path, d->record, path, "another record has the same file");
+        haul_check_load(d->c, d->path, d->record, path, "another record has the same file", NULL);
     return rc == HAUL_END ? HAUL_OK : rc;
 }
 
@@ -199,7 +191,7 @@ static haul_rc judge_record(dat *d, haul_err *e)
             no_value(d, FILESIZE + i);
     haul_rc rc = *docid ? haul_check_add_doc(d->c, docid, d->record, e) : HAUL_END;
     if (rc == HAUL_END)
-        load_differs(d->c, d->path, d->record, docid, "DOCID is empty, or of an earlier record");
+        haul_check_load(d->c, d->path, d->record, docid, "DOCID is empty, or of an earlier record", NULL);
     else if (rc != HAUL_OK)
         return rc;
     rc = add_path(d, NATIVEPATH, &native, e);
@@ -214,15 +206,15 @@ static haul_rc read_dat(dat *d, haul_err *e)
             return d->o.rc;
         if (!fault || *fault) {
             if (fault)
-                load_differs(d->c, d->path, d->record, NULL, fault);
+                haul_check_load(d->c, d->path, d->record, NULL, fault, NULL);
             else if (d->record == 1)
-                load_differs(d->c, d->path, 1, NULL, "has no record with the names of its fields");
+                haul_check_load(d->c, d->path, 1, NULL, "has no record with the names of its fields", NULL);
             else
                 d->c->seen.dat = d->record - 2;
             return HAUL_OK;
         }
         if (d->record == 1 && (!d->at[DOCID] || !d->at[NATIVEPATH])) {
-            load_differs(d->c, d->path, 1, NULL, "has no DOCID or NATIVEPATH");
+            haul_check_load(d->c, d->path, 1, NULL, "has no DOCID or NATIVEPATH", NULL);
             return HAUL_OK;
         }
         haul_rc rc = d->record > 1 ? judge_record(d, e) : HAUL_OK;
@@ -293,9 +285,10 @@ static haul_rc count_csv(haul_check *c, haul_in *in, const char *path, bool head
     if (o.rc != HAUL_OK)
         return o.rc;
     if (fault)
-        load_differs(c, path, n + 1, NULL, *fault ? fault : "has not as many fields as the record before");
+        haul_check_load(c, path, n + 1, NULL, *fault ? fault : "has not as many fields as the record before",
+                        NULL);
     else if (header && n == 0)
-        load_differs(c, path, 1, NULL, "has no record with the names of its fields");
+        haul_check_load(c, path, 1, NULL, "has no record with the names of its fields", NULL);
     *io = (*io == HAUL_CHECK_UNKNOWN ? 0 : *io) + n - (header && n > 0);
     return HAUL_OK;
 }

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -334,10 +335,24 @@ static haul_rc take_up(haul_audit *a, haul_err *e)
     return check.torn ? cut_torn(a, check.offset, e) : HAUL_OK;
 }
 
+/* Two runs that append to one log would break its chain for good. */
+static haul_rc open_alone(int dirfd, const char *name, int *ret_fd, haul_err *e)
+{
+    haul_auto_fd int fd = -1;
+    haul_rc rc = open_log(dirfd, name, O_RDWR | O_CREAT | O_APPEND, &fd, e);
+    if (rc != HAUL_OK)
+        return rc;
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        return haul_fail(e, HAUL_E_STATE, "%s is in use: another run works on this package", name);
+    *ret_fd = fd; /* a file system without locks is no reason to fail */
+    fd = -1;
+    return HAUL_OK;
+}
+
 haul_rc haul_audit_open(int dirfd, const char *name, haul_audit **ret, haul_err *e)
 {
     int fd = -1;
-    haul_rc rc = open_log(dirfd, name, O_RDWR | O_CREAT | O_APPEND, &fd, e);
+    haul_rc rc = open_alone(dirfd, name, &fd, e);
     if (rc != HAUL_OK)
         return rc;
     haul_auto(haul_audit) *a = haul_calloc(1, sizeof(*a));

@@ -23,7 +23,8 @@ typedef struct haul_audit_head {     /* of the whole log */
 } haul_audit_head;
 
 /* Open or create dirfd/name for appending. The last line of an interrupted run that has no line end is cut off, and an event
- * "torn-line" {octets, sha256} says so. The chain is followed from its first line: HAUL_E_STATE names the first broken link. */
+ * "torn-line" {octets, sha256} says so. The chain is followed from its first line: HAUL_E_STATE names the first broken link, or
+ * says that another process has the log open. */
 HAUL_MUST_USE haul_rc haul_audit_open(int dirfd, const char *name, haul_audit **ret, haul_err *e);
 void haul_audit_close(haul_audit *a); /* drops what was not committed; NULL is accepted */
 HAUL_DEFINE_AUTO(haul_audit, haul_audit_close)
