@@ -93,9 +93,10 @@ static void add_hex(haul_span s, char mark, bool q, haul_str *to)
     for (size_t i = 0; i < s.len; i++) {
         bool coded =
             s.p[i] == mark && s.len - i > 2 && haul_hexval(s.p[i + 1]) >= 0 && haul_hexval(s.p[i + 2]) >= 0;
-        haul_str_addc(to, coded ? (char)(haul_hexval(s.p[i + 1]) << 4 | haul_hexval(s.p[i + 2]))
-                          : q && s.p[i] == '_' ? ' '
-                                               : s.p[i]);
+        int c = coded                ? haul_hexval(s.p[i + 1]) << 4 | haul_hexval(s.p[i + 2])
+                : q && s.p[i] == '_' ? ' '
+                                     : s.p[i];
+        haul_str_addc(to, (char)c);
         i += coded ? 2 : 0;
     }
 }
