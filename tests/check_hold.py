@@ -437,6 +437,26 @@ def other_filters():
     equal(json.loads(text(target, "report.json"))["package"]["twins"], 0, "other filters: an item that is its own duplicate")
 
 
+def several_runs():
+    """report.html is of the package, not of the last run: totals, sources, folders of all of them."""
+    where, target = fresh("src"), fresh("case")
+    first = judge.write(os.path.join(where, "first.mbox"), judge.mbox_of([judge.message(i) for i in range(7)] + [judge.message(3)]))
+    second = judge.write(os.path.join(where, "second.mbox"), judge.mbox_of([judge.message(i, subject="x", date="Mon, 4 Mar 2013 09:15:20 +0100")
+                                                                           for i in range(2)], start=1362390000) + judge.mbox_of([judge.message(40)]))
+    for source in (first, second, second):
+        hold([source], target, "--dedupe", "digest", "--since", "2015-01-01", exits=(0,))
+    package_facts = json.loads(text(target, "report.json"))["package"]
+    equal([package_facts[k] for k in ("messages", "twins", "left_out")], [8, 1, 2], "several runs: report.json")
+    body = ElementTree.fromstring(re.sub(r"<!DOCTYPE[^>]*>", "", text(target, "report.html")).replace("&nbsp;", " "))
+    words = " ".join("".join(body.itertext()).split())
+    totals = re.sub(r"\D+", " ", words.split("Totals", 1)[1].split("Sources", 1)[0]).split()
+    equal(totals, ["11", "8", "2", "1", "0"], "several runs: totals of the page")
+    same("first.mbox" in words and "second.mbox" in words, "several runs: sources of the page")
+    folders = words.split("Folders", 1)[1].split("by month", 1)[0]
+    equal(re.findall(r"Total ?(\d+)", folders)[-1][:2], "11", f"several runs: folders of the page {folders[-80:]}")
+    run("verify", target)
+
+
 def at_once():
     source = judge.write(os.path.join(fresh("src"), "s.mbox"), judge.mbox_of([judge.message(i) for i in range(1500)]))
     target = fresh("case")
@@ -450,7 +470,7 @@ def at_once():
 
 
 def runs():
-    for case in (hostile_names, folders_and_numbers, duplicates, selection, dry_run, mistakes, lost_sources, other_filters, at_once):
+    for case in (hostile_names, folders_and_numbers, duplicates, selection, dry_run, mistakes, lost_sources, other_filters, several_runs, at_once):
         case()
         say(f"{case.__name__}: done")
 

@@ -147,6 +147,15 @@ HAUL_MUST_USE haul_rc haul_catalog_folders_left_out(haul_catalog *c,
                                                                   haul_err *e),
                                                     void *ctx, haul_err *e);
 
+/* Every folder of which a package knows an item, whatever became of it, with the counts of all runs; in the order of their first. */
+typedef struct haul_folder_totals {
+    const char *source, *folder;
+    uint64_t stored, duplicate, filtered, failed;
+} haul_folder_totals;
+HAUL_MUST_USE haul_rc haul_catalog_folders(haul_catalog *c,
+                                           haul_rc (*fn)(void *ctx, const haul_folder_totals *f, haul_err *e),
+                                           void *ctx, haul_err *e);
+
 typedef struct haul_catalog_totals {
     uint64_t messages, attachments, twins, exceptions;
     uint64_t files, octets; /* of the payload: natives, texts and other files */
