@@ -457,6 +457,18 @@ def several_runs():
     run("verify", target)
 
 
+def looked_at():
+    """Verify of a package that a killed run left: what reading its databases leaves behind must not keep it from being sealed."""
+    source = judge.write(os.path.join(fresh("src"), "s.mbox"), judge.mbox_of([judge.message(i) for i in range(5)]))
+    target = fresh("case")
+    hold([source], target, exits=(0,))
+    os.remove(os.path.join(target, "tagmanifest-sha256.txt"))
+    for name in ("journal", "catalog"):
+        judge.write(os.path.join(target, ".mailhaul", name + ".db-shm"), bytes(32768))
+    hold([source], target, exits=(0,))
+    package(target, "looked at")
+
+
 def at_once():
     source = judge.write(os.path.join(fresh("src"), "s.mbox"), judge.mbox_of([judge.message(i) for i in range(1500)]))
     target = fresh("case")
@@ -470,7 +482,7 @@ def at_once():
 
 
 def runs():
-    for case in (hostile_names, folders_and_numbers, duplicates, selection, dry_run, mistakes, lost_sources, other_filters, several_runs, at_once):
+    for case in (hostile_names, folders_and_numbers, duplicates, selection, dry_run, mistakes, lost_sources, other_filters, several_runs, looked_at, at_once):
         case()
         say(f"{case.__name__}: done")
 

@@ -93,6 +93,8 @@ haul_rc haul_cmd_hold(const haul_args *a, int *ret_status, haul_err *e)
         rc = haul_hold_run(&h, &totals, &report, &sealed, e);
     haul_bar_end(&r.bar);
     *ret_status = haul_totals_exit(&totals);
+    if (report && !r.job.dry_run)
+        json_object_set_new(report, "sealed", json_boolean(sealed));
     if (report && (rc == HAUL_OK || totals.found || r.json)) {
         haul_result_run(&r, &totals, report, &s);
         sealed_line(&r, sealed, &s);

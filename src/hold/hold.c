@@ -297,6 +297,19 @@ static haul_rc write_package(holding *p, haul_audit *log, haul_err *e)
     return rc == HAUL_OK ? log_seal(p, log, e) : rc;
 }
 
+/* Whoever reads a database that a killed run left, to verify it, has SQLite make its shared memory beside it; writers that are alone
+ * do not use it, and do not take it away. Without a log (-wal) nothing is in it. */
+static void remove_shared_memory(int root)
+{
+    static const char *const files[][2] = {
+        {HAUL_STATE_DIR "/journal.db-wal", HAUL_STATE_DIR "/journal.db-shm"},
+        {HAUL_CATALOG_FILE "-wal", HAUL_CATALOG_FILE "-shm"},
+    };
+    for (size_t i = 0; i < HAUL_COUNT(files); i++)
+        if (faccessat(root, files[i][0], F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+            (void)unlinkat(root, files[i][1], 0);
+}
+
 static haul_rc seal(holding *p, haul_err *e)
 {
     haul_auto(haul_audit) *log = NULL;
@@ -315,6 +328,7 @@ static haul_rc seal(holding *p, haul_err *e)
     haul_audit_head head = haul_audit_get_head(log);
     haul_catalog_close(p->catalog);
     p->catalog = NULL;
+    remove_shared_memory(p->root);
     rc = haul_catalog_open(file.p, true, &p->catalog, e);
     return rc == HAUL_OK ? haul_bag_seal(p->catalog, &p->facts, &head, p->root, e) : rc;
 }
