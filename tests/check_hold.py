@@ -380,8 +380,109 @@ def dry_run():
     equal(judge.read(os.path.join(target, "mine.txt")), b"mine\n", "a directory of somebody else")
 
 
+def mistakes():
+    """A command that was wrong must not cost the seal of a package, nor touch what is no package."""
+    source = judge.write(os.path.join(fresh("src"), "s.mbox"), judge.mbox_of([judge.message(i) for i in range(3)]))
+    target = fresh("case")
+    hold([source], target, "--control-prefix", "K", "--text", exits=(0,))
+    before = judge.snapshot(target, ignore=())
+    for options, status in ((("--control-prefix", "L", "--text"), 2), (("--text",), 2), (("--control-prefix", "K"), 2), (("--time-zone", "x"), 2)):
+        hold([source], target, *options, exits=(status,))
+        equal(judge.differences(judge.snapshot(target, ignore=()), before), "", f"mistakes: {options}")
+    hold([source + ".typo"], target, "--control-prefix", "K", "--text", exits=(3,))
+    equal(judge.differences(judge.snapshot(target, ignore=()), before), "", "mistakes: a source that is not there")
+    hold([source + ".typo"], fresh("case") + "/new", exits=(3,))
+    same(not os.path.exists(target + "/new"), "mistakes: nothing to read, but a target")
+    foreign = fresh("bag")
+    for name in ("bagit.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt"):
+        judge.write(os.path.join(foreign, name), b"x\n")
+    before = judge.snapshot(foreign)
+    done = hold([source], foreign, exits=(4,))
+    equal(judge.differences(judge.snapshot(foreign), before), "", "mistakes: the bag of somebody else")
+    same("--merge" not in done.text, "mistakes: an option that hold does not have")
+
+
+def lost_sources():
+    """One source of three cannot be read: the others are sealed, and the package says so."""
+    where = fresh("src")
+    good = [judge.write(os.path.join(where, f"{n}.mbox"), judge.mbox_of([judge.message(i, subject=n)])) for i, n in enumerate("ab")]
+    garbage = judge.write(os.path.join(where, "garbage.bin"), bytes(range(256)) * 9)
+    for lost in (os.path.join(where, "c.mbox"), garbage):
+        target, name = fresh("case"), os.path.basename(lost)
+        hold([good[0], lost, good[1]], target, "--include-source", "--matter", "M-3", exits=(3,))
+        rows, _, events, _ = package(target, f"lost source {name}")
+        equal(len(rows), 2, f"{name}: documents")
+        same(any(x["Source"] == name and x["Kind"] == "failed" for x in table(target, "exceptions.csv")), f"{name}: no exception")
+        steps = [e for e in events if e.get("source") == name and e["event"].startswith("source-")]
+        equal([e["event"] for e in steps][:2], ["source-opened", "source-closed"], f"{name}: events")
+        same(not any(e.get("unchanged") is False for e in steps), f"{name}: said to have changed")
+        same(all("error" not in e or "sha256" not in e for e in steps), f"{name}: a digest of what could not be read")
+    judge.write(lost, judge.mbox_of([judge.message(7)]))
+    hold([lost], target, exits=(0,))
+    (info, _), rows = bag(target, "a source that came back"), dat(target)
+    run("verify", target)
+    equal((len(rows), table(target, "exceptions.csv")), (3, []), "a source that came back")
+    equal((info["External-Identifier"], info["Original-Included"]), ("M-3", "True"), "what an earlier run said of the package")
+
+
+def other_filters():
+    """What is in the package is not listed as left out, whatever the filters of a later run; and what is taken later no longer is."""
+    source = judge.write(os.path.join(fresh("src"), "s.mbox"), judge.mbox_of([judge.message(i) for i in range(3)] + [judge.message(1)]))
+    target = fresh("case")
+    for options, left, rows in ((("--since", "2100-01-01"), 4, 0), (("--dedupe", "digest"), 0, 3), (("--since", "2100-01-01"), 0, 3), ((), 0, 4)):
+        hold([source], target, *options, exits=(0,))
+        equal(len(table(target, "messages_not_retained.csv")), left, f"other filters {options}: left out")
+        equal(len([r for r in dat(target)]), rows, f"other filters {options}: documents")
+        run("verify", target)
+    equal(json.loads(text(target, "report.json"))["package"]["twins"], 0, "other filters: an item that is its own duplicate")
+
+
+def several_runs():
+    """report.html is of the package, not of the last run: totals, sources, folders of all of them."""
+    where, target = fresh("src"), fresh("case")
+    first = judge.write(os.path.join(where, "first.mbox"), judge.mbox_of([judge.message(i) for i in range(7)] + [judge.message(3)]))
+    second = judge.write(os.path.join(where, "second.mbox"), judge.mbox_of([judge.message(i, subject="x", date="Mon, 4 Mar 2013 09:15:20 +0100")
+                                                                           for i in range(2)], start=1362390000) + judge.mbox_of([judge.message(40)]))
+    for source in (first, second, second):
+        hold([source], target, "--dedupe", "digest", "--since", "2015-01-01", exits=(0,))
+    package_facts = json.loads(text(target, "report.json"))["package"]
+    equal([package_facts[k] for k in ("messages", "twins", "left_out")], [8, 1, 2], "several runs: report.json")
+    body = ElementTree.fromstring(re.sub(r"<!DOCTYPE[^>]*>", "", text(target, "report.html")).replace("&nbsp;", " "))
+    words = " ".join("".join(body.itertext()).split())
+    totals = re.sub(r"\D+", " ", words.split("Totals", 1)[1].split("Sources", 1)[0]).split()
+    equal(totals, ["11", "8", "2", "1", "0"], "several runs: totals of the page")
+    same("first.mbox" in words and "second.mbox" in words, "several runs: sources of the page")
+    folders = words.split("Folders", 1)[1].split("by month", 1)[0]
+    equal(re.findall(r"Total ?(\d+)", folders)[-1][:2], "11", f"several runs: folders of the page {folders[-80:]}")
+    run("verify", target)
+
+
+def looked_at():
+    """Verify of a package that a killed run left: what reading its databases leaves behind must not keep it from being sealed."""
+    source = judge.write(os.path.join(fresh("src"), "s.mbox"), judge.mbox_of([judge.message(i) for i in range(5)]))
+    target = fresh("case")
+    hold([source], target, exits=(0,))
+    os.remove(os.path.join(target, "tagmanifest-sha256.txt"))
+    for name in ("journal", "catalog"):
+        judge.write(os.path.join(target, ".mailhaul", name + ".db-shm"), bytes(32768))
+    hold([source], target, exits=(0,))
+    package(target, "looked at")
+
+
+def at_once():
+    source = judge.write(os.path.join(fresh("src"), "s.mbox"), judge.mbox_of([judge.message(i) for i in range(1500)]))
+    target = fresh("case")
+    both = [subprocess.Popen([judge.PROGRAM, "hold", source, target], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             env=judge.environment()) for _ in range(2)]
+    said = [p.communicate()[1].decode() for p in both]
+    same(0 in [p.returncode for p in both], f"at once: {said}")
+    for p, words in zip(both, said):
+        same(p.returncode == 0 or (p.returncode == 4 and "another run" in words), f"at once: {p.returncode} {words}")
+    equal(len(package(target, "at once", eaxs_too=False)[0]), 1500, "at once: documents")
+
+
 def runs():
-    for case in (hostile_names, folders_and_numbers, duplicates, selection, dry_run):
+    for case in (hostile_names, folders_and_numbers, duplicates, selection, dry_run, mistakes, lost_sources, other_filters, several_runs, looked_at, at_once):
         case()
         say(f"{case.__name__}: done")
 

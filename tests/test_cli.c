@@ -109,6 +109,19 @@ Test(cli, help_of_a_command_has_its_options_and_no_other)
     }
 }
 
+Test(cli, help_of_commands_that_only_read_has_no_options_of_servers)
+{
+    for (size_t c = 0; c < HAUL_COUNT(commands); c++) {
+        char *text = NULL;
+        bool reads = strcmp(commands[c], "hold") == 0 || strcmp(commands[c], "inspect") == 0;
+        bool writes = strcmp(commands[c], "convert") == 0 || strcmp(commands[c], "verify") == 0;
+        testing_run(&text, "%s --help", commands[c]);
+        cr_expect(!reads || !strstr(text, "--oauth-token-command"), "%s", commands[c]);
+        cr_expect((strstr(text, "--pst-codepage") != NULL) == (reads || writes), "%s", commands[c]);
+        free(text);
+    }
+}
+
 Test(cli, help_of_the_program_names_commands_and_exit_statuses)
 {
     char *text = NULL;

@@ -265,6 +265,11 @@ static const struct {
     {"top", "dir@4", "Below"},
     {"top", "dirt@4", "the fallback"},
     {"other", "", "the fallback"},
+    {"mail", "x.pst:Inbox#0x20", "Outlook"},
+    {"mail", "deep/x.pst:A:B#0x20", "Outlook"},
+    {"take.zip", "in.zip:x.pst:Inbox#0x20", "Outlook"},
+    {"mail", "x.pstold:Inbox#0x20", "the fallback"},
+    {"mail", ":::::::::::::::", "the fallback"},
 };
 
 Test(custodian, the_first_line_that_fits)

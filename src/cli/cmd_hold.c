@@ -57,8 +57,8 @@ static haul_rc hold_options(const haul_args *a, haul_hold *h, haul_err *e)
     h->contact = haul_args_get(a, HAUL_OPT_CONTACT);
     h->time_zone = haul_args_get(a, HAUL_OPT_TIME_ZONE);
     h->include_source = haul_args_get(a, HAUL_OPT_INCLUDE_SOURCE) != NULL;
-    h->cp1252 = encoding && strcmp(encoding, "cp1252") == 0;
-    if (encoding && !h->cp1252 && strcmp(encoding, "utf-8") != 0)
+    h->dat_encoding = encoding;
+    if (encoding && strcmp(encoding, "cp1252") != 0 && strcmp(encoding, "utf-8") != 0)
         return haul_fail(e, HAUL_E_USAGE, "--dat-encoding takes utf-8 or cp1252, not '%s'", encoding);
     for (size_t i = 0; i < HAUL_COUNT(values) && rc == HAUL_OK; i++)
         rc = set_value(a, values[i].opt, &haul_hold_options[values[i].option], e);
@@ -69,7 +69,7 @@ static void sealed_line(const haul_request *r, bool sealed, haul_str *to)
 {
     if (r->job.dry_run)
         return;
-    haul_str_addz(to, sealed ? "sealed: " : "not sealed: the same command goes on: ");
+    haul_str_addz(to, sealed ? "sealed: " : "not sealed yet; run the same command again to go on: ");
     haul_text_clean(to, r->job.target);
     if (sealed) {
         haul_str_addz(to, "/report.html; prove it with: mailhaul verify ");
@@ -93,6 +93,8 @@ haul_rc haul_cmd_hold(const haul_args *a, int *ret_status, haul_err *e)
         rc = haul_hold_run(&h, &totals, &report, &sealed, e);
     haul_bar_end(&r.bar);
     *ret_status = haul_totals_exit(&totals);
+    if (report && !r.job.dry_run)
+        json_object_set_new(report, "sealed", json_boolean(sealed));
     if (report && (rc == HAUL_OK || totals.found || r.json)) {
         haul_result_run(&r, &totals, report, &s);
         sealed_line(&r, sealed, &s);

@@ -97,13 +97,15 @@ static void choices(size_t f, const haul_format_option *o, haul_str *to)
     haul_str_addc(to, ')');
 }
 
-static void format_options(haul_str *to)
+/* A server is a target only: its options are none of a command that only reads. */
+static void format_options(haul_str *to, haul_cmd cmd)
 {
+    bool only_reads = cmd == HAUL_CMD_HOLD || cmd == HAUL_CMD_INSPECT;
     haul_str_addz(to, "\nFormat options:\n");
     for (size_t f = 0; haul_formats[f]; f++)
         for (const haul_format_option *o = haul_formats[f]->options; o && o->name; o++) {
             haul_auto_str left = {0}, text = {0};
-            if (told_before(f, o->name))
+            if (told_before(f, o->name) || (only_reads && haul_formats[f]->schemes))
                 continue;
             haul_str_addf(&left,
                           haul_option_is_flag(o)       ? "      --%s"
@@ -157,7 +159,7 @@ void haul_help_text(haul_str *to, haul_cmd cmd)
     for (int i = 0; i < HAUL_CATEGORY_COUNT; i++)
         category(to, cmd, (haul_category)i);
     if (haul_opts[HAUL_OPT_FROM].commands & 1u << cmd)
-        format_options(to);
+        format_options(to, cmd);
 }
 
 /* ── roff ── */
@@ -233,8 +235,8 @@ static void man_options(haul_str *to)
 
 static void man_format_options(haul_str *to)
 {
-    haul_str_addz(
-        to, ".SS Format options\nThey belong to formats and are accepted by convert, inspect and verify.\n");
+    haul_str_addz(to, ".SS Format options\nThey belong to formats and are accepted by convert, hold, inspect "
+                      "and verify.\n");
     for (size_t f = 0; haul_formats[f]; f++)
         for (const haul_format_option *o = haul_formats[f]->options; o && o->name; o++) {
             haul_auto_str text = {0};

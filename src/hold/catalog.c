@@ -64,7 +64,9 @@ haul_rc haul_catalog_fail(haul_catalog *c, const char *what, haul_err *e)
     int code = sqlite3_errcode(c->db);
     if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
         return haul_fail(e, HAUL_E_STATE, "the catalogue is in use: another run works on this package");
-    return haul_fail(e, HAUL_E_STATE, "catalogue: %s: %s", what, sqlite3_errmsg(c->db));
+    int system = code == SQLITE_IOERR || code == SQLITE_CANTOPEN ? sqlite3_system_errno(c->db) : 0;
+    return haul_fail(e, HAUL_E_STATE, "catalogue: %s: %s%s%s", what, sqlite3_errmsg(c->db),
+                     system ? ": " : "", system ? strerror(system) : "");
 }
 
 haul_rc haul_catalog_prepare(haul_catalog *c, const char *sql, sqlite3_stmt **ret, haul_err *e)
@@ -426,6 +428,29 @@ haul_rc haul_catalog_drop_left_out(haul_catalog *c, const char *item_id, haul_er
 haul_rc haul_catalog_drop_kind(haul_catalog *c, const char *kind, haul_err *e)
 {
     return drop(c, HAUL_ST_KIND_DROP, kind, e);
+}
+
+haul_rc haul_catalog_drop_source(haul_catalog *c, const char *source, haul_err *e)
+{
+    return drop(c, HAUL_ST_SOURCE_DROP, source, e);
+}
+
+/* CROSS JOIN: one walk over the documents, the others by their index. */
+haul_rc haul_catalog_settle(haul_catalog *c, haul_err *e)
+{
+    static const char *const sql[] = {
+        "DELETE FROM twin WHERE item_id IN (SELECT d.item_id FROM doc d CROSS JOIN twin t"
+        " ON t.item_id = d.item_id AND t.item_id <> '' WHERE d.parent = 0)",
+        "DELETE FROM left_out WHERE item_id IN (SELECT d.item_id FROM doc d CROSS JOIN left_out l"
+        " ON l.item_id = d.item_id WHERE d.parent = 0)",
+        "DELETE FROM left_out WHERE item_id IN (SELECT item_id FROM twin)",
+        "DELETE FROM exception WHERE kind = 'failed' AND item_id <> '' AND item_id NOT IN (SELECT item_id "
+        "FROM "
+        "left_out WHERE status = 'failed')"};
+    haul_rc rc = begin(c, e);
+    for (size_t i = 0; i < HAUL_COUNT(sql) && rc == HAUL_OK; i++)
+        rc = exec(c, sql[i], "settling", e);
+    return rc;
 }
 
 haul_rc haul_catalog_add_exception(haul_catalog *c, const haul_exception *x, haul_err *e)

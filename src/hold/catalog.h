@@ -88,6 +88,11 @@ HAUL_MUST_USE haul_rc haul_catalog_add_twin(haul_catalog *c, const haul_twin *t,
 HAUL_MUST_USE haul_rc haul_catalog_add_left_out(haul_catalog *c, const haul_left_out *l, haul_err *e);
 /* The item is in the package now: no longer left out, and no exception for it. */
 HAUL_MUST_USE haul_rc haul_catalog_drop_left_out(haul_catalog *c, const char *item_id, haul_err *e);
+/* Runs with different filters, each item once: one that is in the package is not left out, has not failed, and is not its own
+ * twin; one that is a twin is not left out either. */
+HAUL_MUST_USE haul_rc haul_catalog_settle(haul_catalog *c, haul_err *e);
+/* What an earlier run found wrong with a source as a whole: this one looks anew. */
+HAUL_MUST_USE haul_rc haul_catalog_drop_source(haul_catalog *c, const char *source, haul_err *e);
 /* The same one again adds nothing. */
 HAUL_MUST_USE haul_rc haul_catalog_add_exception(haul_catalog *c, const haul_exception *x, haul_err *e);
 /* All exceptions of a kind, before they are found anew. */
@@ -141,6 +146,15 @@ HAUL_MUST_USE haul_rc haul_catalog_folders_left_out(haul_catalog *c,
                                                                   const char *source, const char *folder,
                                                                   haul_err *e),
                                                     void *ctx, haul_err *e);
+
+/* Every folder of which a package knows an item, whatever became of it, with the counts of all runs; in the order of their first. */
+typedef struct haul_folder_totals {
+    const char *source, *folder;
+    uint64_t stored, duplicate, filtered, failed;
+} haul_folder_totals;
+HAUL_MUST_USE haul_rc haul_catalog_folders(haul_catalog *c,
+                                           haul_rc (*fn)(void *ctx, const haul_folder_totals *f, haul_err *e),
+                                           void *ctx, haul_err *e);
 
 typedef struct haul_catalog_totals {
     uint64_t messages, attachments, twins, exceptions;

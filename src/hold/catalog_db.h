@@ -60,6 +60,8 @@
                      " disposition) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")                                 \
     X(EXCEPTION_DROP, "DELETE FROM exception WHERE docid = '' AND item_id = ?1")                             \
     X(KIND_DROP, "DELETE FROM exception WHERE kind = ?1")                                                    \
+    X(SOURCE_DROP, "DELETE FROM exception WHERE docid = '' AND item_id = ''"                                 \
+                   " AND box IN (SELECT n FROM box WHERE source = ?1)")                                      \
     X(FILE_ADD, "INSERT OR REPLACE INTO file VALUES(?1, ?2, ?3, ?4)")                                        \
     X(FIND_DIGEST, HAUL_DOC_FIND("canonical"))                                                               \
     X(FIND_MIH, HAUL_DOC_FIND("mih"))

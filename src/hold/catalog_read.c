@@ -382,6 +382,38 @@ haul_rc haul_catalog_folders_left_out(haul_catalog *c,
                     give_folder, &to, e);
 }
 
+typedef struct totals_to {
+    haul_rc (*fn)(void *ctx, const haul_folder_totals *f, haul_err *e);
+    void *ctx;
+} totals_to;
+
+static haul_rc give_totals(void *ctx, sqlite3_stmt *s, haul_err *e)
+{
+    const totals_to *to = ctx;
+    haul_folder_totals f = {.source = haul_catalog_text(s, 0),
+                            .folder = haul_catalog_text(s, 1),
+                            .stored = (uint64_t)sqlite3_column_int64(s, 2),
+                            .duplicate = (uint64_t)sqlite3_column_int64(s, 3),
+                            .filtered = (uint64_t)sqlite3_column_int64(s, 4),
+                            .failed = (uint64_t)sqlite3_column_int64(s, 5)};
+    return to->fn(to->ctx, &f, e);
+}
+
+haul_rc haul_catalog_folders(haul_catalog *c,
+                             haul_rc (*fn)(void *ctx, const haul_folder_totals *f, haul_err *e), void *ctx,
+                             haul_err *e)
+{
+    totals_to to = {fn, ctx};
+    return each_row(
+        c,
+        "SELECT b.source, b.folder, sum(stored), sum(twins), sum(filtered), sum(failed) FROM ("
+        " SELECT box, count(*) stored, 0 twins, 0 filtered, 0 failed FROM doc WHERE parent = 0 GROUP BY box"
+        " UNION ALL SELECT box, 0, count(*), 0, 0 FROM twin GROUP BY box"
+        " UNION ALL SELECT box, 0, 0, sum(status = 'filtered'), sum(status = 'failed') FROM left_out"
+        " GROUP BY box) x JOIN box b ON b.n = x.box GROUP BY b.source, b.folder ORDER BY min(b.n)",
+        give_totals, &to, e);
+}
+
 static haul_rc add_total(void *ctx, sqlite3_stmt *s, haul_err *e)
 {
     (void)e;

@@ -122,7 +122,8 @@ static haul_rc check_source(haul_check *c, const char *path, haul_err *e)
     haul_hex(hex, d.sha256, HAUL_SHA256_LEN);
     const json_t *o = origin_of(c, path, hex);
     if (!o) {
-        source_differs(c, path, NULL, hex, "the log names no such source");
+        source_differs(c, path, NULL, hex,
+                       "no source in the log has this path or digest: it is another one, or was changed");
         return HAUL_OK;
     }
     json_int_t size = json_integer_value(json_object_get(o, "size"));

@@ -3,8 +3,10 @@
 
 #include "base/digests.h"
 #include "hold/files.h"
+#include "hold/losses.h"
 #include "io/atomic.h"
 #include "model/format.h"
+#include "pipe/report.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -23,7 +25,7 @@ typedef struct copying {
     const volatile sig_atomic_t *stop;
     char *block;
     uint64_t files, octets;
-    haul_sha256 *all; /* of the lines of a directory: see io/digest.h */
+    uint8_t sha256[HAUL_SHA256_LEN]; /* of the last file */
 } copying;
 
 /* ── one file ── */
@@ -70,6 +72,7 @@ static haul_rc copy_file(copying *c, const char *source, const char *path, haul_
     (void)utimensat(dir, name, times, 0);
     c->files++;
     c->octets += to.size;
+    memcpy(c->sha256, to.sha256, sizeof(c->sha256));
     return rc == HAUL_OK ? haul_catalog_add_file(c->catalog, path, to.size, to.sha256, e) : rc;
 }
 
@@ -127,14 +130,39 @@ static haul_rc copy_tree(copying *c, const char *source, const char *path, haul_
 
 /* ── sources ── */
 
-static json_t *copied_event(const copying *c, const char *source, const char *path)
+static json_t *copied_event(const copying *c, const char *source, const char *path, bool is_dir)
 {
+    char hex[HAUL_SHA256_HEX];
     json_t *o = json_object();
+    haul_hex(hex, c->sha256, HAUL_SHA256_LEN);
     json_object_set_new(o, "source", json_string_nocheck(source));
     json_object_set_new(o, "path", json_string_nocheck(path));
     json_object_set_new(o, "files", json_integer((json_int_t)c->files));
     json_object_set_new(o, "size", json_integer((json_int_t)c->octets));
+    if (!is_dir)
+        json_object_set_new(o, "sha256", json_string(hex));
     return o;
+}
+
+/* A source that somebody changed since it was read. */
+static haul_rc check_copy(const copying *c, const json_t *said, haul_err *e)
+{
+    char hex[HAUL_SHA256_HEX];
+    const char *read = json_string_value(json_object_get(said, "sha256"));
+    haul_hex(hex, c->sha256, HAUL_SHA256_LEN);
+    return !read || strcmp(read, hex) == 0
+               ? HAUL_OK
+               : haul_losses_copy(c->catalog, said, "the source is not what it was when it was read", e);
+}
+
+/* Not a reason to leave the package unsealed: the next run would fare no better. */
+static haul_rc not_copied(copying *c, const json_t *said, const haul_err *why, haul_audit *log, haul_err *e)
+{
+    json_t *o = json_object();
+    json_object_set_new(o, "source", haul_json_from_text(json_string_value(json_object_get(said, "name"))));
+    json_object_set_new(o, "error", haul_json_from_text(why->text));
+    haul_rc rc = haul_audit_event(log, "source-not-copied", o, e);
+    return rc == HAUL_OK ? haul_losses_copy(c->catalog, said, why->text, e) : rc;
 }
 
 /* The format that was found first; "mbox+eml" is a tree of several. */
@@ -151,17 +179,24 @@ static haul_rc copy_source(copying *c, const char *source, const json_t *said, h
     struct stat st;
     haul_auto_str path = {0}, name = {0}, format = {0};
     const char *label = json_string_value(json_object_get(said, "name"));
-    if (stat(source, &st) != 0)
-        return haul_fail_sys(e, HAUL_E_SOURCE, "%s", source);
+    haul_err why = {0};
     safe_name(label ? label : "source", &name);
     format_of(said, &format);
     haul_str_addf(&path, "data/%s/%s", format.p, haul_strz(&name));
     c->files = c->octets = 0;
-    haul_rc rc = S_ISDIR(st.st_mode) ? copy_tree(c, source, path.p, e) : copy_file(c, source, path.p, e);
-    if (rc != HAUL_OK)
-        return rc;
-    json_t *o = copied_event(c, haul_strz(&name), path.p);
-    return haul_audit_event(log, "source-copied", o, e);
+    bool there = stat(source, &st) == 0, is_dir = there && S_ISDIR(st.st_mode);
+    haul_rc rc = !there   ? haul_fail_sys(&why, HAUL_E_SOURCE, "%s", source)
+                 : is_dir ? copy_tree(c, source, path.p, &why)
+                          : copy_file(c, source, path.p, &why);
+    if (rc == HAUL_E_SOURCE)
+        return not_copied(c, said, &why, log, e);
+    if (rc == HAUL_OK && !is_dir)
+        rc = check_copy(c, said, &why);
+    if (rc == HAUL_OK)
+        return haul_audit_event(log, "source-copied", copied_event(c, haul_strz(&name), path.p, is_dir), e);
+    if (e)
+        *e = why;
+    return rc;
 }
 
 haul_rc haul_copy_sources(int root, const haul_job *job, const json_t *report, haul_catalog *c,
@@ -215,6 +250,15 @@ static void add_name(level *l, const char *name, bool is_dir)
     l->v[l->n++] = haul_strdup(text.p);
 }
 
+/* Not every file system says so in the directory itself. */
+static bool is_directory(int dirfd, const struct dirent *at)
+{
+    struct stat st;
+    if (at->d_type != DT_UNKNOWN)
+        return at->d_type == DT_DIR;
+    return fstatat(dirfd, at->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
 static haul_rc enter(sweep *s)
 {
     if (s->depth == HAUL_COPY_DEPTH)
@@ -227,7 +271,7 @@ static haul_rc enter(sweep *s)
         return haul_fail_sys(s->e, HAUL_E_TARGET, "%s", s->path.p);
     for (const struct dirent *at; (at = readdir(d));)
         if (strcmp(at->d_name, ".") != 0 && strcmp(at->d_name, "..") != 0)
-            add_name(l, at->d_name, at->d_type == DT_DIR);
+            add_name(l, at->d_name, is_directory(fd, at));
     closedir(d);
     if (l->n)
         qsort(l->v, l->n, sizeof(*l->v), by_octets);

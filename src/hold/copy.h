@@ -8,8 +8,9 @@
 
 #define HAUL_COPY_DEPTH 128u /* directories of a source below one another */
 
-/* --include-source: each source of the report as data/<format>/<name>, a directory with all below it; files that are there with
- * the same size and time are not copied again. Times are kept. The log gets one "source-copied" each. */
+/* --include-source: each source of the report as data/<format>/<name>, a directory with all below it. Times are kept. The log
+ * gets one "source-copied" each, or "source-not-copied" where one cannot be read: that, and a file that is not what the report says
+ * was read, is an exception of the package. */
 HAUL_MUST_USE haul_rc haul_copy_sources(int root, const haul_job *job, const json_t *report, haul_catalog *c,
                                         haul_audit *log, haul_err *e);
 

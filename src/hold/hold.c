@@ -1,7 +1,9 @@
 #include "hold/hold.h"
 
 #include "base/time.h"
+#include "hold/claim.h"
 #include "hold/copy.h"
+#include "hold/losses.h"
 #include "hold/overview.h"
 #include "hold/package.h"
 #include "hold/sink.h"
@@ -22,6 +24,7 @@ typedef struct holding { /* a package between its run and its seal */
     int root;
     char created[HAUL_ISO_LEN];
     haul_str kinds;
+    haul_arena texts; /* of facts */
     const char *load; /* the load file that is being written */
 } holding;
 
@@ -52,15 +55,21 @@ bool haul_hold_zone(const char *said, int *ret_min)
 
 /* ── facts of the case ── */
 
-static const char *or_empty(const char *z)
+/* What was said of the package, now or by an earlier run, stays with it: adding a source does not take the matter away. */
+static haul_rc fact(holding *p, const char *key, const char *said, const char *otherwise, const char **ret,
+                    haul_err *e)
 {
-    return z ? z : "";
+    const char *before = haul_catalog_meta(p->catalog, key);
+    *ret = haul_arena_str(&p->texts, said ? said : before ? before : otherwise);
+    return said ? haul_catalog_set_meta(p->catalog, key, said, e) : HAUL_OK;
 }
 
-/* "pst; mbox": the formats that were read, each once. */
-static void source_kinds(holding *p)
+/* "pst; mbox": the formats that were read, each once, those of earlier runs first. */
+static haul_rc source_kinds(holding *p, haul_err *e)
 {
     size_t i = 0;
+    const char *before = haul_catalog_meta(p->catalog, "source-kinds");
+    haul_str_addz(&p->kinds, before ? before : "");
     json_t *source = NULL;
     json_array_foreach(json_object_get(p->report, "sources"), i, source)
     {
@@ -73,29 +82,48 @@ static void source_kinds(holding *p)
                 haul_str_addf(&p->kinds, "%s%s", p->kinds.len ? "; " : "", one.p);
         }
     }
+    return haul_catalog_set_meta(p->catalog, "source-kinds", haul_strz(&p->kinds), e);
+}
+
+static haul_rc case_texts(holding *p, haul_err *e)
+{
+    const haul_hold *h = p->h;
+    haul_case *k = &p->facts;
+    const char *encoding = "", *copied = "";
+    const struct {
+        const char *key, *said, *otherwise;
+        const char **to;
+    } facts[] = {{"matter", h->matter, "", &k->matter},
+                 {"custodian", h->custodian, "", &k->custodian},
+                 {"description", h->description, "", &k->description},
+                 {"organization", h->organization, "", &k->organization},
+                 {"contact", h->contact, "", &k->contact},
+                 {"time-zone", h->time_zone, "UTC", &k->time_zone},
+                 {"dat-encoding", h->dat_encoding, "utf-8", &encoding},
+                 {"source-included", NULL, "no", &copied}};
+    haul_rc rc = HAUL_OK;
+    for (size_t i = 0; i < HAUL_COUNT(facts) && rc == HAUL_OK; i++)
+        rc = fact(p, facts[i].key, facts[i].said, facts[i].otherwise, facts[i].to, e);
+    k->cp1252 = strcmp(encoding, "cp1252") == 0;
+    k->original_included = strcmp(copied, "yes") == 0;
+    return rc;
 }
 
 static haul_rc case_facts(holding *p, haul_err *e)
 {
-    const haul_hold *h = p->h;
     haul_catalog_totals t = {0};
     haul_iso_now(p->created);
-    source_kinds(p);
-    haul_rc rc = haul_catalog_count(p->catalog, &t, e);
-    p->facts = (haul_case){.matter = or_empty(h->matter),
-                           .custodian = or_empty(h->custodian),
-                           .description = or_empty(h->description),
-                           .organization = or_empty(h->organization),
-                           .contact = or_empty(h->contact),
-                           .source_kinds = haul_strz(&p->kinds),
+    haul_rc rc = source_kinds(p, e);
+    if (rc == HAUL_OK)
+        rc = haul_catalog_count(p->catalog, &t, e);
+    p->facts = (haul_case){.source_kinds = haul_strz(&p->kinds),
                            .created = p->created,
                            .version = HAUL_VERSION,
-                           .time_zone = h->time_zone ? h->time_zone : "UTC",
                            .volume = "VOL001",
-                           .cp1252 = h->cp1252,
-                           .original_included = h->include_source,
                            .payload_octets = t.octets,
                            .payload_files = t.files};
+    if (rc == HAUL_OK)
+        rc = case_texts(p, e);
     return rc == HAUL_OK && !haul_hold_zone(p->facts.time_zone, &p->facts.tz_min)
                ? haul_fail(e, HAUL_E_USAGE, "--time-zone: '%s' is neither UTC nor an offset such as +01:00",
                            p->facts.time_zone)
@@ -220,8 +248,9 @@ static haul_rc log_seal(holding *p, haul_audit *log, haul_err *e)
 
 static haul_rc copy_sources(holding *p, haul_audit *log, haul_err *e)
 {
-    return p->h->include_source ? haul_copy_sources(p->root, p->h->job, p->report, p->catalog, log, e)
-                                : HAUL_OK;
+    haul_rc rc = haul_copy_sources(p->root, p->h->job, p->report, p->catalog, log, e);
+    p->facts.original_included = true;
+    return rc == HAUL_OK ? haul_catalog_set_meta(p->catalog, "source-included", "yes", e) : rc;
 }
 
 /* A bag whose manifest is empty is taken for a broken one by sha256sum. */
@@ -250,6 +279,10 @@ static haul_rc write_package(holding *p, haul_audit *log, haul_err *e)
 {
     haul_rc rc = case_facts(p, e);
     if (rc == HAUL_OK)
+        rc = haul_catalog_settle(p->catalog, e);
+    if (rc == HAUL_OK)
+        rc = haul_losses_note(p->catalog, p->report, e);
+    if (rc == HAUL_OK && p->h->include_source)
         rc = copy_sources(p, log, e);
     if (rc == HAUL_OK)
         rc = explain_nothing(p, e);
@@ -262,6 +295,19 @@ static haul_rc write_package(holding *p, haul_audit *log, haul_err *e)
     if (rc == HAUL_OK)
         rc = haul_overview_write(p->catalog, &p->facts, p->report, p->root, e);
     return rc == HAUL_OK ? log_seal(p, log, e) : rc;
+}
+
+/* Whoever reads a database that a killed run left, to verify it, has SQLite make its shared memory beside it; writers that are alone
+ * do not use it, and do not take it away. Without a log (-wal) nothing is in it. */
+static void remove_shared_memory(int root)
+{
+    static const char *const files[][2] = {
+        {HAUL_STATE_DIR "/journal.db-wal", HAUL_STATE_DIR "/journal.db-shm"},
+        {HAUL_CATALOG_FILE "-wal", HAUL_CATALOG_FILE "-shm"},
+    };
+    for (size_t i = 0; i < HAUL_COUNT(files); i++)
+        if (faccessat(root, files[i][0], F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+            (void)unlinkat(root, files[i][1], 0);
 }
 
 static haul_rc seal(holding *p, haul_err *e)
@@ -282,18 +328,12 @@ static haul_rc seal(holding *p, haul_err *e)
     haul_audit_head head = haul_audit_get_head(log);
     haul_catalog_close(p->catalog);
     p->catalog = NULL;
+    remove_shared_memory(p->root);
     rc = haul_catalog_open(file.p, true, &p->catalog, e);
     return rc == HAUL_OK ? haul_bag_seal(p->catalog, &p->facts, &head, p->root, e) : rc;
 }
 
 /* ── the run ── */
-
-static haul_rc unseal(const haul_job *job, haul_err *e)
-{
-    bool was = false;
-    haul_auto_fd int root = open(job->target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return job->dry_run || root < 0 ? HAUL_OK : haul_bag_unseal(root, &was, e);
-}
 
 static bool may_seal(const haul_hold *h, haul_rc rc, const json_t *report)
 {
@@ -309,9 +349,8 @@ haul_rc haul_hold_run(haul_hold *h, haul_totals *ret_totals, json_t **ret_report
     holding p = {.h = h, .root = -1};
     *ret_sealed = false;
     job->to = &haul_format_hold;
-    haul_rc rc = job->dry_run ? HAUL_OK : haul_dirs_make(job->target, e);
-    if (rc == HAUL_OK)
-        rc = unseal(job, e);
+    haul_auto_fd int lock = -1;
+    haul_rc rc = job->dry_run ? HAUL_OK : haul_hold_claim(job, &lock, e);
     if (rc != HAUL_OK)
         return rc;
     job->audit_dir = job->target;
@@ -329,5 +368,6 @@ haul_rc haul_hold_run(haul_hold *h, haul_totals *ret_totals, json_t **ret_report
     haul_catalog_close(p.catalog);
     haul_fd_autoclose(&p.root);
     haul_str_done(&p.kinds);
+    haul_arena_done(&p.texts);
     return rc;
 }

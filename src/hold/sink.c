@@ -114,15 +114,35 @@ static haul_rc go_on(hold_sink *s, const haul_sink *sink, const haul_tokens *res
     return haul_catalog_cut(s->catalog, (int64_t)row, remove_path, s, e);
 }
 
-static haul_rc check_prefix(hold_sink *s, haul_err *e)
+haul_rc haul_hold_begun(haul_catalog *c, const haul_values *v, haul_err *e)
 {
-    const char *before = haul_catalog_meta(s->catalog, "control-prefix");
-    if (!before)
-        return haul_catalog_set_meta(s->catalog, "control-prefix", s->prefix, e);
-    return strcmp(before, s->prefix) == 0
-               ? HAUL_OK
-               : haul_fail(e, HAUL_E_USAGE, "this package was begun with --control-prefix '%s', not '%s'",
-                           before, s->prefix);
+    const char *prefix = haul_values_get(v, &haul_hold_options[HAUL_HOLD_PREFIX]);
+    const char *before = haul_catalog_meta(c, "control-prefix");
+    if (before && !*before && *prefix)
+        return haul_fail(
+            e, HAUL_E_USAGE,
+            "this package was begun without --control-prefix: leave it out, or make a new package");
+    if (before && strcmp(before, prefix) != 0)
+        return haul_fail(e, HAUL_E_USAGE,
+                         "this package was begun with --control-prefix '%s'; say the same again", before);
+    before = haul_catalog_meta(c, "text");
+    bool text = haul_values_choice(v, &haul_hold_options[HAUL_HOLD_TEXT]) == 1;
+    if (!before || (strcmp(before, "yes") == 0) == text)
+        return HAUL_OK;
+    return haul_fail(e, HAUL_E_USAGE,
+                     text ? "this package was begun without --text: leave it out, or make a new package"
+                          : "this package was begun with --text; say it again");
+}
+
+/* What all documents of a package have in common is decided by its first run. */
+static haul_rc begin_package(hold_sink *s, const haul_values *v, haul_err *e)
+{
+    haul_rc rc = haul_hold_begun(s->catalog, v, e);
+    if (rc == HAUL_OK && !haul_catalog_meta(s->catalog, "control-prefix"))
+        rc = haul_catalog_set_meta(s->catalog, "control-prefix", s->prefix, e);
+    if (rc == HAUL_OK && !haul_catalog_meta(s->catalog, "text") && !haul_catalog_last(s->catalog))
+        rc = haul_catalog_set_meta(s->catalog, "text", s->text ? "yes" : "no", e);
+    return rc;
 }
 
 static haul_rc hold_open(haul_sink *sink, const char *target, const haul_tokens *resume, haul_err *e)
@@ -144,7 +164,7 @@ static haul_rc hold_open(haul_sink *sink, const char *target, const haul_tokens 
     if (rc == HAUL_OK)
         rc = haul_catalog_open(file.p, false, &s->catalog, e);
     if (rc == HAUL_OK)
-        rc = check_prefix(s, e);
+        rc = begin_package(s, sink->values, e);
     return rc == HAUL_OK ? go_on(s, sink, resume, e) : rc;
 }
 

@@ -61,7 +61,7 @@ static const char *kind_of(mode_t mode)
 }
 
 /* The last component of path, or of the real path where that one has no name of its own. */
-static char *label_of(const char *path, const char *real)
+char *haul_tree_label_of(const char *path, const char *real)
 {
     size_t end = strlen(path);
     while (end > 0 && path[end - 1] == '/')
@@ -108,7 +108,7 @@ static haul_rc open_root(haul_tree *t, haul_err *e)
     t->real = realpath(t->path, NULL);
     if (!t->real)
         return haul_fail_sys(e, HAUL_E_SOURCE, "%s", t->path);
-    t->label = label_of(t->path, t->real);
+    t->label = haul_tree_label_of(t->path, t->real);
     if (S_ISREG(st.st_mode))
         return open_file_root(t, &st, e);
     if (!S_ISDIR(st.st_mode))

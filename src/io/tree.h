@@ -43,6 +43,8 @@ haul_tree *haul_tree_from_fd(int fd, const char *label);
 const char *haul_tree_path(const haul_tree *t); /* as given */
 /* The last component of path without trailing '/', resolved for "." and "..": "Mail", "a.mbox.gz". */
 const char *haul_tree_label(const haul_tree *t);
+/* The same of a path that may not be there. real: its absolute path, or path again where there is none. Owned by the caller. */
+char *haul_tree_label_of(const char *path, const char *real);
 bool haul_tree_is_file(const haul_tree *t); /* a single, not-container file: its only name is "" */
 bool haul_tree_is_container(const haul_tree *t);
 /* The absolute host path of the root, for recognising a source again. */

@@ -470,18 +470,20 @@ static haul_rc read_source(haul_run *r, const char *path, haul_err *e)
     haul_passes passes = {0};
     haul_rc rc = haul_tree_open(path, &t, e);
     r->source_path = path;
-    r->source = haul_report_source(r->report, r->journal, path, t ? haul_tree_label(t) : path);
+    char *label = t ? haul_strdup(haul_tree_label(t)) : haul_tree_label_of(path, path);
+    r->source = haul_report_source(r->report, r->journal, path, label);
+    free(label);
+    haul_rc logged = haul_log_source(r, path, false, rc == HAUL_OK ? e : NULL);
+    rc = rc == HAUL_OK ? logged : rc;
     if (rc == HAUL_OK)
         rc = haul_passes_choose(&passes, r->job->from, t, e);
     if (rc == HAUL_OK)
         rc = haul_report_keep_source(r->report, r->journal, e);
-    if (rc == HAUL_OK)
-        rc = haul_log_source(r, path, false, e);
     const haul_format *f;
     while (rc == HAUL_OK && (f = haul_passes_next(&passes)))
         rc = read_pass(r, &passes, f, t, e);
     if (rc == HAUL_OK || is_source_loss(rc)) {
-        haul_rc logged = haul_log_source(r, path, true, rc == HAUL_OK ? e : NULL);
+        logged = haul_log_source(r, path, true, rc == HAUL_OK ? e : NULL);
         rc = rc == HAUL_OK ? logged : rc;
     }
     return rc == HAUL_OK || !t ? rc : haul_wrap(e, rc, "%s", path);
@@ -529,8 +531,7 @@ static haul_rc check_source(const haul_job *job, const char *path, haul_err *e)
     return rc == HAUL_OK ? rc : haul_wrap(e, rc, "%s", path);
 }
 
-/* A run that has nothing to read makes no target. */
-static haul_rc check_sources(const haul_job *job, haul_err *e)
+haul_rc haul_sources_readable(const haul_job *job, haul_err *e)
 {
     haul_rc first = HAUL_OK;
     for (const char *const *s = job->sources; *s; s++) {
@@ -597,7 +598,7 @@ haul_rc haul_convert(const haul_job *job, haul_totals *ret_totals, json_t **ret_
     e = e ? e : &own;
     if (job->progress)
         r.progress.octets_total = haul_measure(job->sources);
-    haul_rc rc = check_sources(job, e);
+    haul_rc rc = haul_sources_readable(job, e);
     if (rc == HAUL_OK)
         rc = haul_store_open(&r, e);
     if (rc == HAUL_OK)

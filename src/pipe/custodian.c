@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define WAYS 6u /* to say where an item is */
+
 typedef struct rule {
     const char *glob, *name;
 } rule;
@@ -97,31 +99,40 @@ void haul_custodians_free(haul_custodians *c)
     free(c);
 }
 
-static const char *first_match(const haul_custodians *c, const char *path, const char *full, const char *file)
+static const char *first_match(const haul_custodians *c, const haul_str *ways, size_t n)
 {
     for (size_t i = 0; i < c->n; i++)
-        if (fnmatch(c->rules[i].glob, path, FNM_LEADING_DIR) == 0 ||
-            (full && fnmatch(c->rules[i].glob, full, FNM_LEADING_DIR) == 0) ||
-            (file && fnmatch(c->rules[i].glob, file, FNM_LEADING_DIR) == 0))
-            return c->rules[i].name;
+        for (size_t k = 0; k < n; k++)
+            if (fnmatch(c->rules[i].glob, haul_strz(&ways[k]), FNM_LEADING_DIR) == 0)
+                return c->rules[i].name;
     return NULL;
+}
+
+/* SOURCE, SOURCE/PLACE, and the file alone of "Inbox@4711", "ada.pst:Inbox#0x20" and "a.zip:b/ada.pst:…". */
+static size_t ways_to_say(const char *source_path, const char *place, haul_str ways[WAYS])
+{
+    size_t n = strlen(source_path), k = 0;
+    while (n > 1 && source_path[n - 1] == '/')
+        n--;
+    haul_str_add(&ways[k++], source_path, n);
+    if (!place || !*place)
+        return k;
+    haul_str_addf(&ways[k++], "%s/%s", ways[0].p, place);
+    const char *full = ways[1].p, *at = strrchr(full + n, '@');
+    if (at)
+        haul_str_add(&ways[k++], full, (size_t)(at - full));
+    for (const char *colon = full + n; k < WAYS && (colon = strchr(colon + 1, ':'));)
+        haul_str_add(&ways[k++], full, (size_t)(colon - full));
+    return k;
 }
 
 const char *haul_custodian_of(const haul_custodians *c, const char *source_path, const char *place)
 {
-    haul_auto_str path = {0}, full = {0}, file = {0};
-    size_t n = strlen(source_path);
+    haul_str ways[WAYS] = {0};
     if (!c)
         return NULL;
-    while (n > 1 && source_path[n - 1] == '/')
-        n--;
-    haul_str_add(&path, source_path, n);
-    if (place && *place) {
-        haul_str_addf(&full, "%s/%s", haul_strz(&path), place);
-        const char *at = strrchr(place, '@'); /* "Inbox@4711": the file alone fits, too */
-        if (at)
-            haul_str_add(&file, full.p, full.len - strlen(at));
-    }
-    const char *name = first_match(c, haul_strz(&path), full.p, file.p);
+    const char *name = first_match(c, ways, ways_to_say(source_path, place, ways));
+    for (size_t i = 0; i < WAYS; i++)
+        haul_str_done(&ways[i]);
     return name ? name : c->fallback;
 }

@@ -20,7 +20,8 @@ void haul_custodians_free(haul_custodians *c);
 HAUL_DEFINE_AUTO(haul_custodians, haul_custodians_free)
 
 /* The custodian of an item: of the first line whose GLOB fits source_path (as it was given, without a "/" at its end), or
- * source_path "/" place, or a directory above it. place: of the item in its source ("ada/Inbox@4711"), may be NULL. Else the
+ * source_path "/" place, or a directory above it, or the file alone: place up to its last "@" or to a ":". place: of the item in its
+ * source ("ada/Inbox@4711", "ada.pst:Inbox#0x20"), may be NULL. Else the
  * fallback; NULL when there is none: the caller then takes the name of the source. c may be NULL. Lives as long as c. */
 const char *haul_custodian_of(const haul_custodians *c, const char *source_path, const char *place);
 

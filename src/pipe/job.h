@@ -77,6 +77,9 @@ typedef struct haul_job {
  * NULL; else *ret_report is the report.json object (a new reference) whenever one was made. */
 HAUL_MUST_USE haul_rc haul_convert(const haul_job *job, haul_totals *ret_totals, json_t **ret_report,
                                    haul_err *e);
+/* Whether at least one source can be opened and is of a known format: a run that has nothing to read makes no target. What is
+ * wrong with the first one where none is. haul_convert asks this itself. */
+HAUL_MUST_USE haul_rc haul_sources_readable(const haul_job *job, haul_err *e);
 int haul_totals_exit(const haul_totals *t); /* 0 or 1 */
 
 /* Inventory without bodies: *ret is an object {version, sources:[{path, format, folders:[{path, role,

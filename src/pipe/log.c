@@ -110,18 +110,37 @@ static bool on_digested(void *ctx, uint64_t octets)
     return r->job->stop && *r->job->stop;
 }
 
-static json_t *source_event(const haul_run *r, const char *path, const haul_source_digest *d)
+static json_t *source_event(const haul_run *r, const char *path, const haul_source_digest *d,
+                            const haul_err *why)
 {
     char hex[HAUL_SHA256_HEX];
     json_t *o = json_object();
     haul_hex(hex, d->sha256, HAUL_SHA256_LEN);
     json_object_set_new(o, "source", haul_json_from_text(r->source));
     json_object_set_new(o, "path", haul_json_from_text(path));
+    if (why) {
+        json_object_set_new(o, "error", haul_json_from_text(why->text));
+        return o;
+    }
     json_object_set_new(o, "type", json_string(d->is_dir ? "directory" : "file"));
     json_object_set_new(o, "files", json_integer((json_int_t)d->files));
     json_object_set_new(o, "size", json_integer((json_int_t)d->octets));
     json_object_set_new(o, "sha256", json_string(hex));
     return o;
+}
+
+/* What was read is held against what is there now. A source that could not be digested before is not said to have changed. */
+static void compare_source(haul_run *r, const char *path, const haul_source_digest *d, json_t *o)
+{
+    const haul_source_digest *before = &r->source_before;
+    bool same = d->octets == before->octets && d->files == before->files &&
+                memcmp(d->sha256, before->sha256, HAUL_SHA256_LEN) == 0;
+    if (!r->source_digested)
+        return;
+    json_object_set_new(o, "unchanged", json_boolean(same));
+    if (!same)
+        haul_run_notice(r, r->source, HAUL_ISSUE_SOURCE_TOUCHED, path);
+    r->totals.damaged += !same;
 }
 
 haul_rc haul_log_source(haul_run *r, const char *path, bool closed, haul_err *e)
@@ -136,21 +155,16 @@ haul_rc haul_log_source(haul_run *r, const char *path, bool closed, haul_err *e)
             *e = why;
         return rc;
     }
-    json_t *o = source_event(r, path, &d);
-    if (rc != HAUL_OK) {
-        json_object_set_new(o, "error", haul_json_from_text(why.text));
-    } else if (!closed) {
+    json_t *o = source_event(r, path, &d, rc == HAUL_OK ? NULL : &why);
+    if (!closed)
+        r->source_digested = rc == HAUL_OK;
+    if (rc == HAUL_OK && closed) {
+        compare_source(r, path, &d, o);
+    } else if (rc == HAUL_OK) {
         r->source_before = d;
         const char *whose = haul_custodian_of(r->job->custodians, path, NULL);
         haul_report_source_facts(r->report, d.octets, json_string_value(json_object_get(o, "sha256")),
                                  whose ? whose : r->source);
-    } else {
-        bool same = d.octets == r->source_before.octets && d.files == r->source_before.files &&
-                    memcmp(d.sha256, r->source_before.sha256, HAUL_SHA256_LEN) == 0;
-        json_object_set_new(o, "unchanged", json_boolean(same));
-        if (!same)
-            haul_run_notice(r, r->source, HAUL_ISSUE_SOURCE_TOUCHED, path);
-        r->totals.damaged += !same;
     }
     rc = haul_audit_event(r->audit, closed ? "source-closed" : "source-opened", o, e);
     return rc == HAUL_OK ? haul_audit_commit(r->audit, e) : rc;

@@ -41,6 +41,7 @@ typedef struct haul_run {
     haul_audit *audit; /* NULL: no log is kept */
     haul_str log_line;
     haul_source_digest source_before;
+    bool source_digested; /* source_before is of the source at hand */
     haul_early early[HAUL_EARLY_MAX];
     unsigned n_early;
     haul_sink sink;
