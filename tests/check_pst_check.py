@@ -13,7 +13,7 @@ from judge import equal, run, same, say
 from pst_faults import Editor
 
 MAKE = os.environ.get("MAKE_PST") or os.path.join(os.path.dirname(judge.PROGRAM), "tests/make_pst")
-MUTATIONS = int(os.environ.get("HAUL_MUTATIONS") or 40)
+MUTATIONS = int(os.environ.get("HAUL_MUTATIONS") or 20)
 ROOT, TOP, TRASH, STORE, NAMES = 0x122, 0x8022, 0x8062, 0x21, 0x61
 FAULTS = []
 
@@ -341,7 +341,7 @@ def row_beyond(s):
 
 @fault("table-index")
 def row_of_another(s):
-    contents_row(s, 0x802d, 0, s.get(s.allocation(0x802d, 0x20)[1], "I") & 0 | 0x8042 - 0x40)
+    contents_row(s, 0x802d, 0, 0x8002)
     return {"node": 0x802d}
 
 
@@ -401,6 +401,92 @@ def cut_off(s):
     return {"offset": 184}
 
 
+# ── faults in lists of lists: in a store of its own, which is larger ──
+
+def list_of_lists(s):
+    bid, at = s.internal(1, 2)
+    s.put(at + 4, "I", s.get(at + 4, "I") - 1)
+    s.seal_block(bid)
+    return {"offset": at, "block": bid}
+
+
+def order_of_lists(s):
+    bid, at = s.internal(2, 1)
+    s.d[at + 8:at + 40] = s.d[at + 24:at + 40] + s.d[at + 8:at + 24]
+    s.seal_block(bid)
+    return {"offset": at, "block": bid}
+
+
+def list_in_the_wrong_list(s):
+    top, at = s.internal(1, 2)
+    bid, low = s.internal(1, 1)
+    s.put(low + 8, "Q", top)
+    s.seal_block(bid)
+    return {"offset": low, "block": bid}
+
+
+LARGE = [("list-total", list_of_lists), ("list-order", order_of_lists), ("list", list_in_the_wrong_list)]
+
+
+def large_description():
+    parts = [{"method": "value", "name": "{n}.bin", "data": "x", "repeat": 400},
+             {"method": "value", "name": "large.bin", "data": {"fill": 9000000, "seed": 2}}]
+    return {"store": {"encryption": "none", "folders": [{"name": "Inbox", "messages": [{"subject": "s", "attachments": parts}]}]}}
+
+
+# ── ANSI and 4k pages: stores of the corpus, an octet flipped in pages and blocks ──
+
+# version → octets of an id, offset of the roots, of the foot and trailer of a page, of the level in the foot, trailer of a block, unit
+LAYOUTS = {14: (4, 184, 496, 500, 3, 12, 64), 15: (4, 184, 496, 500, 3, 12, 64), 36: (8, 216, 4056, 4072, 5, 24, 512)}
+
+
+def leaves(d, layout, at):
+    """(offset of a page, its entries, level): those of the block tree below a page."""
+    wide, _, foot, _, level, _, _ = layout
+    n, width, own = d[at + foot], d[at + foot + (4 if wide == 8 else 2)], d[at + foot + level]
+    entries = [at + i * width for i in range(n)]
+    yield at, entries, own
+    for e in entries if own else ():
+        yield from leaves(d, layout, int.from_bytes(d[e + 2 * wide:e + 3 * wide], "little"))
+
+
+def flips(path):
+    """Places of an octet in a page of the block tree, and in blocks: with the finding and the offset that it has to give."""
+    with open(path, "rb") as f:
+        d = f.read()
+    layout = LAYOUTS.get(d[10])
+    if not layout:
+        return
+    wide, roots, foot, _, _, trailer, unit = layout
+    pages = list(leaves(d, layout, int.from_bytes(d[roots + 3 * wide:roots + 4 * wide], "little")))
+    yield 40, "header-crc", 4
+    yield pages[0][0] + foot - 1, "page-crc", pages[0][0]
+    for _, entries, level in pages[-2:]:
+        for e in entries[::9] if not level else ():
+            at = int.from_bytes(d[e + wide:e + 2 * wide], "little")
+            size = int.from_bytes(d[e + 2 * wide:e + 2 * wide + 2], "little")
+            end = at + (size + trailer + unit - 1) // unit * unit - trailer
+            yield at + size - 1, "block-crc", at
+            yield end, "block-size", at
+            yield end + 2, "block-signature", at
+            yield end + (8 if wide == 8 else 4), "block-id", at
+
+
+def other_layouts(work):
+    for part in ("sample2@58070a6.pst", "32-bit.pst", "pstextractortest@outlook.com.ost"):
+        for path in glob.glob(os.path.join(judge.CORPUS, "pst", "*" + part)):
+            for at, finding, where in list(flips(path))[:10 if path.endswith("ost") else 18]:
+                with open(path, "rb") as f:
+                    d = bytearray(f.read())
+                d[at] ^= 0x10
+                bad = os.path.join(work, "bad.pst")
+                with open(bad, "wb") as f:
+                    f.write(d)
+                _, found = check(bad)
+                same(any(f["id"] == "pst." + finding and f["offset"] == where for f in found["findings"]),
+                     f"{part}: octet {at} flipped: pst.{finding} at {where}; got {found['findings'][:4]}")
+
+
 # ── the judge ──
 
 def check(path, exits=(0, 1)):
@@ -408,10 +494,10 @@ def check(path, exits=(0, 1)):
     return done.returncode, json.loads(done.stdout)["stores"][0]
 
 
-def make(work):
-    store, plan = os.path.join(work, "good.pst"), os.path.join(work, "good.json")
+def make(work, name, plan_of):
+    store, plan = os.path.join(work, name + ".pst"), os.path.join(work, name + ".json")
     with open(plan, "w", encoding="utf-8") as f:
-        json.dump(description(), f)
+        json.dump(plan_of, f)
     subprocess.run([MAKE, plan, store], stdin=subprocess.DEVNULL, check=True, timeout=120)
     return store
 
@@ -466,17 +552,19 @@ def main():
     if not os.access(MAKE, os.X_OK):
         judge.skip("make_pst is not built")
     work = judge.temporary(memory=True)
-    good = make(work)
-    status, found = check(good)
-    equal((status, found["findings"]), (0, []), "the good store")
-    for finding, spoil in FAULTS:
-        one_fault(good, work, finding, spoil)
+    good = make(work, "good", description())
+    for store, faults in ((good, FAULTS), (make(work, "large", large_description()), LARGE)):
+        status, found = check(store)
+        equal((status, found["findings"]), (0, []), f"the good store {store}")
+        for finding, spoil in faults:
+            one_fault(store, work, finding, spoil)
     mutate(good, work)
     with open(os.path.join(judge.TESTDATA, "../docs/check.md"), encoding="utf-8") as f:
         page_text = f.read()
     if judge.CORPUS:
         corpus(page_text)
-    say(f"{len(FAULTS)} faults, {MUTATIONS} mutations")
+        other_layouts(work)
+    say(f"{len(FAULTS) + len(LARGE)} faults, {MUTATIONS} mutations")
     judge.finish()
 
 
