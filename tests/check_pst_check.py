@@ -150,6 +150,14 @@ map_page("page-crc", "PMap", 0x4600, lambda s: s.put(0x4600 + 10, "B", 0x77), se
 map_page("density", "density list", 0x4200, lambda s: s.put(0x4200 + 10, "B", 0x77), seal=False)
 
 
+@fault("density")
+def entry_of_density(s):
+    s.put(0x4201, "B", 1)
+    s.put(0x4208, "I", 5 << 20)
+    s.seal_page(0x4200)
+    return {"offset": 0x4208}
+
+
 @fault("amap-free")
 def bit_cleared(s):
     at = s.blocks[min(s.blocks)][0]
@@ -231,6 +239,13 @@ def total(s):
     bid, at = s.internal(1, 1)
     s.put(at + 4, "I", s.get(at + 4, "I") + 1)
     s.seal_block(bid)
+    return {"offset": at, "block": bid}
+
+
+@fault("list-short")
+def short_block(s):
+    bid, at = s.internal(1, 1)
+    s.entry(0x80, s.get(at + 8, "Q"), 16, "H", 8000)
     return {"offset": at, "block": bid}
 
 

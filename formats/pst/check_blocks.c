@@ -143,6 +143,10 @@ static void check_data_list(haul_pst_check *c, haul_pstc_block *b, const uint8_t
         if (below && !(below->id & INTERNAL) != (p[1] == 1))
             haul_pst_say(c, HAUL_FINDING_PST_LIST, b->at, b->id,
                          "it names block 0x%llx, which is of another level", (unsigned long long)below->id);
+        if (below && p[1] == 1 && i + 1 < n && below->size != c->layout->most)
+            haul_pst_say(c, HAUL_FINDING_PST_LIST_SHORT, b->at, b->id,
+                         "block 0x%llx, number %zu, has %u octets", (unsigned long long)below->id, i,
+                         below->size);
         sum += below ? below->size : 0;
     }
     if (p[1] == 1 && sum != b->total)

@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE_MAX 4096u
+#define PAGE_MAX     4096u
+#define DENSITY_HEAD 8u /* octets of a density list in front of its entries (2.2.2.7.4.2) */
 
 /* 2.2.2.7.1 ptype */
 enum { PAGE_BBT = 0x80, PAGE_NBT, PAGE_FMAP, PAGE_PMAP, PAGE_AMAP, PAGE_FPMAP, PAGE_DENSITY };
@@ -202,6 +203,8 @@ typedef struct region {
     size_t next; /* extent */
     uint64_t free;
     uint8_t page[PAGE_MAX], want[PAGE_MAX];
+    uint8_t density[PAGE_MAX]; /* the density list */
+    size_t n_density;          /* its entries */
 } region;
 
 /* Pages of older maps behind an AMap: a reader of today passes over what they say, but their space is theirs. */
@@ -272,19 +275,33 @@ static void compare(haul_pst_check *c, region *r)
     }
 }
 
-static void check_density(haul_pst_check *c)
+static void read_density(haul_pst_check *c, region *r)
 {
-    uint8_t page[PAGE_MAX];
     const haul_nodes_layout *l = c->layout;
     uint64_t at = c->maps->density;
-    if (haul_view_read(&c->view, at, page, l->page) != (ssize_t)l->page)
+    const uint8_t *t = r->density + l->trailer;
+    if (haul_view_read(&c->view, at, r->density, l->page) != (ssize_t)l->page)
         return;
-    const uint8_t *t = page + l->trailer;
     if (!t[0] && !t[1]) /* programs before Outlook 2007 SP2 know none */
         return;
-    if (t[0] != PAGE_DENSITY || t[1] != PAGE_DENSITY ||
-        haul_nodes32(t + l->sum) != haul_nodes_checksum(page, l->trailer))
-        haul_pst_say(c, HAUL_FINDING_PST_DENSITY, at, 0, "type or checksum");
+    r->n_density = r->density[1];
+    if (t[0] == PAGE_DENSITY && t[1] == PAGE_DENSITY && DENSITY_HEAD + 4 * r->n_density <= l->trailer &&
+        haul_nodes32(t + l->sum) == haul_nodes_checksum(r->density, l->trailer))
+        return;
+    haul_pst_say(c, HAUL_FINDING_PST_DENSITY, at, 0, "type, number of entries or checksum");
+    r->n_density = 0;
+}
+
+/* An entry: 20 bits with the number of a map, 12 with the free units it has. */
+static void check_density(haul_pst_check *c, const region *r, uint64_t free)
+{
+    for (size_t i = 0; i < r->n_density; i++) {
+        uint32_t entry = haul_nodes32(r->density + DENSITY_HEAD + 4 * i);
+        if ((entry & 0xfffff) == r->index && entry >> 20 != free)
+            haul_pst_say(c, HAUL_FINDING_PST_DENSITY, c->maps->density + DENSITY_HEAD + 4 * i, 0,
+                         "%u free units in map %llu, it has %llu", entry >> 20, (unsigned long long)r->index,
+                         (unsigned long long)free);
+    }
 }
 
 static void check_totals(haul_pst_check *c, const region *r)
@@ -305,12 +322,12 @@ void haul_pst_check_maps(haul_pst_check *c)
 {
     size_t id = c->layout->id;
     uint8_t valid = c->head[c->maps->root + 4 + 4 * id + 4 * id];
-    check_density(c);
     if (!valid) {
         haul_pst_say(c, HAUL_FINDING_PST_AMAP_STALE, c->maps->root + 4u + 8u * id, 0, "fAMapValid is 0");
         return;
     }
     region *r = haul_calloc(1, sizeof(*r));
+    read_density(c, r);
     uint64_t end = c->eof < c->view.size ? c->eof : c->view.size;
     bool whole = true;
     for (r->at = c->maps->first; r->at < end && !haul_pst_check_stopped(c);
@@ -318,10 +335,13 @@ void haul_pst_check_maps(haul_pst_check *c)
         if (c->maps->older)
             older_maps(c, r);
         mark_region(c, r);
-        if (haul_pst_check_page(c, r->at, r->at, PAGE_AMAP, false, r->page))
+        uint64_t before = r->free;
+        bool good = haul_pst_check_page(c, r->at, r->at, PAGE_AMAP, false, r->page);
+        if (good) {
             compare(c, r);
-        else
-            whole = false;
+            check_density(c, r, r->free - before);
+        }
+        whole = whole && good;
     }
     if (whole && r->index && c->eof <= c->view.size)
         check_totals(c, r);
