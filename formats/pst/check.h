@@ -2,7 +2,7 @@
  * of theirs it takes the sizes and offsets of the three formats, the checksums and the decoding, and no more.
  *
  * Every part reads raw pages and blocks and says what it finds with haul_pst_say. Nothing it finds ends the check but a
- * store that cannot be read at all. Memory: 40 octets a block, 48 a node, and 16 a block or page.
+ * store that cannot be read at all. Memory: 40 octets a block and a node, and 16 more a block or page.
  *
  * Source: MS-PST; of 4k pages docs/formats/pst.md. */
 #ifndef HAUL_FORMATS_PST_CHECK_H
