@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SIG_PROPS 0xbcu
 #define SIG_TABLE 0x7cu
 #define ROW_ID    0x67f20003u
 #define ROW_VER   0x67f30003u

@@ -5,7 +5,6 @@
 
 #define SIG_PROPS   0xbcu
 #define SIG_TABLE   0x7cu
-#define SIG_HEAP    0xecu
 #define ROOT        0x122u
 #define STORE       0x21u
 #define NAMES       0x61u
