@@ -373,6 +373,9 @@ for missing in (STORE, NAMES, 0x60e, 0x692):
 simple("node-missing", "no contents of a folder", lambda s: s.remove_node(0x806e) or {"node": TRASH})
 
 
+simple("search-table", "no table of a search folder", lambda s: s.remove_node(0x2230) or {"node": 0x2223})
+
+
 def parent(finding, name, nid, value, place="offset"):
     def put(s):
         at = s.entry(0x81, nid, 24, "I", value)

@@ -123,8 +123,9 @@ static bool read_listing(haul_pst_check *c, uint32_t folder, unsigned type, list
     haul_pstc_heap h;
     *ret = (listing){.c = c, .folder = folder, .children = type != SEARCH_CONTENTS};
     if (!n) {
-        haul_pst_say(c, HAUL_FINDING_PST_NODE_MISSING, HAUL_NOWHERE, 0, "0x%x, a table of folder 0x%x", nid,
-                     folder);
+        haul_pst_say(c,
+                     type == SEARCH_CONTENTS ? HAUL_FINDING_PST_SEARCH_TABLE : HAUL_FINDING_PST_NODE_MISSING,
+                     HAUL_NOWHERE, 0, "0x%x, a table of folder 0x%x", nid, folder);
         return false;
     }
     uint32_t outer = c->node;
