@@ -2,6 +2,7 @@
  * that standard output and the exit status say what happened. */
 #include "testing.h"
 
+#include "model/finding.h"
 #include "pipe/job.h"
 
 #include <criterion/criterion.h>
@@ -15,8 +16,8 @@
 #define DOCS HAUL_TESTDATA "/../docs/"
 #define DEMO HAUL_TESTDATA "/demo/mail"
 
-enum { CONVERT = 1, HOLD = 2, INSPECT = 4, VERIFY = 8, FORMATS = 16, HELP = 32 };
-static const char *const commands[] = {"convert", "hold", "inspect", "verify", "formats", "help"};
+enum { CONVERT = 1, HOLD = 2, INSPECT = 4, VERIFY = 8, CHECK = 16, FORMATS = 32, HELP = 64 };
+static const char *const commands[] = {"convert", "hold", "inspect", "verify", "check", "formats", "help"};
 
 typedef struct option {
     const char *name, *arg, *help;
@@ -244,6 +245,23 @@ Test(cli, every_issue_is_documented_and_no_other)
     free(text);
 }
 
+Test(cli, every_finding_is_documented_and_no_other)
+{
+    char *text = document("check.md");
+    size_t headings = 0;
+    for (int i = 0; i < HAUL_FINDING_COUNT; i++) {
+        haul_finding_id id = (haul_finding_id)i;
+        const char *heading =
+            form("\n### %s (%s)\n", haul_finding_name(id), haul_severity_name(haul_finding_severity(id)));
+        cr_expect(strstr(text, heading), "docs/check.md lacks ### %s", haul_finding_name(id));
+    }
+    for (const char *p = text; (p = strstr(p, "\n### ")); p++)
+        headings++;
+    cr_expect(headings == HAUL_FINDING_COUNT, "docs/check.md has %zu entries for %d findings", headings,
+              (int)HAUL_FINDING_COUNT);
+    free(text);
+}
+
 Test(cli, every_format_has_a_page_that_names_its_options)
 {
     cr_assert(HAUL_COUNT(format_names) > 0);
@@ -263,7 +281,7 @@ Test(cli, every_format_has_a_page_that_names_its_options)
 static const struct {
     const char *args, *says;
 } wrong[] = {
-    {"", "say what to do: convert, inspect, verify, formats or help"},
+    {"", "say what to do: convert, hold, inspect, verify, check, formats or help"},
     {"inspct x", "unknown command 'inspct'; did you mean inspect?"},
     {"frobnicate", "unknown command 'frobnicate'; see mailhaul --help"},
     {"help frobnicate", "unknown command 'frobnicate'"},

@@ -16,19 +16,6 @@
 #define LIST_DATA 1u          /* 2.2.2.8.3.2: btype of XBLOCK and XXBLOCK; of SLBLOCK and SIBLOCK */
 #define LIST_SUB  2u
 
-struct haul_nodes_layout {
-    uint8_t id;     /* octets of ids and offsets */
-    uint16_t root;  /* in the header: id and offset of the node B-tree's root, then the block B-tree's */
-    uint16_t crypt; /* in the header */
-    uint16_t page, foot, trailer; /* octets of a page; where the counts of its entries are, and its trailer */
-    uint8_t wide;                 /* counts of entries have two octets */
-    uint8_t block_trailer;
-    uint16_t align;   /* of blocks */
-    uint16_t most;    /* octets of data in a block */
-    uint8_t sub;      /* octets in front of the entries of a list of subnodes */
-    uint8_t sum, own; /* in either trailer: the checksum, the id */
-};
-
 static const haul_nodes_layout layouts[] = {
     {.id = 4,
      .root = 184,
@@ -79,8 +66,12 @@ uint32_t haul_nodes_checksum(const uint8_t *p, size_t n)
     return (uint32_t)crc32(0xffffffffu, p, (uInt)n) ^ 0xffffffffu;
 }
 
-/* MS-PST 5.5 */
-static uint32_t signature(uint64_t at, uint64_t id)
+const haul_nodes_layout *haul_nodes_layout_of(unsigned version)
+{
+    return &layouts[version == 32 ? 0 : version == 64 ? 1 : 2];
+}
+
+uint32_t haul_nodes_signature(uint64_t at, uint64_t id)
 {
     uint32_t x = (uint32_t)(at ^ id);
     return (x >> 16 ^ x) & 0xffffu;
@@ -103,7 +94,7 @@ haul_rc haul_nodes_open(haul_nodes *n, haul_view *v, haul_err *e)
     if (version != 14 && version != 15 && version < 0x15)
         return haul_fail(e, HAUL_E_FORMAT, "an Outlook store of unknown version %u", version);
     n->version = version < 0x15 ? 32 : version >= 0x24 ? 65 : 64;
-    n->layout = &layouts[n->version == 32 ? 0 : n->version == 64 ? 1 : 2];
+    n->layout = haul_nodes_layout_of(n->version);
     const uint8_t *root = h + n->layout->root;
     size_t id = n->layout->id;
     n->node_id = id_at(n, root);
@@ -137,7 +128,7 @@ static void judge_page(haul_nodes *n, uint64_t at, uint64_t id, const uint8_t *p
         fault(n, true, at, id, "wrong checksum");
     else if (id_at(n, t + l->own) != id)
         fault(n, true, at, id, "wrong id");
-    else if (haul_nodes16(t + 2) != signature(at, id))
+    else if (haul_nodes16(t + 2) != haul_nodes_signature(at, id))
         fault(n, true, at, id, "wrong signature");
 }
 
@@ -268,7 +259,7 @@ static bool judge_block(haul_nodes *n, const extent *b, const uint8_t *p, const 
 {
     uint32_t sum = haul_nodes32(t + n->layout->sum);
     bool own = !((id_at(n, t + n->layout->own) ^ b->id) & ~RESERVED);
-    bool signed_so = haul_nodes16(t + 2) == signature(b->at, b->id);
+    bool signed_so = haul_nodes16(t + 2) == haul_nodes_signature(b->at, b->id);
     if (!own && !signed_so)
         return false;
     if (sum && sum != haul_nodes_checksum(p, b->stored))

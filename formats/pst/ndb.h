@@ -23,7 +23,22 @@
 #define HAUL_BLOCKS_KEPT   4u              /* of haul_blocks in memory */
 
 typedef struct haul_nodes haul_nodes;
-typedef struct haul_nodes_layout haul_nodes_layout; /* sizes and offsets of one of the three formats */
+
+typedef struct haul_nodes_layout { /* sizes and offsets of one of the three formats */
+    uint8_t id;                    /* octets of ids and offsets */
+    uint16_t root;  /* in the header: id and offset of the node B-tree's root, then the block B-tree's */
+    uint16_t crypt; /* in the header */
+    uint16_t page, foot, trailer; /* octets of a page; where the counts of its entries are, and its trailer */
+    uint8_t wide;                 /* counts of entries have two octets */
+    uint8_t block_trailer;
+    uint16_t align;   /* of blocks */
+    uint16_t most;    /* octets of data in a block */
+    uint8_t sub;      /* octets in front of the entries of a list of subnodes */
+    uint8_t sum, own; /* in either trailer: the checksum, the id */
+} haul_nodes_layout;
+
+/* version: as in haul_nodes. */
+const haul_nodes_layout *haul_nodes_layout_of(unsigned version);
 
 typedef struct haul_nodes_fault {
     bool page;   /* else a block */
@@ -148,6 +163,9 @@ HAUL_MUST_USE haul_rc haul_nodes_pour(haul_nodes *n, uint64_t id, haul_out *to, 
 
 /* Of pages, blocks and the header. MS-PST 5.3: zlib's polynomial, begun with 0 and not inverted at the end. */
 uint32_t haul_nodes_checksum(const uint8_t *p, size_t n);
+
+/* Of a page or block at that offset with that id. MS-PST 5.5. */
+uint32_t haul_nodes_signature(uint64_t at, uint64_t id);
 
 static inline uint32_t haul_nodes16(const uint8_t *p)
 {

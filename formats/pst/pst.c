@@ -2,6 +2,8 @@
  * store is parsed in a process of its own that can do nothing else. */
 #include "pst.h"
 
+#include "check.h"
+
 #include "base/charset.h"
 #include "base/utf.h"
 #include "mime/html.h"
@@ -384,6 +386,7 @@ const haul_format haul_format_pst = {
     .suffixes = "",
     .reader = &pst_reader_ops,
     .options = haul_pst_options,
+    .check = haul_pst_check_run,
     .keeps_flags = HAUL_FLAG_SEEN | HAUL_FLAG_ANSWERED | HAUL_FLAG_FLAGGED | HAUL_FLAG_DRAFT |
                    HAUL_FLAG_DELETED | HAUL_FLAG_FORWARDED,
     .keeps_keywords = true,

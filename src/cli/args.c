@@ -227,7 +227,8 @@ static haul_rc short_options(parse *p, const char *letters, haul_err *e)
 static haul_rc no_command(const char *said, haul_err *e)
 {
     if (!said)
-        return haul_fail(e, HAUL_E_USAGE, "say what to do: convert, inspect, verify, formats or help");
+        return haul_fail(e, HAUL_E_USAGE,
+                         "say what to do: convert, hold, inspect, verify, check, formats or help");
     guess g = {said, NULL, strlen(said), DISTANCE_MAX + 1};
     for (int c = 0; c < HAUL_CMD_COUNT; c++)
         consider(&g, haul_cmds[c].name);

@@ -11,6 +11,7 @@
       "make a legal-hold package of SOURCEs in the directory TARGET")                                        \
     X(INSPECT, "inspect", "SOURCE...", 1, SIZE_MAX, "what is in a source: folders, counts, sizes, dates")    \
     X(VERIFY, "verify", "TARGET [SOURCE...]", 1, SIZE_MAX, "read a target again and prove it is complete")   \
+    X(CHECK, "check", "STORE...", 1, SIZE_MAX, "hold stores against the specification of their format")      \
     X(FORMATS, "formats", "", 0, 0, "what this build reads and writes, and what each format keeps")          \
     X(HELP, "help", "[COMMAND]", 0, 1, "show the help of a command")
 

@@ -7,7 +7,7 @@
 
 typedef haul_rc haul_cmd_fn(const haul_args *a, int *ret_status, haul_err *e);
 
-haul_cmd_fn haul_cmd_convert, haul_cmd_hold, haul_cmd_inspect, haul_cmd_verify, haul_cmd_formats,
-    haul_cmd_help;
+haul_cmd_fn haul_cmd_convert, haul_cmd_hold, haul_cmd_inspect, haul_cmd_verify, haul_cmd_check,
+    haul_cmd_formats, haul_cmd_help;
 
 #endif

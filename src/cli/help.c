@@ -18,6 +18,7 @@ static const note examples[] = {
     {"mailhaul convert ARCHIVE NEW --to FORMAT",
      "Convert it. Run it again after an interruption, or when ARCHIVE has grown."},
     {"mailhaul verify NEW ARCHIVE", "Read both again and compare."},
+    {"mailhaul check STORE", "Is an Outlook store as its specification says, and if not, where?"},
     {"mailhaul convert STORE NEW --to FORMAT --recover --pim-files",
      "An Outlook store, with what was deleted in it, and calendars and address books as files beside NEW. "
      "Quit Outlook before, or convert a copy."},

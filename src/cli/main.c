@@ -10,7 +10,8 @@
 static haul_cmd_fn *const commands[HAUL_CMD_COUNT] = {
     [HAUL_CMD_CONVERT] = haul_cmd_convert, [HAUL_CMD_HOLD] = haul_cmd_hold,
     [HAUL_CMD_INSPECT] = haul_cmd_inspect, [HAUL_CMD_VERIFY] = haul_cmd_verify,
-    [HAUL_CMD_FORMATS] = haul_cmd_formats, [HAUL_CMD_HELP] = haul_cmd_help,
+    [HAUL_CMD_CHECK] = haul_cmd_check,     [HAUL_CMD_FORMATS] = haul_cmd_formats,
+    [HAUL_CMD_HELP] = haul_cmd_help,
 };
 
 /* The first signal asks for an orderly stop; the second ends the process at once, which the journal

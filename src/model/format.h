@@ -7,6 +7,7 @@
 #define HAUL_MODEL_FORMAT_H
 
 #include "io/tree.h"
+#include "model/finding.h"
 #include "model/folder.h"
 #include "model/guard.h"
 #include "model/limits.h"
@@ -274,7 +275,10 @@ typedef struct haul_format {
     /* Subdirectories that make a directory this format's; other readers leave them to it. NULL-ended; or NULL. */
     const char *const *layout_dirs;
     const haul_format_option *options; /* ended by name == NULL; or NULL */
-    unsigned keeps_flags;              /* HAUL_FLAG_* that survive reading back */
+    /* Hold one file against the format's specification: every finding goes to c->found. HAUL_E_FORMAT: it cannot be
+     * checked at all. Runs in a confined process (model/confined_check.h). NULL: there is no check. */
+    haul_rc (*check)(haul_checking *c, haul_err *e);
+    unsigned keeps_flags; /* HAUL_FLAG_* that survive reading back */
     bool keeps_keywords, keeps_received, keeps_folders, keeps_empty_folders;
 } haul_format;
 

@@ -1,0 +1,336 @@
+#include "check.h"
+
+#include "crypt.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#define INTERNAL  UINT64_C(2)
+#define RESERVED  UINT64_C(1)
+#define LIST_DATA 1u /* 2.2.2.8.3.2 btype */
+#define LIST_SUB  2u
+
+haul_pstc_block *haul_pst_block(const haul_pst_check *c, uint64_t id)
+{
+    size_t low = 0, high = c->n_blocks;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if ((c->blocks[middle].id | RESERVED) < (id | RESERVED))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < c->n_blocks && (c->blocks[low].id | RESERVED) == (id | RESERVED) ? &c->blocks[low] : NULL;
+}
+
+haul_pstc_node *haul_pst_node(const haul_pst_check *c, uint32_t nid)
+{
+    size_t low = 0, high = c->n_nodes;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (c->nodes[middle].nid < nid)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < c->n_nodes && c->nodes[low].nid == nid ? &c->nodes[low] : NULL;
+}
+
+static size_t room_of(const haul_pst_check *c, const haul_pstc_block *b)
+{
+    size_t align = c->layout->align;
+    return (b->stored + (size_t)c->layout->block_trailer + align - 1) / align * align;
+}
+
+/* ── a block by itself (2.2.2.8.1) ── */
+
+static bool check_place(haul_pst_check *c, const haul_pstc_block *b)
+{
+    if (!b->stored || !b->size || b->stored > c->layout->most || b->size > c->layout->most) {
+        haul_pst_say(c, HAUL_FINDING_PST_BLOCK_SIZE, b->at, b->id, "its entry says %u", b->stored);
+        return false;
+    }
+    if (b->at % c->layout->align || b->at < c->maps->first || b->at >= c->view.size ||
+        room_of(c, b) > c->view.size - b->at) {
+        haul_pst_say(c, HAUL_FINDING_PST_BLOCK_PLACE, b->at, b->id, "%u octets", b->stored);
+        return false;
+    }
+    return true;
+}
+
+static void check_trailer(haul_pst_check *c, const haul_pstc_block *b)
+{
+    const haul_nodes_layout *l = c->layout;
+    const uint8_t *t = c->raw + room_of(c, b) - l->block_trailer;
+    uint64_t own = haul_pst_id(c, t + l->own);
+    if (haul_nodes16(t) != b->stored)
+        haul_pst_say(c, HAUL_FINDING_PST_BLOCK_SIZE, b->at, b->id, "its trailer says %u, its entry %u",
+                     haul_nodes16(t), b->stored);
+    if (haul_nodes32(t + l->sum) != haul_nodes_checksum(c->raw, b->stored))
+        haul_pst_say(c, HAUL_FINDING_PST_BLOCK_CRC, b->at, b->id, "%u octets", b->stored);
+    if ((own | RESERVED) != (b->id | RESERVED))
+        haul_pst_say(c, HAUL_FINDING_PST_BLOCK_ID, b->at, b->id, "it has 0x%llx", (unsigned long long)own);
+    else if (haul_nodes16(t + 2) != haul_nodes_signature(b->at, b->id))
+        haul_pst_say(c, HAUL_FINDING_PST_BLOCK_SIGNATURE, b->at, b->id, "%u octets", b->stored);
+}
+
+static bool read_raw(haul_pst_check *c, const haul_pstc_block *b)
+{
+    size_t room = room_of(c, b);
+    return haul_view_read(&c->view, b->at, c->raw, room) == (ssize_t)room;
+}
+
+static bool inflate_to(const haul_pstc_block *b, const uint8_t *p, uint8_t *to)
+{
+    uLongf n = b->size;
+    return uncompress(to, &n, p, b->stored) == Z_OK && n == b->size;
+}
+
+/* What is in c->raw, decoded; as in ndb.c, a compressed block may be encoded before or after. */
+static bool decode(haul_pst_check *c, const haul_pstc_block *b, uint8_t *to)
+{
+    uint8_t crypt = b->id & INTERNAL || c->crypt > HAUL_CRYPT_CYCLIC ? (uint8_t)HAUL_CRYPT_NONE : c->crypt;
+    if (b->size == b->stored) {
+        memcpy(to, c->raw, b->stored);
+    } else if (!inflate_to(b, c->raw, to)) {
+        haul_crypt_decode(crypt, b->id, 0, c->raw, b->stored);
+        return crypt != HAUL_CRYPT_NONE && inflate_to(b, c->raw, to);
+    }
+    haul_crypt_decode(crypt, b->id, 0, to, b->size);
+    return true;
+}
+
+size_t haul_pst_octets(haul_pst_check *c, uint64_t id, uint8_t *to)
+{
+    haul_pstc_block *b = haul_pst_block(c, id);
+    if (!b || b->bad)
+        return 0;
+    if (c->work++ >= c->most_work) {
+        if (c->work == c->most_work + 1)
+            haul_pst_say(c, HAUL_FINDING_PST_LIMIT, HAUL_NOWHERE, 0, "blocks are shared by too much");
+        return 0;
+    }
+    return read_raw(c, b) && decode(c, b, to) ? b->size : 0;
+}
+
+/* ── lists of blocks and of subnodes (2.2.2.8.3.2 and .3) ── */
+
+static haul_pstc_block *refer(haul_pst_check *c, uint64_t id, uint64_t at, uint64_t from)
+{
+    haul_pstc_block *b = id ? haul_pst_block(c, id) : NULL;
+    if (b)
+        b->refs++;
+    else if (id)
+        haul_pst_say(c, HAUL_FINDING_PST_BLOCK_MISSING, at, id, "block 0x%llx names it",
+                     (unsigned long long)from);
+    return b;
+}
+
+static void check_data_list(haul_pst_check *c, haul_pstc_block *b, const uint8_t *p)
+{
+    size_t id = c->layout->id, n = haul_nodes16(p + 2);
+    uint64_t sum = 0;
+    if ((p[1] != 1 && p[1] != 2) || !n || 8 + n * id > b->size) {
+        haul_pst_say(c, HAUL_FINDING_PST_LIST, b->at, b->id, "level %u, %zu blocks", p[1], n);
+        b->bad = true;
+        return;
+    }
+    b->level = p[1];
+    b->total = haul_nodes32(p + 4);
+    for (size_t i = 0; i < n; i++) {
+        haul_pstc_block *below = refer(c, haul_pst_id(c, p + 8 + i * id), b->at, b->id);
+        if (below && !(below->id & INTERNAL) != (p[1] == 1))
+            haul_pst_say(c, HAUL_FINDING_PST_LIST, b->at, b->id,
+                         "it names block 0x%llx, which is of another level", (unsigned long long)below->id);
+        if (below && p[1] == 1 && i + 1 < n && below->size != c->layout->most)
+            haul_pst_say(c, HAUL_FINDING_PST_LIST_SHORT, b->at, b->id,
+                         "block 0x%llx, number %zu, has %u octets", (unsigned long long)below->id, i,
+                         below->size);
+        sum += below ? below->size : 0;
+    }
+    if (p[1] == 1 && sum != b->total)
+        haul_pst_say(c, HAUL_FINDING_PST_LIST_TOTAL, b->at, b->id, "%llu, they have %llu",
+                     (unsigned long long)b->total, (unsigned long long)sum);
+}
+
+static void check_sub_list(haul_pst_check *c, haul_pstc_block *b, const uint8_t *p)
+{
+    size_t id = c->layout->id, n = haul_nodes16(p + 2), head = c->layout->sub;
+    size_t size = (p[1] ? 2u : 3u) * id;
+    if (p[1] > 1 || !n || head + n * size > b->size) {
+        haul_pst_say(c, HAUL_FINDING_PST_LIST, b->at, b->id, "level %u, %zu subnodes", p[1], n);
+        b->bad = true;
+        return;
+    }
+    uint64_t low = 0;
+    for (size_t i = 0; i < n; i++) {
+        const uint8_t *s = p + head + i * size;
+        uint64_t nid = haul_nodes32(s);
+        if (nid < low)
+            haul_pst_say(c, HAUL_FINDING_PST_LIST_ORDER, b->at, b->id, "subnode 0x%llx",
+                         (unsigned long long)nid);
+        low = nid + 1;
+        (void)refer(c, haul_pst_id(c, s + id), b->at, b->id);
+        if (!p[1])
+            (void)refer(c, haul_pst_id(c, s + 2 * id), b->at, b->id);
+    }
+}
+
+static void check_list(haul_pst_check *c, haul_pstc_block *b, const uint8_t *p)
+{
+    if (b->size >= 8 && p[0] == LIST_DATA) {
+        check_data_list(c, b, p);
+    } else if (b->size >= 8 && p[0] == LIST_SUB) {
+        check_sub_list(c, b, p);
+    } else {
+        haul_pst_say(c, HAUL_FINDING_PST_LIST, b->at, b->id, "of type %u", p[0]);
+        b->bad = true;
+    }
+}
+
+static void check_block(haul_pst_check *c, haul_pstc_block *b, uint8_t *plain)
+{
+    b->bad = true;
+    if ((b->id & ~(INTERNAL | RESERVED)) > c->next_block)
+        haul_pst_say(c, HAUL_FINDING_PST_HEADER_COUNTER, b->at, b->id, "bidNextB is 0x%llx",
+                     (unsigned long long)c->next_block);
+    if (!check_place(c, b))
+        return;
+    haul_pst_add_extent(c, b->at, (uint32_t)room_of(c, b), (uint32_t)(b - c->blocks));
+    if (!read_raw(c, b)) {
+        haul_pst_say(c, HAUL_FINDING_PST_BLOCK_PLACE, b->at, b->id, "it cannot be read");
+        return;
+    }
+    check_trailer(c, b);
+    b->bad = !decode(c, b, plain);
+    if (b->bad)
+        haul_pst_say(c, HAUL_FINDING_PST_BLOCK_PACKED, b->at, b->id, "%u octets to %u", b->stored, b->size);
+    else if (b->id & INTERNAL)
+        check_list(c, b, plain);
+}
+
+/* An XXBLOCK, when the sizes that its XBLOCKs say are known. */
+static void check_top(haul_pst_check *c, const haul_pstc_block *b, uint8_t *plain)
+{
+    size_t id = c->layout->id;
+    uint64_t sum = 0;
+    if (b->level != 2 || b->bad || !haul_pst_octets(c, b->id, plain))
+        return;
+    for (size_t i = 0; i < haul_nodes16(plain + 2); i++) {
+        const haul_pstc_block *below = haul_pst_block(c, haul_pst_id(c, plain + 8 + i * id));
+        sum += below ? below->total : 0;
+    }
+    if (sum != b->total)
+        haul_pst_say(c, HAUL_FINDING_PST_LIST_TOTAL, b->at, b->id, "%llu, they have %llu",
+                     (unsigned long long)b->total, (unsigned long long)sum);
+}
+
+static void refer_nodes(haul_pst_check *c)
+{
+    for (size_t i = 0; i < c->n_nodes; i++) {
+        const haul_pstc_node *n = &c->nodes[i];
+        const uint64_t ids[] = {n->data, n->sub};
+        c->node = n->nid;
+        for (unsigned k = 0; k < 2; k++) {
+            haul_pstc_block *b = ids[k] ? haul_pst_block(c, ids[k]) : NULL;
+            if (b)
+                b->refs++;
+            else if (ids[k])
+                haul_pst_say(c, HAUL_FINDING_PST_BLOCK_MISSING, n->at, ids[k], "the node's %s",
+                             k ? "subnodes" : "data");
+        }
+    }
+    c->node = 0;
+}
+
+static void check_refs(haul_pst_check *c)
+{
+    for (size_t i = 0; i < c->n_blocks; i++) {
+        const haul_pstc_block *b = &c->blocks[i];
+        if (!b->refs)
+            haul_pst_say(c, HAUL_FINDING_PST_BLOCK_UNUSED, b->at, b->id, "%u octets", b->stored);
+        else if (b->count != b->refs + 1) /* one for the entry itself (2.2.2.7.7.3) */
+            haul_pst_say(c, HAUL_FINDING_PST_BLOCK_REFS, b->at, b->id, "cRef is %u, %u refer to it", b->count,
+                         b->refs);
+    }
+}
+
+void haul_pst_check_blocks(haul_pst_check *c)
+{
+    uint8_t *plain = haul_alloc(HAUL_NODES_BLOCK);
+    for (size_t i = 0; i < c->n_blocks && !haul_pst_check_stopped(c); i++)
+        check_block(c, &c->blocks[i], plain);
+    for (size_t i = 0; i < c->n_blocks; i++)
+        check_top(c, &c->blocks[i], plain);
+    refer_nodes(c);
+    check_refs(c);
+    free(plain);
+}
+
+/* ── trees of them ── */
+
+uint64_t haul_pst_size(const haul_pst_check *c, uint64_t data)
+{
+    const haul_pstc_block *b = haul_pst_block(c, data);
+    return !b ? 0 : b->id & INTERNAL ? b->total : b->size;
+}
+
+static bool add_leaves(haul_pst_check *c, uint64_t id, unsigned below, uint64_t **v, size_t *n, size_t *cap)
+{
+    const haul_pstc_block *b = haul_pst_block(c, id);
+    size_t w = c->layout->id;
+    if (!b || *n >= HAUL_PSTC_LEAVES) {
+        if (b)
+            haul_pst_say(c, HAUL_FINDING_PST_LIMIT, b->at, id, "more than %u blocks", HAUL_PSTC_LEAVES);
+        return false;
+    }
+    if (!(b->id & INTERNAL)) {
+        *v = haul_pst_grown(*v, *n, cap, sizeof(**v));
+        (*v)[(*n)++] = id;
+        return true;
+    }
+    uint8_t *list = haul_alloc(HAUL_NODES_BLOCK);
+    bool good = b->level && b->level < below && haul_pst_octets(c, id, list);
+    for (size_t i = 0; good && i < haul_nodes16(list + 2); i++)
+        good = add_leaves(c, haul_pst_id(c, list + 8 + i * w), b->level, v, n, cap);
+    free(list);
+    return good;
+}
+
+bool haul_pst_leaves(haul_pst_check *c, uint64_t id, uint64_t **ret, size_t *ret_n)
+{
+    size_t cap = 0;
+    bool good = add_leaves(c, id, 3, ret, ret_n, &cap);
+    c->work += *ret_n / 16;
+    return good;
+}
+
+static bool add_subs(haul_pst_check *c, uint64_t id, unsigned below, haul_node **v, size_t *n, size_t *cap)
+{
+    uint8_t *p = haul_alloc(HAUL_NODES_BLOCK);
+    size_t w = c->layout->id, got = id & INTERNAL ? haul_pst_octets(c, id, p) : 0;
+    bool good = got && p[0] == LIST_SUB && p[1] < below;
+    for (size_t i = 0; good && i < haul_nodes16(p + 2); i++) {
+        const uint8_t *s = p + c->layout->sub + i * (p[1] ? 2 : 3) * w;
+        if (p[1]) {
+            good = add_subs(c, haul_pst_id(c, s + w), p[1], v, n, cap);
+        } else if (*n >= HAUL_PSTC_SUBS) {
+            haul_pst_say(c, HAUL_FINDING_PST_LIMIT, HAUL_NOWHERE, id, "more than %u subnodes",
+                         HAUL_PSTC_SUBS);
+            good = false;
+        } else {
+            *v = haul_pst_grown(*v, *n, cap, sizeof(**v));
+            (*v)[(*n)++] = (haul_node){
+                .nid = haul_nodes32(s), .data = haul_pst_id(c, s + w), .sub = haul_pst_id(c, s + 2 * w)};
+        }
+    }
+    free(p);
+    return good;
+}
+
+bool haul_pst_subnodes(haul_pst_check *c, uint64_t id, haul_node **ret, size_t *ret_n)
+{
+    size_t cap = 0;
+    return !id || add_subs(c, id, 2, ret, ret_n, &cap);
+}
