@@ -286,6 +286,25 @@ Test(custodian, the_first_line_that_fits)
     }
 }
 
+Test(custodian, lines_that_fit_nothing)
+{
+    haul_auto(haul_custodians) *c = NULL;
+    size_t at = 0;
+    unsigned line = 0;
+    const char *path = testing_path("map");
+    testing_write(path, map, strlen(map));
+    cr_assert(haul_custodians_load(path, NULL, &c, NULL) == HAUL_OK);
+    for (size_t i = 0; i < 8; i++) /* all but Outlook and what comes behind it */
+        (void)haul_custodian_of(c, custodian_rows[i % 6].source, custodian_rows[i % 6].place);
+    cr_expect_str_eq(haul_custodians_idle(c, &at, &line), "*.pst");
+    cr_expect(line == 5);
+    cr_expect_str_eq(haul_custodians_idle(c, &at, &line), "a\\=b");
+    cr_expect_str_eq(haul_custodians_idle(c, &at, &line), "top/dir");
+    cr_expect_null(haul_custodians_idle(c, &at, &line));
+    at = 0;
+    cr_expect_null(haul_custodians_idle(NULL, &at, &line));
+}
+
 Test(custodian, nobody)
 {
     haul_auto(haul_custodians) *c = NULL;

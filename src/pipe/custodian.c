@@ -13,6 +13,8 @@
 
 typedef struct rule {
     const char *glob, *name;
+    unsigned line;
+    bool fitted; /* something, so far */
 } rule;
 
 struct haul_custodians {
@@ -47,7 +49,8 @@ static haul_rc take_line(haul_custodians *c, haul_span s, const char *file, unsi
         return haul_fail(e, HAUL_E_USAGE, "%s: line %u is not GLOB = NAME", file, line);
     haul_span glob = haul_span_trim((haul_span){s.p, n});
     haul_span name = haul_span_trim((haul_span){s.p + n + 1, s.len - n - 1});
-    rule r = {haul_arena_strn(&c->arena, glob.p, glob.len), haul_arena_strn(&c->arena, name.p, name.len)};
+    rule r = {haul_arena_strn(&c->arena, glob.p, glob.len), haul_arena_strn(&c->arena, name.p, name.len),
+              line, false};
     if (!*r.glob)
         return haul_fail(e, HAUL_E_USAGE, "%s: line %u has nothing in front of its =", file, line);
     if (!haul_custodian_ok(r.name))
@@ -103,8 +106,22 @@ static const char *first_match(const haul_custodians *c, const haul_str *ways, s
 {
     for (size_t i = 0; i < c->n; i++)
         for (size_t k = 0; k < n; k++)
-            if (fnmatch(c->rules[i].glob, haul_strz(&ways[k]), FNM_LEADING_DIR) == 0)
+            if (fnmatch(c->rules[i].glob, haul_strz(&ways[k]), FNM_LEADING_DIR) == 0) {
+                c->rules[i].fitted = true;
                 return c->rules[i].name;
+            }
+    return NULL;
+}
+
+const char *haul_custodians_idle(const haul_custodians *c, size_t *at, unsigned *ret_line)
+{
+    while (c && *at < c->n) {
+        const rule *r = &c->rules[(*at)++];
+        if (r->fitted)
+            continue;
+        *ret_line = r->line;
+        return r->glob;
+    }
     return NULL;
 }
 

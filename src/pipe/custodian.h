@@ -25,6 +25,10 @@ HAUL_DEFINE_AUTO(haul_custodians, haul_custodians_free)
  * fallback; NULL when there is none: the caller then takes the name of the source. c may be NULL. Lives as long as c. */
 const char *haul_custodian_of(const haul_custodians *c, const char *source_path, const char *place);
 
+/* The GLOBs that fitted nothing yet, one at a call, with the line of the map; *at begins with 0. NULL: no more. A line that stands
+ * behind another one which fits the same is one of them. */
+const char *haul_custodians_idle(const haul_custodians *c, size_t *at, unsigned *ret_line);
+
 /* Text of 1 to HAUL_CUSTODIAN_NAME octets of UTF-8 without controls and without ";", which joins several. */
 bool haul_custodian_ok(const char *name);
 
