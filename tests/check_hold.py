@@ -370,8 +370,13 @@ def selection():
 
 def dry_run():
     source = judge.write(os.path.join(fresh("src"), "s.mbox"), judge.mbox_of([judge.message(1)]))
+    twice = judge.write(os.path.join(fresh("src"), "t.mbox"), judge.mbox_of([judge.message(1), judge.message(2), judge.message(2)]))
     target = fresh("case")
-    hold([source], target, "--dry-run")
+    for how, counts, blind in (((), (4, 0), False), (("--dedupe", "digest"), (2, 2), False), (("--dedupe", "mih"), (4, 0), True),
+                               (("--dedupe", "digest", "--dedupe-scope", "custodian"), (4, 0), True)):
+        totals = json.loads(hold([source, twice], target, "--dry-run", "--json", *how, exits=(0,)).stdout)["totals"]
+        equal((totals["stored"], totals["duplicate"]), counts, f"a dry run with {how}")
+        equal("looks for duplicates" in hold([source, twice], target, "--dry-run", *how, exits=(0,)).text, blind, f"a dry run with {how}: said")
     same(not os.path.exists(target), "a dry run made a package")
     run("hold", "/nonexistent/x.pst", target, exits=(3,))
     run("convert", source, os.path.join(target, "x"), "--matter", "M", "--to", "eml", exits=(2,))
@@ -469,6 +474,20 @@ def looked_at():
     package(target, "looked at")
 
 
+def maps():
+    """A line of a map that fits nothing is named, where that is certain."""
+    source = fresh("src")
+    for who in ("ada", "ben"):
+        judge.write(os.path.join(source, who + ".mbox"), judge.mbox_of([judge.message(who)]))
+    lines = judge.write(os.path.join(fresh("map"), "map.txt"), b"\xef\xbb\xbf# who\r\n\r\n*ada.mbox = Ada\r\n*bne.mbox = Ben\r\n")
+    target = fresh("case")
+    done = hold([source], target, "--custodian-map", lines, "--custodian", "nobody", exits=(0,))
+    same("line 4 fits nothing that was read: *bne.mbox" in done.text and "line 3" not in done.text, f"maps: {done.text}")
+    equal(sorted(r["CUSTODIAN"] for r in dat(target)), ["Ada", "nobody"], "maps: custodians")
+    for options in ((), ("--dry-run",)):
+        same("fits nothing" not in hold([source], target, "--custodian-map", lines, *options, exits=(0,)).text, f"maps: again {options}")
+
+
 def at_once():
     source = judge.write(os.path.join(fresh("src"), "s.mbox"), judge.mbox_of([judge.message(i) for i in range(1500)]))
     target = fresh("case")
@@ -482,7 +501,7 @@ def at_once():
 
 
 def runs():
-    for case in (hostile_names, folders_and_numbers, duplicates, selection, dry_run, mistakes, lost_sources, other_filters, several_runs, looked_at, at_once):
+    for case in (hostile_names, folders_and_numbers, duplicates, selection, dry_run, mistakes, lost_sources, other_filters, several_runs, looked_at, maps, at_once):
         case()
         say(f"{case.__name__}: done")
 

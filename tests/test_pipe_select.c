@@ -250,26 +250,29 @@ static const char map[] = "\xef\xbb\xbf# who has what\n"
                           "exports = All the rest\n";
 
 static const struct {
-    const char *source, *place, *name;
+    const char *source, *place, *name, *key;
 } custodian_rows[] = {
-    {"exports/ada.mbox", NULL, "Ada L\xc3\xb6velace"},
-    {"exports", "ada/Inbox@0", "Ada L\xc3\xb6velace"},
-    {"exports/", "ada", "Ada L\xc3\xb6velace"},
-    {"exports", "bob/Sent@12", "Nobody"},
-    {"exports", "bob/Inbox@12", "All the rest"},
-    {"exports", NULL, "All the rest"},
-    {"exportsx", NULL, "the fallback"},
-    {"/srv/x.pst", "Inbox#0x20", "Outlook"},
-    {"a=b", NULL, "Equal = signs"},
-    {"top", "dir/below/x@4", "Below"},
-    {"top", "dir@4", "Below"},
-    {"top", "dirt@4", "the fallback"},
-    {"other", "", "the fallback"},
-    {"mail", "x.pst:Inbox#0x20", "Outlook"},
-    {"mail", "deep/x.pst:A:B#0x20", "Outlook"},
-    {"take.zip", "in.zip:x.pst:Inbox#0x20", "Outlook"},
-    {"mail", "x.pstold:Inbox#0x20", "the fallback"},
-    {"mail", ":::::::::::::::", "the fallback"},
+    {"exports/ada.mbox", NULL, "Ada L\xc3\xb6velace", NULL},
+    {"exports", "ada/Inbox@0", "Ada L\xc3\xb6velace", NULL},
+    {"exports/", "ada", "Ada L\xc3\xb6velace", NULL},
+    {"exports", "bob/Sent@12", "Nobody", NULL},
+    {"exports", "bob/Inbox@12", "All the rest", NULL},
+    {"exports", NULL, "All the rest", NULL},
+    {"exportsx", NULL, "the fallback", NULL},
+    {"/srv/x.pst", "Inbox#0x20", "Outlook", NULL},
+    {"a=b", NULL, "Equal = signs", NULL},
+    {"top", "dir/below/x@4", "Below", NULL},
+    {"top", "dir@4", "Below", NULL},
+    {"top", "dirt@4", "the fallback", NULL},
+    {"other", "", "the fallback", NULL},
+    {"mail", "x.pst:Inbox#0x20", "Outlook", NULL},
+    {"mail", "deep/x.pst:A:B#0x20", "Outlook", NULL},
+    {"take.zip", "in.zip:x.pst:Inbox#0x20", "Outlook", NULL},
+    {"mail", "x.pstold:Inbox#0x20", "the fallback", NULL},
+    {"mail", ":::::::::::::::", "the fallback", ":@:@:@:@:"},
+    {"exports.d", "x@4", "Outlook", "x.pst@4"},
+    {"exports.d", NULL, "Outlook", "x.pst"},
+    {"exports.d", "x@4", "the fallback", "x.psv@4"},
 };
 
 Test(custodian, the_first_line_that_fits)
@@ -280,18 +283,38 @@ Test(custodian, the_first_line_that_fits)
     testing_write(path, map, strlen(map));
     cr_assert(haul_custodians_load(path, "the fallback", &c, &e) == HAUL_OK, "%s", e.text);
     for (size_t i = 0; i < HAUL_COUNT(custodian_rows); i++) {
-        const char *name = haul_custodian_of(c, custodian_rows[i].source, custodian_rows[i].place);
+        const char *name =
+            haul_custodian_of(c, custodian_rows[i].source, custodian_rows[i].place, custodian_rows[i].key);
         cr_expect_str_eq(name, custodian_rows[i].name, "%s, %s: %s", custodian_rows[i].source,
                          custodian_rows[i].place ? custodian_rows[i].place : "-", name);
     }
 }
 
+Test(custodian, lines_that_fit_nothing)
+{
+    haul_auto(haul_custodians) *c = NULL;
+    size_t at = 0;
+    unsigned line = 0;
+    const char *path = testing_path("map");
+    testing_write(path, map, strlen(map));
+    cr_assert(haul_custodians_load(path, NULL, &c, NULL) == HAUL_OK);
+    for (size_t i = 0; i < 8; i++) /* all but Outlook and what comes behind it */
+        (void)haul_custodian_of(c, custodian_rows[i % 6].source, custodian_rows[i % 6].place, NULL);
+    cr_expect_str_eq(haul_custodians_idle(c, &at, &line), "*.pst");
+    cr_expect(line == 5);
+    cr_expect_str_eq(haul_custodians_idle(c, &at, &line), "a\\=b");
+    cr_expect_str_eq(haul_custodians_idle(c, &at, &line), "top/dir");
+    cr_expect_null(haul_custodians_idle(c, &at, &line));
+    at = 0;
+    cr_expect_null(haul_custodians_idle(NULL, &at, &line));
+}
+
 Test(custodian, nobody)
 {
     haul_auto(haul_custodians) *c = NULL;
-    cr_expect_null(haul_custodian_of(NULL, "x", "y"));
+    cr_expect_null(haul_custodian_of(NULL, "x", "y", NULL));
     cr_assert(haul_custodians_load(NULL, NULL, &c, NULL) == HAUL_OK);
-    cr_expect_null(haul_custodian_of(c, "x", "y"));
+    cr_expect_null(haul_custodian_of(c, "x", "y", NULL));
 }
 
 static const struct {

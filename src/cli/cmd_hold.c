@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define IDLE_SHOWN 8u /* lines of a map */
+
 /* What the sink takes as options of its format. */
 static const struct {
     haul_opt opt;
@@ -67,8 +69,13 @@ static haul_rc hold_options(const haul_args *a, haul_hold *h, haul_err *e)
 
 static void sealed_line(const haul_request *r, bool sealed, haul_str *to)
 {
-    if (r->job.dry_run)
+    if (r->job.dry_run) {
+        haul_str_addz(
+            to, haul_hold_dry_is_blind(&r->job)
+                    ? "a dry run looks for duplicates by digest in all mail only: none are counted here\n"
+                    : "");
         return;
+    }
     haul_str_addz(to, sealed ? "sealed: " : "not sealed yet; run the same command again to go on: ");
     haul_text_clean(to, r->job.target);
     if (sealed) {
@@ -76,6 +83,22 @@ static void sealed_line(const haul_request *r, bool sealed, haul_str *to)
         haul_text_clean(to, r->job.target);
     }
     haul_str_addc(to, '\n');
+}
+
+/* A typing error in a map gives mail to the wrong people, silently. Only what is stored now is asked whose it is: a run that
+ * found items of an earlier one cannot tell. */
+static void idle_lines(const haul_request *r, haul_str *to)
+{
+    size_t at = 0, shown = 0;
+    unsigned line = 0;
+    const char *glob;
+    while ((glob = haul_custodians_idle(r->job.custodians, &at, &line)) && ++shown <= IDLE_SHOWN) {
+        haul_str_addf(to, "--custodian-map line %u fits nothing that was read: ", line);
+        haul_text_clean(to, glob);
+        haul_str_addc(to, '\n');
+    }
+    if (glob)
+        haul_str_addz(to, "--custodian-map has more lines that fit nothing\n");
 }
 
 haul_rc haul_cmd_hold(const haul_args *a, int *ret_status, haul_err *e)
@@ -97,6 +120,8 @@ haul_rc haul_cmd_hold(const haul_args *a, int *ret_status, haul_err *e)
         json_object_set_new(report, "sealed", json_boolean(sealed));
     if (report && (rc == HAUL_OK || totals.found || r.json)) {
         haul_result_run(&r, &totals, report, &s);
+        if (!r.job.dry_run && !totals.already_stored)
+            idle_lines(&r, &s);
         sealed_line(&r, sealed, &s);
         rc = haul_result_print(&r, report, &s, rc, e);
     }

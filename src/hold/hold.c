@@ -341,6 +341,20 @@ static bool may_seal(const haul_hold *h, haul_rc rc, const json_t *report)
            (rc == HAUL_OK || rc == HAUL_E_SOURCE || rc == HAUL_E_FORMAT || rc == HAUL_E_LIMIT);
 }
 
+bool haul_hold_dry_is_blind(const haul_job *job)
+{
+    size_t how = haul_values_choice(job->values, &haul_hold_options[HAUL_HOLD_DEDUPE]);
+    bool by_custodian = haul_values_choice(job->values, &haul_hold_options[HAUL_HOLD_SCOPE]) == 1;
+    return how == 2 || (how == 1 && by_custodian);
+}
+
+/* A dry run has no catalogue to ask; the journal's copy knows digests. */
+static bool dry_dedupe(const haul_job *job)
+{
+    return job->dry_run && haul_values_choice(job->values, &haul_hold_options[HAUL_HOLD_DEDUPE]) &&
+           !haul_hold_dry_is_blind(job);
+}
+
 haul_rc haul_hold_run(haul_hold *h, haul_totals *ret_totals, json_t **ret_report, bool *ret_sealed,
                       haul_err *e)
 {
@@ -349,6 +363,7 @@ haul_rc haul_hold_run(haul_hold *h, haul_totals *ret_totals, json_t **ret_report
     holding p = {.h = h, .root = -1};
     *ret_sealed = false;
     job->to = &haul_format_hold;
+    job->dedupe = dry_dedupe(job);
     haul_auto_fd int lock = -1;
     haul_rc rc = job->dry_run ? HAUL_OK : haul_hold_claim(job, &lock, e);
     if (rc != HAUL_OK)

@@ -16,6 +16,10 @@ typedef struct haul_hold {
 /* "UTC", "Z", "+HH:MM", "-HHMM" into minutes east of UTC; false for anything else. */
 bool haul_hold_zone(const char *said, int *ret_min);
 
+/* Whether a run over this job would look for duplicates in a way that a dry run cannot: by MIH, or within one custodian's mail. The
+ * counts of a dry run have none of them. */
+bool haul_hold_dry_is_blind(const haul_job *job);
+
 /* As haul_convert. A package is sealed when everything that could be read is in it: also when a source was lost half-way, which
  * is an exception; not when the run was stopped or the target failed. *ret_sealed tells. One run at a time: HAUL_E_STATE. */
 HAUL_MUST_USE haul_rc haul_hold_run(haul_hold *h, haul_totals *ret_totals, json_t **ret_report,

@@ -9,10 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WAYS 6u /* to say where an item is */
+#define WAYS_PLACE 5u /* to say where an item is, by its place or its key */
+#define WAYS       (1 + 2 * WAYS_PLACE)
 
 typedef struct rule {
     const char *glob, *name;
+    unsigned line;
+    bool fitted; /* something, so far */
 } rule;
 
 struct haul_custodians {
@@ -47,7 +50,8 @@ static haul_rc take_line(haul_custodians *c, haul_span s, const char *file, unsi
         return haul_fail(e, HAUL_E_USAGE, "%s: line %u is not GLOB = NAME", file, line);
     haul_span glob = haul_span_trim((haul_span){s.p, n});
     haul_span name = haul_span_trim((haul_span){s.p + n + 1, s.len - n - 1});
-    rule r = {haul_arena_strn(&c->arena, glob.p, glob.len), haul_arena_strn(&c->arena, name.p, name.len)};
+    rule r = {haul_arena_strn(&c->arena, glob.p, glob.len), haul_arena_strn(&c->arena, name.p, name.len),
+              line, false};
     if (!*r.glob)
         return haul_fail(e, HAUL_E_USAGE, "%s: line %u has nothing in front of its =", file, line);
     if (!haul_custodian_ok(r.name))
@@ -103,35 +107,55 @@ static const char *first_match(const haul_custodians *c, const haul_str *ways, s
 {
     for (size_t i = 0; i < c->n; i++)
         for (size_t k = 0; k < n; k++)
-            if (fnmatch(c->rules[i].glob, haul_strz(&ways[k]), FNM_LEADING_DIR) == 0)
+            if (fnmatch(c->rules[i].glob, haul_strz(&ways[k]), FNM_LEADING_DIR) == 0) {
+                c->rules[i].fitted = true;
                 return c->rules[i].name;
+            }
     return NULL;
 }
 
-/* SOURCE, SOURCE/PLACE, and the file alone of "Inbox@4711", "ada.pst:Inbox#0x20" and "a.zip:b/ada.pst:…". */
-static size_t ways_to_say(const char *source_path, const char *place, haul_str ways[WAYS])
+const char *haul_custodians_idle(const haul_custodians *c, size_t *at, unsigned *ret_line)
 {
-    size_t n = strlen(source_path), k = 0;
-    while (n > 1 && source_path[n - 1] == '/')
-        n--;
-    haul_str_add(&ways[k++], source_path, n);
+    while (c && *at < c->n) {
+        const rule *r = &c->rules[(*at)++];
+        if (r->fitted)
+            continue;
+        *ret_line = r->line;
+        return r->glob;
+    }
+    return NULL;
+}
+
+/* SOURCE/PLACE, and the file alone of "Inbox@4711", "ada.pst:Inbox#0x20" and "a.zip:b/ada.pst:…". */
+static size_t add_ways(const char *place, haul_str ways[WAYS], size_t k)
+{
+    size_t n = ways[0].len, stop = k + WAYS_PLACE;
     if (!place || !*place)
         return k;
-    haul_str_addf(&ways[k++], "%s/%s", ways[0].p, place);
-    const char *full = ways[1].p, *at = strrchr(full + n, '@');
+    haul_str *full = &ways[k++];
+    haul_str_addf(full, "%s/%s", haul_strz(&ways[0]), place);
+    const char *at = strrchr(full->p + n, '@');
     if (at)
-        haul_str_add(&ways[k++], full, (size_t)(at - full));
-    for (const char *colon = full + n; k < WAYS && (colon = strchr(colon + 1, ':'));)
-        haul_str_add(&ways[k++], full, (size_t)(colon - full));
+        haul_str_add(&ways[k++], full->p, (size_t)(at - full->p));
+    for (const char *colon = full->p + n; k < stop && (colon = strchr(colon + 1, ':'));)
+        haul_str_add(&ways[k++], full->p, (size_t)(colon - full->p));
     return k;
 }
 
-const char *haul_custodian_of(const haul_custodians *c, const char *source_path, const char *place)
+const char *haul_custodian_of(const haul_custodians *c, const char *source_path, const char *place,
+                              const char *key)
 {
     haul_str ways[WAYS] = {0};
     if (!c)
         return NULL;
-    const char *name = first_match(c, ways, ways_to_say(source_path, place, ways));
+    size_t n = strlen(source_path);
+    while (n > 1 && source_path[n - 1] == '/')
+        n--;
+    haul_str_add(&ways[0], source_path, n);
+    n = add_ways(place, ways, 1);
+    if (key && (!place || strcmp(place, key) != 0))
+        n = add_ways(key, ways, n);
+    const char *name = first_match(c, ways, n);
     for (size_t i = 0; i < WAYS; i++)
         haul_str_done(&ways[i]);
     return name ? name : c->fallback;

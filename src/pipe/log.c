@@ -162,7 +162,7 @@ haul_rc haul_log_source(haul_run *r, const char *path, bool closed, haul_err *e)
         compare_source(r, path, &d, o);
     } else if (rc == HAUL_OK) {
         r->source_before = d;
-        const char *whose = haul_custodian_of(r->job->custodians, path, NULL);
+        const char *whose = haul_custodian_of(r->job->custodians, path, NULL, NULL);
         haul_report_source_facts(r->report, d.octets, json_string_value(json_object_get(o, "sha256")),
                                  whose ? whose : r->source);
     }

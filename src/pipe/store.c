@@ -180,7 +180,7 @@ static bool on_waiting(void *ctx, const char *phase)
 static haul_origin on_origin(void *ctx, const haul_msg *m)
 {
     const haul_run *r = ctx;
-    return (haul_origin){.custodian = haul_custodian_of(r->job->custodians, r->source_path, m->place),
+    return (haul_origin){.custodian = haul_custodian_of(r->job->custodians, r->source_path, m->place, m->key),
                          .source = m->source,
                          .folder = m->folder < r->folders.n ? r->by_folder[m->folder].path : ""};
 }
