@@ -88,8 +88,9 @@ struct haul_pst { /* the head of what an engine allocates */
 HAUL_MUST_USE haul_rc haul_pff_open(int fd, uint64_t size, void (*issue)(void *, haul_issue_id, const char *),
                                     void *ctx, haul_pst **ret, haul_err *e);
 
-/* The native engine: ndb.h, ltp.h and table.h. As haul_pff_open, which it asks for deleted items. */
-HAUL_MUST_USE haul_rc haul_pst_native_open(int fd, uint64_t size,
+/* The native engine: ndb.h, ltp.h and table.h. As haul_pff_open, which it asks for deleted items; asks: for what it cannot
+ * read, too [pst-37]. */
+HAUL_MUST_USE haul_rc haul_pst_native_open(int fd, uint64_t size, bool asks,
                                            void (*issue)(void *, haul_issue_id, const char *), void *ctx,
                                            haul_pst **ret, haul_err *e);
 

@@ -33,14 +33,38 @@ static haul_rc bag_of(haul_native *s, uint32_t nid, haul_arena *a, haul_bag *ret
     return haul_direct_bag(&s->direct, &node, 0, a, ret, e);
 }
 
+/* What is asked when something of the node cannot be read; NULL = nobody. */
+static haul_pst *second_opinion(haul_native *s, haul_rc rc)
+{
+    return rc == HAUL_SKIP && s->asks ? haul_native_second(s, NULL) : NULL;
+}
+
+static haul_rc told(haul_native *s, uint32_t nid, const haul_err *why)
+{
+    haul_direct_tell(&s->pst, nid, HAUL_ISSUE_PST_SECOND_ENGINE, why->text);
+    return HAUL_OK;
+}
+
 static haul_rc native_store(haul_pst *p, haul_arena *a, haul_bag *ret, haul_err *e)
 {
-    return bag_of((haul_native *)p, STORE, a, ret, e);
+    haul_native *s = (haul_native *)p;
+    haul_err why = {0};
+    haul_rc rc = bag_of(s, STORE, a, ret, &why);
+    haul_pst *second = second_opinion(s, rc);
+    if (second && second->ops->store(second, a, ret, NULL) == HAUL_OK)
+        return told(s, STORE, &why);
+    return rc == HAUL_OK ? rc : haul_fail(e, rc, "%s", why.text);
 }
 
 static haul_rc native_folder(haul_pst *p, uint32_t nid, haul_arena *a, haul_bag *ret, haul_err *e)
 {
-    return bag_of((haul_native *)p, nid, a, ret, e);
+    haul_native *s = (haul_native *)p;
+    haul_err why = {0};
+    haul_rc rc = bag_of(s, nid, a, ret, &why);
+    haul_pst *second = second_opinion(s, rc);
+    if (second && second->ops->folder(second, nid, a, ret, NULL) == HAUL_OK)
+        return told(s, nid, &why);
+    return rc == HAUL_OK ? rc : haul_fail(e, rc, "%s", why.text);
 }
 
 static haul_pst_children native_children(haul_pst *p, uint32_t nid, unsigned kind)
@@ -126,7 +150,12 @@ static haul_rc native_item(haul_pst *p, uint32_t parent, uint32_t nid, haul_mapi
     if (!n || n->parent != parent)
         return haul_fail(e, HAUL_SKIP, "node 0x%x: no such item", nid);
     haul_node node = haul_native_place(n);
-    return haul_native_object(s, &node, 0, ret, e);
+    haul_err why = {0};
+    haul_rc rc = haul_native_object(s, &node, 0, ret, &why);
+    haul_pst *second = second_opinion(s, rc);
+    if (second && second->ops->item(second, parent, nid, ret, NULL) == HAUL_OK)
+        return told(s, nid, &why);
+    return rc == HAUL_OK ? rc : haul_fail(e, rc, "%s", why.text);
 }
 
 static const haul_pst_ops native_ops = {
@@ -171,12 +200,14 @@ static void read_names(haul_native *s)
         s->pst.issue(s->pst.issue_ctx, HAUL_ISSUE_PST_NAME_MAP, there ? why.text : "there is none");
 }
 
-haul_rc haul_pst_native_open(int fd, uint64_t size, void (*issue)(void *, haul_issue_id, const char *),
-                             void *ctx, haul_pst **ret, haul_err *e)
+static haul_rc open_store(int fd, uint64_t size, bool asks,
+                          void (*issue)(void *, haul_issue_id, const char *), void *ctx, haul_pst **ret,
+                          haul_err *e)
 {
     haul_native *s = haul_calloc(1, sizeof(*s));
     s->pst = (haul_pst){.ops = &native_ops, .issue = issue, .issue_ctx = ctx};
     s->direct.alone = true;
+    s->asks = asks;
     haul_rc rc = haul_direct_open(&s->direct, &s->pst, fd, size, e);
     if (rc == HAUL_OK) {
         haul_direct_header(&s->pst, &s->direct.view);
@@ -191,4 +222,17 @@ haul_rc haul_pst_native_open(int fd, uint64_t size, void (*issue)(void *, haul_i
     read_names(s);
     *ret = &s->pst;
     return HAUL_OK;
+}
+
+haul_rc haul_pst_native_open(int fd, uint64_t size, bool asks,
+                             void (*issue)(void *, haul_issue_id, const char *), void *ctx, haul_pst **ret,
+                             haul_err *e)
+{
+    haul_err why = {0};
+    haul_rc rc = open_store(fd, size, asks, issue, ctx, ret, &why);
+    if (rc == HAUL_E_FORMAT && asks && haul_pff_open(fd, size, issue, ctx, ret, e) == HAUL_OK) {
+        issue(ctx, HAUL_ISSUE_PST_SECOND_ENGINE, why.text);
+        return HAUL_OK;
+    }
+    return rc == HAUL_OK ? rc : haul_fail(e, rc, "%s", why.text);
 }

@@ -26,6 +26,8 @@ typedef struct haul_native {
     size_t n_lists;
     uint32_t *orphans; /* items that no way from the top leads to; NULL = not looked for */
     size_t n_orphans;
+    bool asks;             /* libpff for what cannot be read */
+    bool refused;          /* it cannot be opened */
     haul_pst_found *found; /* all that recovery came upon */
     size_t n_found, n_gone;
     bool recovered;
@@ -39,6 +41,9 @@ haul_pst_children haul_native_children(const haul_native *s, uint32_t parent, un
 /* Items that cannot be reached from the top, in order. */
 void haul_native_orphans(haul_native *s);
 haul_node haul_native_place(const haul_native_node *n);
+
+/* The libpff engine, opened when it is first asked for; NULL: it cannot be. It closes with s. */
+haul_pst *haul_native_second(haul_native *s, haul_err *e);
 
 /* A row of a table as a bag. What cannot be read is an issue. */
 void haul_native_row(haul_native *s, haul_tc *t, haul_arena *a, haul_bag *ret);

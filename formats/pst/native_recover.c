@@ -1,4 +1,5 @@
-/* Items whose folder is gone are found here; deleted ones by libpff, which is opened when they are asked for. */
+/* The second engine, opened when it is asked for; and recovery: items whose folder is gone are found here, deleted ones by
+ * it. */
 #include "native.h"
 
 #include <stdlib.h>
@@ -10,15 +11,27 @@ static void no_issue(void *ctx, haul_issue_id id, const char *detail)
     (void)detail; /* what the store has was told when it was opened */
 }
 
+haul_pst *haul_native_second(haul_native *s, haul_err *e)
+{
+    haul_pst *p = &s->pst;
+    if (p->second || s->refused)
+        return p->second;
+    s->refused =
+        haul_pff_open(s->direct.view.fd, s->direct.view.size, no_issue, NULL, &p->second, e) != HAUL_OK;
+    if (s->refused)
+        return NULL;
+    p->second->codepage = p->codepage;
+    p->second->msg = p->msg;
+    p->second->issue = p->issue;
+    p->second->issue_ctx = p->issue_ctx;
+    return p->second;
+}
+
 static haul_rc find_deleted(haul_native *s, const haul_pst_found **ret, size_t *ret_n, haul_err *e)
 {
-    haul_rc rc = HAUL_OK;
-    if (!s->pst.second)
-        rc = haul_pff_open(s->direct.view.fd, s->direct.view.size, no_issue, NULL, &s->pst.second, e);
-    if (rc != HAUL_OK)
-        return haul_wrap(e, HAUL_SKIP, "deleted items cannot be looked for");
-    s->pst.second->codepage = s->pst.codepage;
-    return s->pst.second->ops->recover(s->pst.second, true, ret, ret_n, &s->n_gone, e);
+    haul_pst *second = haul_native_second(s, e);
+    return second ? second->ops->recover(second, true, ret, ret_n, &s->n_gone, e)
+                  : haul_wrap(e, HAUL_SKIP, "deleted items cannot be looked for");
 }
 
 haul_rc haul_native_recover(haul_pst *p, bool deleted, const haul_pst_found **ret, size_t *ret_n,

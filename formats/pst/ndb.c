@@ -152,12 +152,20 @@ bool haul_nodes_page_entries(const haul_nodes *n, const uint8_t *page, haul_node
     return ret->size >= 3u * n->layout->id && ret->n * ret->size <= n->layout->foot;
 }
 
-/* The last entry whose key is not above `key`; NULL = none. */
+/* The entry with the largest key that is not above `key`; NULL = none. Keys are in order, unless one of them is damaged: that one
+ * must not hide those behind it. */
 static const uint8_t *last_up_to(const haul_nodes *n, const haul_nodes_entries *s, uint64_t key)
 {
     const uint8_t *found = NULL;
-    for (size_t i = 0; i < s->n && haul_nodes_id(n, s->p + i * s->size) <= key; i++)
-        found = s->p + i * s->size;
+    uint64_t best = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        const uint8_t *p = s->p + i * s->size;
+        uint64_t own = haul_nodes_id(n, p);
+        if (own <= key && own >= best) {
+            found = p;
+            best = own;
+        }
+    }
     return found;
 }
 
@@ -360,8 +368,15 @@ static bool sublist(const haul_nodes *n, haul_nodes_entries *ret)
 static const uint8_t *sub_up_to(const haul_nodes_entries *s, uint32_t nid)
 {
     const uint8_t *found = NULL;
-    for (size_t i = 0; i < s->n && haul_nodes32(s->p + i * s->size) <= nid; i++)
-        found = s->p + i * s->size;
+    uint32_t best = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        const uint8_t *p = s->p + i * s->size;
+        uint32_t own = haul_nodes32(p);
+        if (own <= nid && own >= best) {
+            found = p;
+            best = own;
+        }
+    }
     return found;
 }
 

@@ -284,6 +284,15 @@ static void store_issue(void *ctx, haul_issue_id id, const char *detail)
     r->issue(r->issue_ctx, id, detail);
 }
 
+static haul_rc open_engine(haul_reader *r, uint64_t size, haul_err *e)
+{
+    store *s = r->state;
+    size_t engine = haul_values_choice(r->values, &haul_pst_options[HAUL_PST_ENGINE]);
+    if (engine == ENGINE_LIBPFF)
+        return haul_pff_open(s->fd, size, store_issue, r, &s->p, e);
+    return haul_pst_native_open(s->fd, size, engine == ENGINE_AUTO, store_issue, r, &s->p, e);
+}
+
 static haul_rc store_open(haul_reader *r, haul_err *e)
 {
     store *s = r->state;
@@ -304,9 +313,7 @@ static haul_rc store_open(haul_reader *r, haul_err *e)
         return rc == HAUL_SKIP ? HAUL_E_SOURCE : rc;
     if (fstat(s->fd, &st) != 0)
         return haul_fail_sys(e, HAUL_E_SOURCE, "%s", haul_tree_label(r->tree));
-    bool native = haul_values_choice(r->values, &haul_pst_options[HAUL_PST_ENGINE]) == ENGINE_NATIVE;
-    rc = (native ? haul_pst_native_open : haul_pff_open)(s->fd, (uint64_t)st.st_size, store_issue, r, &s->p,
-                                                         e);
+    rc = open_engine(r, (uint64_t)st.st_size, e);
     if (rc == HAUL_OK)
         s->p->codepage = s->build.codepage;
     return rc;
