@@ -4,6 +4,7 @@
 #include "fuzz.h"
 #include "pst_small.h"
 
+#include "pst/engine.h"
 #include "pst/names.h"
 
 #include <stdio.h>
@@ -81,10 +82,72 @@ static bool look_at(haul_nodes *n)
                  haul_nodes_sub(n, item.sub, 0x8025, &attachment, NULL) == HAUL_OK &&
                  read_all(n, &attachment, &a) == 1 && pour(n, &attachment);
     if (haul_names_open(&names, n, NULL) == HAUL_OK)
-        haul_names_find(&names, &named, &a);
+        haul_names_find(&names, &named);
     haul_names_done(&names);
     haul_arena_done(&a);
     return whole;
+}
+
+/* ── the whole engine ── */
+
+static void on_issue(void *ctx, haul_issue_id id, const char *detail)
+{
+    (void)id;
+    *(size_t *)ctx += strlen(detail);
+}
+
+/* Takes m. */
+static void take_item(haul_mapi *given)
+{
+    haul_auto(haul_mapi) *m = given;
+    counter c = {.out = {count}};
+    if (haul_mapi_load(m, NULL) != HAUL_OK)
+        return;
+    for (size_t i = 0; i < m->n_attachments && i < 8; i++) {
+        haul_auto(haul_mapi) *inner = NULL;
+        if (m->attachments[i].embedded && m->ops->embedded(m, i, &inner, NULL) == HAUL_OK)
+            check(haul_mapi_load(inner, NULL) == HAUL_OK);
+        else if (m->attachments[i].size < 64 * STORE && m->ops->data(m, i, &c.out, NULL) == HAUL_OK)
+            check(m->attachments[i].size <= c.n);
+    }
+}
+
+static void take_folder(haul_pst *p, uint32_t nid)
+{
+    haul_arena a = {0};
+    haul_bag b = {0};
+    haul_pst_counts counts = {0};
+    haul_pst_children c = p->ops->children(p, nid, HAUL_NID_ITEM);
+    if (p->ops->counts(p, nid, HAUL_NID_ITEM, &a, &counts, NULL) == HAUL_OK)
+        check(counts.absent <= counts.rows && counts.unlisted <= c.n);
+    if (p->ops->folder(p, nid, &a, &b, NULL) == HAUL_OK)
+        check(b.n <= HAUL_BAG_MAX);
+    for (size_t i = 0; i < c.n && i < 8; i++) {
+        haul_mapi *m = NULL;
+        if (p->ops->item(p, nid, c.v[i], &m, NULL) == HAUL_OK)
+            take_item(m);
+    }
+    haul_arena_done(&a);
+}
+
+static void read_engine(int fd)
+{
+    haul_auto(haul_pst) *p = NULL;
+    const haul_pst_found *found = NULL;
+    size_t told = 0, n = 0, gone = 0;
+    if (haul_pst_native_open(fd, STORE, false, on_issue, &told, &p, NULL) != HAUL_OK)
+        return;
+    haul_pst_children c = p->ops->children(p, 0, HAUL_NID_FOLDER);
+    take_folder(p, 0);
+    for (size_t i = 0; i < c.n && i < 8; i++)
+        take_folder(p, c.v[i]);
+    (void)p->ops->receive(p);
+    check(p->ops->recover(p, false, &found, &n, &gone, NULL) == HAUL_OK && !gone);
+    for (size_t i = 0; i < n && i < 8; i++) { /* the item is in no folder */
+        haul_mapi *m = NULL;
+        if (p->ops->recovered(p, &found[i], &m, NULL) == HAUL_OK)
+            take_item(m);
+    }
 }
 
 static void read_store(int fd, bool changed)
@@ -100,6 +163,7 @@ static void read_store(int fd, bool changed)
     check(changed || (whole && !faults));
     haul_nodes_done(&n);
     haul_view_done(&v);
+    read_engine(fd);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

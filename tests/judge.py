@@ -19,6 +19,7 @@ TESTDATA = os.environ.get("HAUL_TESTDATA") or os.path.join(os.path.dirname(os.pa
 CORPUS = os.environ.get("HAUL_CORPUS") or ""
 SANITIZED = None  # True when the program was built with a sanitizer: memory figures mean nothing then
 STATE = ".mailhaul"
+ENGINE = os.environ.get("HAUL_ENGINE")  # that judges of Outlook stores run the program with; set it for those only
 SHOWN = int(os.environ.get("HAUL_SHOWN") or 20)  # differences that are printed; all are counted
 
 _counts = collections.Counter()
@@ -56,6 +57,8 @@ def environment(**extra):
 def run(*args, exits=(0,), timeout=300, **kwargs):
     """Run the program; an exit status not in `exits` is a failure of the judge. Returns the completed process."""
     kwargs.setdefault("env", environment())
+    if ENGINE and args[0] in ("convert", "inspect", "verify") and "--engine" not in args:
+        args = (args[0], "--engine", ENGINE, *args[1:])
     done = subprocess.run([PROGRAM, *map(os.fspath, args)], stdin=subprocess.DEVNULL, capture_output=True,
                           timeout=timeout, check=False, **kwargs)
     done.text = (done.stdout + done.stderr).decode("utf-8", "replace")

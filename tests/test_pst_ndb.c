@@ -69,12 +69,11 @@ static void same_name(pair *p, libpff_record_entry_t *entry, uint16_t id)
 {
     libpff_name_to_id_map_entry_t *named = NULL;
     haul_prop mine = {.id = id};
-    haul_arena a = {0};
     uint8_t kind = 0, guid[16] = {0}, none[16] = {0}, text[1024] = "";
     uint32_t number = 0;
     if (id < 0x8000 || libpff_record_entry_get_name_to_id_map_entry(entry, &named, NULL) != 1)
         return;
-    cr_assert(haul_names_find(&p->names, &mine, &a), "0x%x", id);
+    cr_assert(haul_names_find(&p->names, &mine), "0x%x", id);
     /* libpff has no GUID for numbers in PS_PUBLIC_STRINGS (wGuid 2, MS-PST 2.4.7.1). */
     if (libpff_name_to_id_map_entry_get_guid(named, guid, sizeof(guid), NULL) == 1 &&
         memcmp(guid, none, sizeof(guid)) != 0)
@@ -88,7 +87,6 @@ static void same_name(pair *p, libpff_record_entry_t *entry, uint16_t id)
         cr_expect(!mine.name && mine.lid == number, "0x%x", id);
     }
     p->named++;
-    haul_arena_done(&a);
 }
 
 static void same_value(pair *p, haul_props *props, libpff_record_entry_t *entry, uint32_t nid)

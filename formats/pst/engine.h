@@ -78,7 +78,8 @@ struct haul_pst { /* the head of what an engine allocates */
     unsigned version; /* 32 = ANSI, 64 = Unicode, 65 = Unicode with 4k pages */
     haul_pst_encryption encryption;
     unsigned codepage; /* for text of items that name none; set by the reader, 0 = unknown */
-    haul_msg *msg;     /* where issues of the item being read go; set by the reader, may be NULL */
+    haul_msg *msg;     /* where issues of the item being read go; set by haul_pst_reads, may be NULL */
+    haul_pst *second;  /* another engine that this one asks; NULL = none. Closed with it */
     void (*issue)(void *ctx, haul_issue_id id, const char *detail); /* issues of the store */
     void *issue_ctx;
 };
@@ -86,6 +87,19 @@ struct haul_pst { /* the head of what an engine allocates */
 /* The libpff engine. fd: borrowed, read at offsets of our own, never seeked. size: of the file. */
 HAUL_MUST_USE haul_rc haul_pff_open(int fd, uint64_t size, void (*issue)(void *, haul_issue_id, const char *),
                                     void *ctx, haul_pst **ret, haul_err *e);
+
+/* The native engine: ndb.h, ltp.h and table.h. As haul_pff_open, which it asks for deleted items; asks: for what it cannot
+ * read, too [pst-37]. */
+HAUL_MUST_USE haul_rc haul_pst_native_open(int fd, uint64_t size, bool asks,
+                                           void (*issue)(void *, haul_issue_id, const char *), void *ctx,
+                                           haul_pst **ret, haul_err *e);
+
+/* Whose issues are told from here on; NULL = the store's. */
+static inline void haul_pst_reads(haul_pst *p, haul_msg *msg)
+{
+    for (; p; p = p->second)
+        p->msg = msg;
+}
 
 void haul_pst_close(haul_pst *p); /* NULL is accepted */
 HAUL_DEFINE_AUTO(haul_pst, haul_pst_close)

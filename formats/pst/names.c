@@ -1,5 +1,6 @@
 #include "names.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define NODE_NAMES 0x61u /* MS-PST 2.4.1 */
@@ -45,12 +46,13 @@ haul_rc haul_names_open(haul_names *m, haul_nodes *n, haul_err *e)
 void haul_names_done(haul_names *m)
 {
     haul_arena_done(&m->arena);
+    free(m->known);
     *m = (haul_names){0};
 }
 
-static const uint8_t *guid_of(const haul_names *m, unsigned index, haul_arena *a)
+static const uint8_t *guid_of(haul_names *m, unsigned index)
 {
-    uint8_t *to = haul_arena_calloc(a, 16);
+    uint8_t *to = haul_arena_calloc(&m->arena, 16);
     size_t at = index < HAUL_COUNT(fixed) ? 0 : (index - HAUL_COUNT(fixed)) * 16u;
     if (index < HAUL_COUNT(fixed))
         memcpy(to, fixed[index], 16);
@@ -60,7 +62,7 @@ static const uint8_t *guid_of(const haul_names *m, unsigned index, haul_arena *a
 }
 
 /* Length, then UTF-16 (2.4.7.4). */
-static const char *name_at(const haul_names *m, uint32_t at, haul_arena *a)
+static const char *name_at(haul_names *m, uint32_t at)
 {
     if (m->strings.len < 4 || at > m->strings.len - 4)
         return NULL;
@@ -70,23 +72,64 @@ static const char *name_at(const haul_names *m, uint32_t at, haul_arena *a)
         return NULL;
     haul_prop text = {.type = HAUL_PT_UNICODE, .p = p + 4, .n = n};
     haul_bag none = {0};
-    return haul_prop_str(&none, &text, a);
+    return haul_prop_str(&none, &text, &m->arena);
 }
 
-bool haul_names_find(const haul_names *m, haul_prop *p, haul_arena *a)
+/* The entry with that number: most often it is where its number says. */
+static const uint8_t *entry_of(const haul_names *m, uint32_t number)
 {
-    for (size_t i = 0; i + ENTRY <= m->entries.len; i += ENTRY) {
-        const uint8_t *v = (const uint8_t *)m->entries.p + i;
-        uint32_t kind = haul_nodes16(v + 4);
-        if (p->id - 0x8000u != haul_nodes16(v + 6))
-            continue;
-        p->guid = guid_of(m, kind >> 1, a);
-        p->set = haul_pset_find(p->guid);
-        if (kind & 1)
-            p->name = name_at(m, haul_nodes32(v), a);
-        else
-            p->lid = haul_nodes32(v);
-        return true;
-    }
-    return false;
+    const uint8_t *v = (const uint8_t *)m->entries.p;
+    size_t n = m->entries.len / ENTRY;
+    if (number < n && haul_nodes16(v + ENTRY * number + 6) == number)
+        return v + ENTRY * number;
+    for (size_t i = 0; i < n; i++)
+        if (haul_nodes16(v + ENTRY * i + 6) == number)
+            return v + ENTRY * i;
+    return NULL;
+}
+
+static void look_up(haul_names *m, haul_prop *to, uint32_t number)
+{
+    const uint8_t *v = entry_of(m, number);
+    to->id = (uint16_t)(0x8000u + number);
+    if (!v)
+        return;
+    uint32_t kind = haul_nodes16(v + 4);
+    to->guid = guid_of(m, kind >> 1);
+    to->set = haul_pset_find(to->guid);
+    if (kind & 1)
+        to->name = name_at(m, haul_nodes32(v));
+    else
+        to->lid = haul_nodes32(v);
+}
+
+bool haul_names_find(haul_names *m, haul_prop *p)
+{
+    uint32_t number = p->id - 0x8000u;
+    if (!m->known)
+        m->known = haul_calloc(0x8000, sizeof(*m->known));
+    haul_prop *known = &m->known[number & 0x7fff];
+    if (!known->id)
+        look_up(m, known, number & 0x7fff);
+    p->set = known->set;
+    p->lid = known->lid;
+    p->name = known->name;
+    p->guid = known->guid;
+    return known->guid != NULL;
+}
+
+static bool is_whole(const haul_names *m, const uint8_t *entry)
+{
+    uint32_t kind = haul_nodes16(entry + 4), at = haul_nodes32(entry);
+    size_t set = kind >> 1;
+    bool text = !(kind & 1) || (m->strings.len >= 4 && at <= m->strings.len - 4);
+    return text && (set < HAUL_COUNT(fixed) || (set - HAUL_COUNT(fixed) + 1) * 16 <= m->guids.len);
+}
+
+size_t haul_names_odd(const haul_names *m)
+{
+    size_t odd = 0;
+    for (size_t i = 0; i + ENTRY <= m->entries.len; i += ENTRY)
+        odd += !is_whole(m, (const uint8_t *)m->entries.p + i);
+    return m->entries.len ? odd : m->guids.len || m->strings.len;
 }

@@ -1,4 +1,4 @@
-#include "ndb.h"
+#include "ndb_parts.h"
 
 #include "crypt.h"
 
@@ -8,9 +8,6 @@
 #include <string.h>
 
 #define HEADER    564u
-#define PAGE_MAX  4096u
-#define KIND_BBT  0x80u /* MS-PST 2.2.2.7.1 */
-#define KIND_NBT  0x81u
 #define INTERNAL  UINT64_C(2) /* of a block id: a list of blocks, not encoded (2.2.2.2) */
 #define RESERVED  UINT64_C(1) /* the lowest bit of a block id says nothing */
 #define LIST_DATA 1u          /* 2.2.2.8.3.2: btype of XBLOCK and XXBLOCK; of SLBLOCK and SIBLOCK */
@@ -56,11 +53,6 @@ static const haul_nodes_layout layouts[] = {
      .own = 8},
 };
 
-static uint64_t id_at(const haul_nodes *n, const uint8_t *p)
-{
-    return n->layout->id == 4 ? haul_nodes32(p) : haul_nodes64(p);
-}
-
 uint32_t haul_nodes_checksum(const uint8_t *p, size_t n)
 {
     return (uint32_t)crc32(0xffffffffu, p, (uInt)n) ^ 0xffffffffu;
@@ -97,10 +89,10 @@ haul_rc haul_nodes_open(haul_nodes *n, haul_view *v, haul_err *e)
     n->layout = haul_nodes_layout_of(n->version);
     const uint8_t *root = h + n->layout->root;
     size_t id = n->layout->id;
-    n->node_id = id_at(n, root);
-    n->node_root = id_at(n, root + id);
-    n->block_id = id_at(n, root + 2 * id);
-    n->block_root = id_at(n, root + 3 * id);
+    n->node_id = haul_nodes_id(n, root);
+    n->node_root = haul_nodes_id(n, root + id);
+    n->block_id = haul_nodes_id(n, root + 2 * id);
+    n->block_root = haul_nodes_id(n, root + 3 * id);
     n->crypt = h[n->layout->crypt];
     n->stored = haul_alloc(HAUL_NODES_BLOCK);
     n->list = haul_alloc(HAUL_NODES_BLOCK);
@@ -124,16 +116,16 @@ static void judge_page(haul_nodes *n, uint64_t at, uint64_t id, const uint8_t *p
     const haul_nodes_layout *l = n->layout;
     const uint8_t *t = p + l->trailer;
     uint32_t sum = haul_nodes32(t + l->sum);
-    if (sum && sum != haul_nodes_checksum(p, l->trailer))
+    if (sum && sum != haul_nodes_checksum(p, l->trailer) && !haul_view_patched(n->view, at, l->page))
         fault(n, true, at, id, "wrong checksum");
-    else if (id_at(n, t + l->own) != id)
+    else if (haul_nodes_id(n, t + l->own) != id)
         fault(n, true, at, id, "wrong id");
     else if (haul_nodes16(t + 2) != haul_nodes_signature(at, id))
         fault(n, true, at, id, "wrong signature");
 }
 
-static haul_rc read_page(haul_nodes *n, uint64_t at, uint64_t id, unsigned kind, const uint8_t **ret,
-                         haul_err *e)
+haul_rc haul_nodes_page_get(haul_nodes *n, uint64_t at, uint64_t id, unsigned kind, const uint8_t **ret,
+                            haul_err *e)
 {
     const haul_nodes_layout *l = n->layout;
     haul_nodes_page *slot = &n->pages[at / l->page % HAUL_NODES_PAGES];
@@ -142,7 +134,7 @@ static haul_rc read_page(haul_nodes *n, uint64_t at, uint64_t id, unsigned kind,
         return HAUL_OK;
     slot->at = 0;
     if (!slot->octets)
-        slot->octets = haul_alloc(PAGE_MAX);
+        slot->octets = haul_alloc(HAUL_NODES_PAGE_MAX);
     *ret = slot->octets;
     const uint8_t *t = slot->octets + l->trailer;
     if (!at || haul_view_read(n->view, at, slot->octets, l->page) != (ssize_t)l->page)
@@ -154,28 +146,30 @@ static haul_rc read_page(haul_nodes *n, uint64_t at, uint64_t id, unsigned kind,
     return HAUL_OK;
 }
 
-typedef struct entries {
-    const uint8_t *p;
-    size_t n, size;
-    unsigned level;
-} entries;
-
-static bool entries_of(const haul_nodes *n, const uint8_t *page, entries *ret)
+bool haul_nodes_page_entries(const haul_nodes *n, const uint8_t *page, haul_nodes_entries *ret)
 {
     const uint8_t *f = page + n->layout->foot;
     bool wide = n->layout->wide;
-    *ret = (entries){.p = page, .n = wide ? haul_nodes16(f) : f[0]};
+    *ret = (haul_nodes_entries){.p = page, .n = wide ? haul_nodes16(f) : f[0]};
     ret->size = f[wide ? 4 : 2];
     ret->level = f[wide ? 5 : 3];
     return ret->size >= 3u * n->layout->id && ret->n * ret->size <= n->layout->foot;
 }
 
-/* The last entry whose key is not above `key`; NULL = none. */
-static const uint8_t *last_up_to(const haul_nodes *n, const entries *s, uint64_t key)
+/* The entry with the largest key that is not above `key`; NULL = none. Keys are in order, unless one of them is damaged: that one
+ * must not hide those behind it. */
+static const uint8_t *last_up_to(const haul_nodes *n, const haul_nodes_entries *s, uint64_t key)
 {
     const uint8_t *found = NULL;
-    for (size_t i = 0; i < s->n && id_at(n, s->p + i * s->size) <= key; i++)
-        found = s->p + i * s->size;
+    uint64_t best = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        const uint8_t *p = s->p + i * s->size;
+        uint64_t own = haul_nodes_id(n, p);
+        if (own <= key && own >= best) {
+            found = p;
+            best = own;
+        }
+    }
     return found;
 }
 
@@ -188,16 +182,17 @@ typedef struct leaf {
 /* The leaf entry with the largest key that is not above `key`. */
 static haul_rc look_up(haul_nodes *n, unsigned kind, uint64_t key, leaf *ret, haul_err *e)
 {
-    uint64_t at = kind == KIND_NBT ? n->node_root : n->block_root;
-    uint64_t id = kind == KIND_NBT ? n->node_id : n->block_id;
-    const char *what = kind == KIND_NBT ? "node" : "block";
+    uint64_t at = kind == HAUL_NODES_NBT ? n->node_root : n->block_root;
+    uint64_t id = kind == HAUL_NODES_NBT ? n->node_id : n->block_id;
+    const char *what = kind == HAUL_NODES_NBT ? "node" : "block";
     for (unsigned level = HAUL_NODES_LEVELS;;) {
         const uint8_t *page;
-        entries s;
-        haul_rc rc = read_page(n, at, id, kind, &page, e);
+        haul_nodes_entries s;
+        haul_rc rc = haul_nodes_page_get(n, at, id, kind, &page, e);
         if (rc != HAUL_OK)
             return rc;
-        if (!entries_of(n, page, &s) || s.level >= level) /* each is below the one before: it ends */
+        if (!haul_nodes_page_entries(n, page, &s) ||
+            s.level >= level) /* each is below the one before: it ends */
             return haul_fail(e, HAUL_SKIP, "a page that is none at octet %llu", (unsigned long long)at);
         level = s.level;
         const uint8_t *found = last_up_to(n, &s, key);
@@ -207,8 +202,8 @@ static haul_rc look_up(haul_nodes *n, unsigned kind, uint64_t key, leaf *ret, ha
             *ret = (leaf){.p = found, .size = s.size, .at = at + (size_t)(found - page)};
             return HAUL_OK;
         }
-        id = id_at(n, found + n->layout->id); /* BTENTRY: key, id, offset */
-        at = id_at(n, found + 2 * n->layout->id);
+        id = haul_nodes_id(n, found + n->layout->id); /* BTENTRY: key, id, offset */
+        at = haul_nodes_id(n, found + 2 * n->layout->id);
     }
 }
 
@@ -216,14 +211,14 @@ haul_rc haul_nodes_find(haul_nodes *n, uint32_t nid, haul_node *ret, haul_err *e
 {
     leaf l = {0};
     size_t id = n->layout->id;
-    haul_rc rc = look_up(n, KIND_NBT, nid, &l, e);
+    haul_rc rc = look_up(n, HAUL_NODES_NBT, nid, &l, e);
     if (rc != HAUL_OK)
         return rc;
     if (haul_nodes32(l.p) != nid || l.size < 3 * id + 4)
         return haul_fail(e, HAUL_SKIP, "node 0x%x: not in the store", nid);
     *ret = (haul_node){.nid = nid,
-                       .data = id_at(n, l.p + id),
-                       .sub = id_at(n, l.p + 2 * id),
+                       .data = haul_nodes_id(n, l.p + id),
+                       .sub = haul_nodes_id(n, l.p + 2 * id),
                        .parent = haul_nodes32(l.p + 3 * id),
                        .at = l.at};
     return HAUL_OK;
@@ -240,13 +235,14 @@ static haul_rc find_block(haul_nodes *n, uint64_t id, extent *ret, haul_err *e)
 {
     leaf l = {0};
     size_t w = n->layout->id;
-    haul_rc rc = look_up(n, KIND_BBT, id | RESERVED, &l, e);
+    haul_rc rc = look_up(n, HAUL_NODES_BBT, id | RESERVED, &l, e);
     const uint8_t *p = l.p;
     if (rc != HAUL_OK)
         return rc;
-    if ((id_at(n, p) & ~RESERVED) != (id & ~RESERVED) || l.size < 2 * w + 4)
+    if ((haul_nodes_id(n, p) & ~RESERVED) != (id & ~RESERVED) || l.size < 2 * w + 4)
         return haul_fail(e, HAUL_SKIP, "block 0x%llx: not in the store", (unsigned long long)id);
-    *ret = (extent){.id = id_at(n, p), .at = id_at(n, p + w), .stored = haul_nodes16(p + 2 * w)};
+    *ret =
+        (extent){.id = haul_nodes_id(n, p), .at = haul_nodes_id(n, p + w), .stored = haul_nodes16(p + 2 * w)};
     ret->size = n->version == 65 ? haul_nodes16(p + 2 * w + 2) : ret->stored;
     if (!ret->stored || !ret->size || ret->stored > HAUL_NODES_BLOCK - n->layout->block_trailer)
         return haul_fail(e, HAUL_SKIP, "block 0x%llx: no block has %zu octets", (unsigned long long)id,
@@ -258,7 +254,7 @@ static haul_rc find_block(haul_nodes *n, uint64_t id, extent *ret, haul_err *e)
 static bool judge_block(haul_nodes *n, const extent *b, const uint8_t *p, const uint8_t *t)
 {
     uint32_t sum = haul_nodes32(t + n->layout->sum);
-    bool own = !((id_at(n, t + n->layout->own) ^ b->id) & ~RESERVED);
+    bool own = !((haul_nodes_id(n, t + n->layout->own) ^ b->id) & ~RESERVED);
     bool signed_so = haul_nodes16(t + 2) == haul_nodes_signature(b->at, b->id);
     if (!own && !signed_so)
         return false;
@@ -361,23 +357,30 @@ static haul_rc read_sublist(haul_nodes *n, uint64_t id, haul_err *e)
     return rc;
 }
 
-static bool sublist(const haul_nodes *n, entries *ret)
+static bool sublist(const haul_nodes *n, haul_nodes_entries *ret)
 {
     const uint8_t *p = n->list;
     size_t head = n->layout->sub;
     if (n->list_n < head || p[0] != LIST_SUB)
         return false;
-    *ret = (entries){.p = p + head, .n = haul_nodes16(p + 2), .level = p[1]};
+    *ret = (haul_nodes_entries){.p = p + head, .n = haul_nodes16(p + 2), .level = p[1]};
     ret->size = (ret->level ? 2u : 3u) * n->layout->id; /* SIENTRY, SLENTRY */
     return ret->n * ret->size <= n->list_n - head;
 }
 
 /* Node ids have 4 octets; what is above them in an entry says nothing (2.2.2.8.3.3.1.1). */
-static const uint8_t *sub_up_to(const entries *s, uint32_t nid)
+static const uint8_t *sub_up_to(const haul_nodes_entries *s, uint32_t nid)
 {
     const uint8_t *found = NULL;
-    for (size_t i = 0; i < s->n && haul_nodes32(s->p + i * s->size) <= nid; i++)
-        found = s->p + i * s->size;
+    uint32_t best = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        const uint8_t *p = s->p + i * s->size;
+        uint32_t own = haul_nodes32(p);
+        if (own <= nid && own >= best) {
+            found = p;
+            best = own;
+        }
+    }
     return found;
 }
 
@@ -385,7 +388,7 @@ haul_rc haul_nodes_sub(haul_nodes *n, uint64_t sub, uint32_t nid, haul_node *ret
 {
     size_t id = n->layout->id;
     for (unsigned level = HAUL_NODES_LEVELS; sub;) {
-        entries s;
+        haul_nodes_entries s;
         haul_rc rc = read_sublist(n, sub, e);
         if (rc != HAUL_OK)
             return rc;
@@ -396,10 +399,11 @@ haul_rc haul_nodes_sub(haul_nodes *n, uint64_t sub, uint32_t nid, haul_node *ret
         if (!p || (!level && haul_nodes32(p) != nid))
             break;
         if (!level) {
-            *ret = (haul_node){.nid = nid, .data = id_at(n, p + id), .sub = id_at(n, p + 2 * id)};
+            *ret = (haul_node){
+                .nid = nid, .data = haul_nodes_id(n, p + id), .sub = haul_nodes_id(n, p + 2 * id)};
             return HAUL_OK;
         }
-        sub = id_at(n, p + id);
+        sub = haul_nodes_id(n, p + id);
     }
     return haul_fail(e, HAUL_SKIP, "subnode 0x%x: not there", nid);
 }
@@ -413,15 +417,15 @@ static haul_rc add_subnode(const haul_nodes *n, const uint8_t *p, haul_node_list
         ret->cap = ret->cap ? ret->cap * 2 : 16;
         ret->v = haul_realloc(ret->v, ret->cap * sizeof(*ret->v));
     }
-    ret->v[ret->n++] =
-        (haul_node){.nid = haul_nodes32(p), .data = id_at(n, p + id), .sub = id_at(n, p + 2 * id)};
+    ret->v[ret->n++] = (haul_node){
+        .nid = haul_nodes32(p), .data = haul_nodes_id(n, p + id), .sub = haul_nodes_id(n, p + 2 * id)};
     return HAUL_OK;
 }
 
 /* The list of subnodes is read again after each one below it: it may be in the same place in memory. */
 static haul_rc add_subnodes(haul_nodes *n, uint64_t sub, unsigned below, haul_node_list *ret, haul_err *e)
 {
-    entries s = {.n = 1};
+    haul_nodes_entries s = {.n = 1};
     haul_rc rc = HAUL_OK;
     for (size_t i = 0; rc == HAUL_OK && i < s.n; i++) {
         rc = read_sublist(n, sub, e);
@@ -430,7 +434,7 @@ static haul_rc add_subnodes(haul_nodes *n, uint64_t sub, unsigned below, haul_no
         if (rc != HAUL_OK || i >= s.n)
             break;
         const uint8_t *p = s.p + i * s.size;
-        rc = s.level ? add_subnodes(n, id_at(n, p + n->layout->id), s.level, ret, e)
+        rc = s.level ? add_subnodes(n, haul_nodes_id(n, p + n->layout->id), s.level, ret, e)
                      : add_subnode(n, p, ret, e);
     }
     return rc;
@@ -495,7 +499,7 @@ static uint64_t take(haul_data *d, unsigned i)
 {
     haul_data_list *l = &d->list[i];
     size_t id = d->nodes->layout->id;
-    return id_at(d->nodes, l->octets + 8 + l->i++ * id);
+    return haul_nodes_id(d->nodes, l->octets + 8 + l->i++ * id);
 }
 
 /* Blocks that a full XBLOCK names. */

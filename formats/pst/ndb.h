@@ -88,6 +88,11 @@ void haul_nodes_done(haul_nodes *n);
 HAUL_MUST_USE haul_rc haul_nodes_find(haul_nodes *n, uint32_t nid, haul_node *ret, haul_err *e);
 HAUL_MUST_USE haul_rc haul_nodes_sub(haul_nodes *n, uint64_t sub, uint32_t nid, haul_node *ret, haul_err *e);
 
+/* All nodes of the store, in the order of the tree. A page that cannot be read is a fault, and passed over. What `each`
+ * fails with ends the walk. */
+typedef haul_rc haul_nodes_each(void *ctx, const haul_node *node, haul_err *e);
+HAUL_MUST_USE haul_rc haul_nodes_walk(haul_nodes *n, haul_nodes_each *each, void *ctx, haul_err *e);
+
 /* All subnodes below block `sub`; 0 = none. HAUL_SKIP: a part of the tree cannot be read, or there are more than
  * HAUL_NODES_SUBS; what was read stays in *ret. haul_nodes_list_done after every outcome. */
 HAUL_MUST_USE haul_rc haul_nodes_list(haul_nodes *n, uint64_t sub, haul_node_list *ret, haul_err *e);

@@ -1,7 +1,5 @@
 #include "pff.h"
 
-#include "parents.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,7 +33,7 @@ static void pff_close(haul_pst *p)
     if (s->io)
         libbfio_handle_free(&s->io, NULL);
     haul_view_done(&s->view);
-    haul_pff_data_done(s);
+    haul_direct_done(&s->direct);
     haul_arena_done(&s->arena);
     free(s->names);
     free(s->chunk);
@@ -103,13 +101,7 @@ static haul_rc pff_folder(haul_pst *p, uint32_t nid, haul_arena *a, haul_bag *re
 
 /* ── the contents table ── */
 
-static int by_value(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* The ids that the rows name, in order of value. */
+/* The ids that the rows name. */
 static size_t row_ids(libpff_item_t *table, int n, uint32_t *ret)
 {
     size_t got = 0;
@@ -125,27 +117,7 @@ static size_t row_ids(libpff_item_t *table, int n, uint32_t *ret)
             continue;
         ret[got++] = (uint32_t)id[0] | (uint32_t)id[1] << 8 | (uint32_t)id[2] << 16 | (uint32_t)id[3] << 24;
     }
-    qsort(ret, got, sizeof(*ret), by_value);
     return got;
-}
-
-/* Two sorted lists: what is in one only. */
-static void compare(const haul_pff_list *nodes, const uint32_t *rows, size_t n, haul_arena *a,
-                    haul_pst_counts *ret)
-{
-    size_t i = 0;
-    ret->lost = haul_arena_alloc(a, (n ? n : 1) * sizeof(*ret->lost));
-    for (size_t k = 0; k < n; k++) {
-        if (k && rows[k] == rows[k - 1])
-            continue;
-        for (; i < nodes->n && nodes->nid[i] < rows[k]; i++)
-            ret->unlisted++;
-        if (i < nodes->n && nodes->nid[i] == rows[k])
-            i++;
-        else
-            ret->lost[ret->absent++] = rows[k];
-    }
-    ret->unlisted += nodes->n - i;
 }
 
 static int open_contents(const haul_pff_branch *b, bool ordinary, libpff_item_t **ret, int *ret_n,
@@ -169,7 +141,6 @@ static haul_rc pff_counts(haul_pst *p, uint32_t nid, unsigned kind, haul_arena *
     libpff_item_t *table = NULL;
     libpff_error_t *error = NULL;
     bool ordinary = kind == HAUL_NID_ITEM;
-    haul_pst_counts counts = {0};
     int n = 0, found;
     if (!b)
         return haul_fail(e, HAUL_SKIP, "node 0x%x: no such folder", nid);
@@ -182,11 +153,10 @@ static haul_rc pff_counts(haul_pst *p, uint32_t nid, unsigned kind, haul_arena *
         return haul_pff_fail(e, HAUL_SKIP, &error, "the table of its items cannot be read", nid);
     libpff_error_free(&error);
     uint32_t *rows = haul_calloc(n > 0 ? (size_t)n : 1, sizeof(*rows));
-    counts.rows = table && n > 0 ? row_ids(table, n, rows) : 0;
-    compare(&b->lists[ordinary ? HAUL_PFF_ITEMS : HAUL_PFF_ASSOCIATED], rows, counts.rows, a, &counts);
+    size_t named = table && n > 0 ? row_ids(table, n, rows) : 0;
+    haul_direct_compare(pff_children(p, nid, kind), rows, named, a, ret);
     free(rows);
     libpff_item_free(&table, NULL);
-    *ret = counts;
     return HAUL_OK;
 }
 
@@ -228,21 +198,14 @@ static const haul_pst_ops pff_ops = {
 
 /* ── opening ── */
 
-static void on_parent(void *ctx, haul_issue_id id, const char *text)
-{
-    haul_pff *s = ctx;
-    s->pst.issue(s->pst.issue_ctx, id, text);
-}
-
 /* What libpff would refuse the whole store for [pst-33]. A node has to have one id for all who read. */
 static void mend_parents(haul_pff *s)
 {
-    const haul_parents_tree tree = {s->nodes.node_root, s->nodes.version};
-    if (!s->streams || !haul_parents_mend(&s->view, &tree, on_parent, s))
+    if (!haul_direct_parents(&s->direct, &s->view))
         return;
     for (size_t i = 0; i < s->view.n_patches; i++) {
         const haul_view_patch *p = &s->view.patches[i];
-        (void)haul_view_patch_add(&s->plain, p->at, p->octets, p->n);
+        (void)haul_view_patch_add(&s->direct.view, p->at, p->octets, p->n);
     }
 }
 
@@ -276,19 +239,20 @@ haul_rc haul_pff_open(int fd, uint64_t size, void (*issue)(void *, haul_issue_id
     s->pst = (haul_pst){.ops = &pff_ops, .issue = issue, .issue_ctx = ctx};
     s->chunk = haul_alloc(HAUL_PFF_CHUNK);
     haul_view_init(&s->view, fd, size);
-    haul_pff_mend_header(s);
-    haul_pff_data_open(s);
+    haul_direct_header(&s->pst, &s->view);
+    if (haul_direct_open(&s->direct, &s->pst, fd, size, NULL) != HAUL_OK)
+        s->direct.open = false;
     mend_parents(s);
     haul_rc rc = haul_pff_io(s, e);
     if (rc == HAUL_OK)
         rc = open_file(s, e);
     if (rc == HAUL_E_FORMAT && haul_pff_mend(s, NAMES))
         rc = open_file(s, e);
-    if (rc == HAUL_E_FORMAT && s->streams && haul_mend_names(&s->nodes, &s->view) &&
+    if (rc == HAUL_E_FORMAT && s->direct.open && haul_mend_names(&s->direct.nodes, &s->view) &&
         open_file(s, NULL) == HAUL_OK) {
         rc = HAUL_OK;
         issue(ctx, HAUL_ISSUE_PST_NAME_MAP, e ? e->text : "");
-    } else if (rc == HAUL_OK && s->streams && !haul_mend_has_names(&s->nodes)) {
+    } else if (rc == HAUL_OK && s->direct.open && !haul_mend_has_names(&s->direct.nodes)) {
         issue(ctx, HAUL_ISSUE_PST_NAME_MAP, "there is none");
     }
     if (rc == HAUL_OK)

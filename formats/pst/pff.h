@@ -2,17 +2,14 @@
 #ifndef HAUL_FORMATS_PST_PFF_H
 #define HAUL_FORMATS_PST_PFF_H
 
-#include "engine.h"
+#include "direct.h"
 #include "mend.h"
-#include "names.h"
 
 #include <libbfio.h>
 #include <libpff.h>
 
 #define HAUL_PFF_CHUNK (256u * 1024u)  /* octets of an attachment handed on at a time */
 #define HAUL_PFF_LARGE (1024u * 1024u) /* octets of an attachment from which on libpff is not asked for it */
-#define HAUL_PFF_KEPT                                                                                        \
-    (8u * 1024u * 1024u) /* attachment data of one message that stays loaded until it is asked for */
 
 enum { HAUL_PFF_FOLDERS, HAUL_PFF_ITEMS, HAUL_PFF_ASSOCIATED, HAUL_PFF_KINDS };
 
@@ -46,15 +43,6 @@ typedef struct haul_pff_mended { /* a node that was repaired, or that nothing he
     } * notes;
 } haul_pff_mended;
 
-typedef struct haul_pff_data { /* the data of an attachment, where it was found past libpff */
-    bool known;
-    uint16_t type; /* 0 = it has none */
-    uint64_t size;
-    const void *p;    /* in memory; NULL = a data tree */
-    uint64_t id;      /* its block id */
-    haul_node object; /* of type PT_OBJECT: the node that it is */
-} haul_pff_data;
-
 typedef struct haul_pff {
     haul_pst pst;
     haul_view view;
@@ -77,18 +65,12 @@ typedef struct haul_pff {
     bool doubt;         /* a value that should not be empty is */
     bool unchecked;     /* free parts are being searched */
     unsigned n_damaged; /* places of the store that were reported */
-    haul_view plain;    /* the file without repairs but those of its nodes */
-    haul_nodes nodes;
-    bool streams; /* nodes can be read */
-    bool named;   /* names was tried */
-    haul_names past_names;
+    haul_direct direct;
     uint32_t top;            /* the item being read, also while one embedded in it is; 0 = a recovered one */
     haul_pff_mended *mended; /* in order of nid */
     size_t n_mended, cap_mended;
 } haul_pff;
 
-/* Lay right checksums over those of the header where they are wrong. */
-void haul_pff_mend_header(haul_pff *s);
 /* Compare the checksum of what libpff is about to get, if it is a page or a block. */
 void haul_pff_check(haul_pff *s, uint64_t at, uint8_t *p, size_t n);
 
@@ -100,8 +82,6 @@ void haul_pff_recall(haul_pff *s, uint32_t nid);
 
 /* The bfio handle over s->view. */
 HAUL_MUST_USE haul_rc haul_pff_io(haul_pff *s, haul_err *e);
-/* What to do about a store that cannot be read at all. */
-#define HAUL_PFF_HINT "; a copy repaired by Outlook's scanpst may be readable"
 /* libpff's words for what went wrong, its origin first; frees *error. Returns rc. */
 haul_rc haul_pff_fail(haul_err *e, haul_rc rc, libpff_error_t **error, const char *what, uint64_t node);
 
@@ -117,26 +97,14 @@ bool haul_pff_knows(const haul_pff *s, uint32_t nid); /* an item or folder of th
  * skip: a property whose value stays where it is (PidTagAttachDataBinary), 0 = none. */
 HAUL_MUST_USE haul_rc haul_pff_bag(haul_pff *s, libpff_item_t *item, int i, uint16_t skip, haul_arena *a,
                                    haul_bag *ret, haul_err *e);
-/* Octets of a value without the NUL that strings may be stored with. */
-size_t haul_pff_bare(uint16_t type, const uint8_t *p, size_t n);
 /* A message object over item, which it owns from here on, also on failure. */
 HAUL_MUST_USE haul_rc haul_pff_object(haul_pff *s, libpff_item_t *item, uint32_t nid, unsigned depth,
                                       haul_mapi **ret, haul_err *e);
 const haul_pff_name *haul_pff_name_of(haul_pff *s, libpff_name_to_id_map_entry_t *entry);
 
-/* Reading past libpff. */
-void haul_pff_data_open(haul_pff *s);
-void haul_pff_data_done(haul_pff *s);
-haul_node haul_pff_node(haul_pff *s, uint32_t nid); /* of the store; nid 0 when it cannot be read */
-/* The data of attachment `nid` of an item. *kept grows by what is put in memory, HAUL_PFF_KEPT at most. False: they cannot
- * be found so. */
-bool haul_pff_locate(haul_pff *s, const haul_node *item, uint32_t nid, uint64_t *kept, haul_arena *a,
-                     haul_pff_data *ret);
-/* All properties of attachment `nid` but `skip`. libpff loads all values of an object when it is asked for one. */
-HAUL_MUST_USE haul_rc haul_pff_bag_past(haul_pff *s, const haul_node *item, uint32_t nid, uint16_t skip,
-                                        haul_arena *a, haul_bag *ret);
-/* Push them, block by block. What cannot be read is an issue, and NULs. */
-HAUL_MUST_USE haul_rc haul_pff_pour(haul_pff *s, const haul_pff_data *d, haul_out *to, haul_err *e);
+/* Reading past libpff: a node of the store, a subnode of an item; nid 0 when it cannot be read. */
+haul_node haul_pff_node(haul_pff *s, uint32_t nid);
+haul_node haul_pff_sub(haul_pff *s, const haul_node *item, uint32_t nid);
 
 HAUL_MUST_USE haul_rc haul_pff_recover(haul_pst *p, bool deleted, const haul_pst_found **ret, size_t *ret_n,
                                        size_t *ret_gone, haul_err *e);

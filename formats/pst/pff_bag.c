@@ -66,17 +66,6 @@ const haul_pff_name *haul_pff_name_of(haul_pff *s, libpff_name_to_id_map_entry_t
 
 /* ── values ── */
 
-size_t haul_pff_bare(uint16_t type, const uint8_t *p, size_t n)
-{
-    if (type == HAUL_PT_STRING8)
-        while (n && !p[n - 1])
-            n--;
-    if (type == HAUL_PT_UNICODE)
-        while (n >= 2 && !p[n - 1] && !p[n - 2])
-            n -= 2;
-    return n;
-}
-
 /* What is never stored empty: then libpff did not find it. */
 static bool is_doubtful(uint32_t id)
 {
@@ -123,7 +112,7 @@ static void take(haul_pff *s, libpff_record_entry_t *entry, uint16_t skip, haul_
         n = 0;
     s->doubt = s->doubt || (!n && is_doubtful(id));
     p.p = value;
-    p.n = haul_pff_bare(p.type, value, n);
+    p.n = haul_direct_bare(p.type, value, n);
     if (!haul_bag_add(ret, a, &p))
         lost_value(s, p.id, p.type, "the object has too many properties");
 }

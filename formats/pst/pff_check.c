@@ -1,61 +1,12 @@
-/* What libpff does not look at: the checksums of pages and blocks; and what it refuses a whole store for: those of the
- * header. libpff reads a page or a block in one piece, so that each can be judged as it passes by. */
+/* What libpff does not look at: the checksums of pages and blocks. libpff reads a page or a block in one piece, so that each can be judged as it passes by. */
 #include "pff.h"
 
 #include <string.h>
 
-#define HEADER        564u
-#define CRC_PARTIAL   4u   /* over 471 octets from 8: MS-PST 2.2.2.6 */
-#define CRC_FULL      524u /* over 516 octets from 8; not in ANSI stores */
-#define FILE_END_ANSI 168u /* ROOT.ibFileEof: MS-PST 2.2.2.5, 2.2.2.6 */
-#define FILE_END      184u
-#define VERSION       10u
-#define VERSION_ANSI  0x0fu
-#define VERSION_WIDE  0x15u
-#define VERSION_4K    0x24u
-#define BLOCK_MAX     65536u
-#define PTYPE_BLOCKS  0x80u /* pages of the two B-trees, MS-PST 2.2.2.7.1; the others may be stale */
-#define PTYPE_NODES   0x81u
-#define REPORTS_MAX   64u /* damaged places of one store that are named one by one */
-
-/* A copy that was broken off [pst-22]: the node tree is often among what is missing, and libpff then finds nothing at all. */
-static void check_length(haul_pff *s, const uint8_t *header)
-{
-    uint64_t end =
-        s->pst.version == 32 ? haul_nodes32(header + FILE_END_ANSI) : haul_nodes64(header + FILE_END);
-    haul_err text;
-    if (end <= s->view.size)
-        return;
-    haul_fail(&text, HAUL_SKIP, "its header says %llu octets, the file has %llu", (unsigned long long)end,
-              (unsigned long long)s->view.size);
-    s->pst.issue(s->pst.issue_ctx, HAUL_ISSUE_PST_TRUNCATED, text.text);
-}
-
-static bool mend(haul_pff *s, const uint8_t *header, uint64_t at, size_t n)
-{
-    uint32_t is = haul_nodes_checksum(header + 8, n);
-    uint8_t patch[4] = {(uint8_t)is, (uint8_t)(is >> 8), (uint8_t)(is >> 16), (uint8_t)(is >> 24)};
-    return haul_nodes32(header + at) != is && haul_view_patch_add(&s->view, at, patch, sizeof(patch));
-}
-
-void haul_pff_mend_header(haul_pff *s)
-{
-    uint8_t header[HEADER];
-    if (haul_view_read(&s->view, 0, header, sizeof(header)) != (ssize_t)sizeof(header) ||
-        memcmp(header, "!BDN", 4) != 0)
-        return;
-    uint32_t version = haul_nodes16(header + VERSION);
-    s->pst.version = version <= VERSION_ANSI   ? 32
-                     : version >= VERSION_4K   ? 65
-                     : version >= VERSION_WIDE ? 64
-                                               : 0;
-    check_length(s, header);
-    bool partial = mend(s, header, CRC_PARTIAL, 471);
-    bool full = version > VERSION_ANSI && mend(s, header, CRC_FULL, 516);
-    if (partial || full)
-        s->pst.issue(s->pst.issue_ctx, HAUL_ISSUE_PST_HEADER_DAMAGED,
-                     partial && full ? "both checksums" : "one of two checksums");
-}
+#define BLOCK_MAX    65536u
+#define PTYPE_BLOCKS 0x80u /* pages of the two B-trees, MS-PST 2.2.2.7.1; the others may be stale */
+#define PTYPE_NODES  0x81u
+#define REPORTS_MAX  64u /* damaged places of one store that are named one by one */
 
 static void damaged(haul_pff *s, uint64_t at, bool page)
 {

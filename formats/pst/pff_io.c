@@ -109,7 +109,7 @@ haul_rc haul_pff_fail(haul_err *e, haul_rc rc, libpff_error_t **error, const cha
         n--;
     if (!node) /* the store itself */
         return haul_fail(e, rc, "%s%s%.*s%s", what, n ? ": " : "", (int)n, origin,
-                         rc == HAUL_E_FORMAT ? HAUL_PFF_HINT : "");
+                         rc == HAUL_E_FORMAT ? HAUL_PST_HINT : "");
     if (!n)
         return haul_fail(e, rc, "node 0x%llx: %s", (unsigned long long)node, what);
     return haul_fail(e, rc, "node 0x%llx: %s: %.*s", (unsigned long long)node, what, (int)n, origin);

@@ -5,20 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { /* MS-OXPROPS */
-       MESSAGE_FLAGS = 0x0e07,
-       ATTACH_SIZE = 0x0e20,
-       ATTACH_DATA = 0x3701,
-       ATTACH_METHOD = 0x3705,
-       INTERNET_CODEPAGE = 0x3fde,
-       MESSAGE_CODEPAGE = 0x3ffd,
-};
-enum { METHOD_VALUE = 1, METHOD_EMBEDDED = 5 }; /* PidTagAttachMethod, MS-OXCMSG 2.2.2.9 */
-
-#define HAS_ATTACHMENTS 0x10 /* of PidTagMessageFlags, MS-OXCMSG 2.2.1.6 */
-
-#define EMPTY_SLACK     4096u /* octets of bookkeeping that PidTagAttachSize may count for an empty attachment */
-
 typedef struct pff_object {
     haul_mapi m;
     haul_pff *s;
@@ -27,7 +13,7 @@ typedef struct pff_object {
     libpff_item_t **open;      /* attachments whose data stays loaded; NULL = to be opened again */
     int *place;                /* of each attachment among libpff's */
     haul_node node;            /* nid 0 = not known */
-    haul_pff_data *data;       /* of each attachment */
+    haul_direct_data *data;    /* of each attachment */
     bool quiet;                /* a first try: what is wrong is not told yet */
     bool trouble;              /* something was wrong */
 } pff_object;
@@ -124,38 +110,22 @@ static bool data_entry(libpff_item_t *attachment, uint32_t *ret_type, size_t *re
     libpff_record_set_t *set = NULL;
     libpff_record_entry_t *entry = NULL;
     return libpff_item_get_record_set_by_index(attachment, 0, &set, NULL) == 1 &&
-           libpff_record_set_get_entry_by_type(set, ATTACH_DATA, 0, &entry,
+           libpff_record_set_get_entry_by_type(set, HAUL_ATTACH_DATA, 0, &entry,
                                                LIBPFF_ENTRY_VALUE_FLAG_MATCH_ANY_VALUE_TYPE, NULL) == 1 &&
            libpff_record_entry_get_value_type(entry, ret_type, NULL) == 1 &&
            libpff_record_entry_get_data_size(entry, ret_size, NULL) == 1;
 }
 
-/* libpff says 0 for data whose blocks it cannot find. PidTagAttachSize counts the data and all other properties of the
- * attachment. */
-static void doubt_empty(pff_object *o, haul_mapi_attach *at)
-{
-    int64_t said = haul_prop_int_or(haul_bag_get(&at->props, ATTACH_SIZE), 0);
-    uint64_t others = EMPTY_SLACK;
-    for (size_t i = 0; i < at->props.n; i++)
-        others += at->props.v[i].n;
-    if (at->size || said < 0 || (uint64_t)said <= others)
-        return;
-    at->claimed = (uint64_t)said - (others - EMPTY_SLACK);
-    at->lost = true;
-    at->why = haul_arena_printf(&o->m.arena, "no data, although about %llu octets are said",
-                                (unsigned long long)at->claimed);
-}
-
 /* Without libpff, which would load the data to tell their size. */
 static bool measure_past(pff_object *o, haul_mapi_attach *at, int64_t method)
 {
-    const haul_pff_data *d = &o->data[o->m.n_attachments];
+    const haul_direct_data *d = &o->data[o->m.n_attachments];
     if (!d->known)
         return false;
-    at->embedded = d->type == HAUL_PT_OBJECT && method == METHOD_EMBEDDED;
+    at->embedded = d->type == HAUL_PT_OBJECT && method == HAUL_ATTACH_EMBEDDED;
     at->size = at->embedded ? UINT64_MAX : d->size;
-    if (d->type && d->type != HAUL_PT_OBJECT && method == METHOD_VALUE)
-        doubt_empty(o, at);
+    if (d->type && d->type != HAUL_PT_OBJECT && method == HAUL_ATTACH_VALUE)
+        haul_direct_doubt(at, &o->m.arena);
     return true;
 }
 
@@ -165,17 +135,17 @@ static void measure(pff_object *o, libpff_item_t *item, haul_mapi_attach *at)
     size_t size = 0;
     size64_t stream = 0;
     libpff_error_t *error = NULL;
-    int64_t method = haul_prop_int_or(haul_bag_get(&at->props, ATTACH_METHOD), METHOD_VALUE);
+    int64_t method = haul_prop_int_or(haul_bag_get(&at->props, HAUL_ATTACH_METHOD), HAUL_ATTACH_VALUE);
     at->size = 0;
     if (measure_past(o, at, method) || !data_entry(item, &type, &size))
         return;
     if (type != HAUL_PT_OBJECT) {
         at->size = size;
-        if (method == METHOD_VALUE)
-            doubt_empty(o, at);
+        if (method == HAUL_ATTACH_VALUE)
+            haul_direct_doubt(at, &o->m.arena);
         return;
     }
-    if (method == METHOD_EMBEDDED) {
+    if (method == HAUL_ATTACH_EMBEDDED) {
         at->embedded = true;
         at->size = UINT64_MAX;
         return;
@@ -194,14 +164,16 @@ static haul_rc read_props(pff_object *o, libpff_item_t *item, haul_mapi_attach *
                           haul_err *e)
 {
     haul_mapi *m = &o->m;
-    haul_pff_data *d = &o->data[m->n_attachments];
+    haul_direct_data *d = &o->data[m->n_attachments];
+    haul_node node = {0};
     uint32_t nid = 0;
-    if (libpff_item_get_identifier(item, &nid, NULL) == 1 &&
-        haul_pff_locate(o->s, &o->node, nid, kept, &m->arena, d) && d->type != HAUL_PT_OBJECT &&
-        d->size > HAUL_PFF_LARGE &&
-        haul_pff_bag_past(o->s, &o->node, nid, ATTACH_DATA, &m->arena, &at->props) == HAUL_OK)
+    if (libpff_item_get_identifier(item, &nid, NULL) == 1)
+        node = haul_pff_sub(o->s, &o->node, nid);
+    if (node.nid && haul_direct_locate(&o->s->direct, &node, kept, &m->arena, d, NULL) == HAUL_OK &&
+        d->type != HAUL_PT_OBJECT && d->size > HAUL_PFF_LARGE &&
+        haul_direct_bag(&o->s->direct, &node, HAUL_ATTACH_DATA, &m->arena, &at->props, NULL) == HAUL_OK)
         return HAUL_OK;
-    return haul_pff_bag(o->s, item, 0, ATTACH_DATA, &m->arena, &at->props, e);
+    return haul_pff_bag(o->s, item, 0, HAUL_ATTACH_DATA, &m->arena, &at->props, e);
 }
 
 static void load_attachment(pff_object *o, int place, uint64_t *kept)
@@ -224,7 +196,8 @@ static void load_attachment(pff_object *o, int place, uint64_t *kept)
     o->trouble = o->trouble || at->lost;
     if (at->lost && !at->why)
         at->why = haul_arena_str(&m->arena, why.text);
-    if (!at->lost && !at->embedded && !o->data[m->n_attachments].known && at->size <= HAUL_PFF_KEPT - *kept) {
+    if (!at->lost && !at->embedded && !o->data[m->n_attachments].known &&
+        at->size <= HAUL_DIRECT_KEPT - *kept) {
         *kept += at->size;
         o->open[m->n_attachments] = item;
     } else {
@@ -261,10 +234,10 @@ static void add_missing(pff_object *o, int from, int to, const char *why)
 static void count_hidden(pff_object *o)
 {
     char text[128];
-    int64_t flags = haul_prop_int_or(haul_bag_get(&o->m.props, MESSAGE_FLAGS), 0);
-    size_t n = o->m.depth || !(flags & HAS_ATTACHMENTS) || !o->s->streams || !o->s->top
+    int64_t flags = haul_prop_int_or(haul_bag_get(&o->m.props, HAUL_MESSAGE_FLAGS), 0);
+    size_t n = o->m.depth || !(flags & HAUL_HAS_ATTACHMENTS) || !o->s->direct.open || !o->s->top
                    ? 0
-                   : haul_mend_attachments(&o->s->nodes, o->s->top);
+                   : haul_mend_attachments(&o->s->direct.nodes, o->s->top);
     if (!n)
         return;
     snprintf(text, sizeof(text), "%zu attachments are in no table that can be read", n);
@@ -381,7 +354,7 @@ static haul_rc object_data(haul_mapi *m, size_t i, haul_out *to, haul_err *e)
     pff_object *o = object_of(m);
     libpff_item_t *item = o->open[i];
     if (o->data[i].known && !m->attachments[i].lost)
-        return haul_pff_pour(o->s, &o->data[i], to, e);
+        return haul_direct_pour(&o->s->direct, &o->data[i], to, e);
     haul_rc rc = item ? HAUL_OK : reopen(o, i, &item, e);
     if (rc == HAUL_OK && m->attachments[i].size)
         rc = pour(o, item, m->attachments[i].size, to, e);
@@ -400,7 +373,7 @@ static uint32_t object_nid(libpff_item_t *attachment)
     uint8_t v[64] = {0};
     size_t n = 0;
     if (libpff_item_get_record_set_by_index(attachment, 0, &set, NULL) != 1 ||
-        libpff_record_set_get_entry_by_type(set, ATTACH_DATA, HAUL_PT_OBJECT, &entry, 0, NULL) != 1 ||
+        libpff_record_set_get_entry_by_type(set, HAUL_ATTACH_DATA, HAUL_PT_OBJECT, &entry, 0, NULL) != 1 ||
         libpff_record_entry_get_data_size(entry, &n, NULL) != 1 || n < 4 || n > sizeof(v) ||
         libpff_record_entry_get_data(entry, v, sizeof(v), NULL) != 1)
         return 0;
@@ -452,22 +425,6 @@ static const haul_mapi_ops object_ops = {
     .free = object_free,
 };
 
-/* Strings of 8 bits are in the code page of the message; what PidTagInternetCodepage says is about its body on the
- * wire, and is taken when nothing else is said and when it is a Windows code page. */
-static unsigned codepage_of(const haul_bag *b, unsigned otherwise)
-{
-    int64_t message = haul_prop_int_or(haul_bag_get(b, MESSAGE_CODEPAGE), 0);
-    int64_t internet = haul_prop_int_or(haul_bag_get(b, INTERNET_CODEPAGE), 0);
-    if (message > 0 && message <= 0xffff)
-        return (unsigned)message;
-    if (otherwise)
-        return otherwise;
-    if ((internet >= 1250 && internet <= 1258) || internet == 874 || internet == 932 || internet == 936 ||
-        internet == 949 || internet == 950)
-        return (unsigned)internet;
-    return internet >= 50220 && internet <= 50222 ? 932 : 0;
-}
-
 haul_rc haul_pff_object(haul_pff *s, libpff_item_t *item, uint32_t nid, unsigned depth, haul_mapi **ret,
                         haul_err *e)
 {
@@ -483,7 +440,7 @@ haul_rc haul_pff_object(haul_pff *s, libpff_item_t *item, uint32_t nid, unsigned
         object_free(&o->m);
         return rc;
     }
-    o->m.props.codepage = codepage_of(&o->m.props, s->pst.codepage);
+    o->m.props.codepage = haul_direct_codepage(&o->m.props, s->pst.codepage);
     if (!depth && nid == s->top) /* else a recovered one, whose node is another's or nobody's */
         o->node = haul_pff_node(s, nid);
     *ret = &o->m;

@@ -36,17 +36,6 @@ static haul_pff_mended *add(haul_pff *s, uint32_t nid)
     return m;
 }
 
-static void tell(haul_pff *s, uint32_t nid, haul_issue_id id, const char *text)
-{
-    haul_err line;
-    if (s->pst.msg) {
-        haul_msg_issue(s->pst.msg, id, "%s", text);
-        return;
-    }
-    haul_fail(&line, HAUL_SKIP, "node 0x%x: %s", nid, text);
-    s->pst.issue(s->pst.issue_ctx, id, line.text);
-}
-
 typedef struct listener {
     haul_pff *s;
     haul_pff_mended *to;
@@ -59,18 +48,18 @@ static void on_note(void *ctx, haul_issue_id id, const char *text)
         return;
     l->to->notes[l->to->n].id = id;
     l->to->notes[l->to->n++].text = haul_arena_str(&l->s->arena, text);
-    tell(l->s, l->to->nid, id, text);
+    haul_direct_tell(&l->s->pst, l->to->nid, id, text);
 }
 
 bool haul_pff_mend(haul_pff *s, uint32_t nid)
 {
-    if (!s->streams || find(s, nid))
+    if (!s->direct.open || find(s, nid))
         return false;
     listener l = {.s = s, .to = add(s, nid)};
-    void (*fault)(void *, const haul_nodes_fault *) = s->nodes.fault;
-    s->nodes.fault = NULL; /* libpff reads the same, and haul_pff_check tells */
-    size_t n = haul_mend_node(&s->nodes, &s->view, nid, on_note, &l);
-    s->nodes.fault = fault;
+    void (*fault)(void *, const haul_nodes_fault *) = s->direct.nodes.fault;
+    s->direct.nodes.fault = NULL; /* libpff reads the same, and haul_pff_check tells */
+    size_t n = haul_mend_node(&s->direct.nodes, &s->view, nid, on_note, &l);
+    s->direct.nodes.fault = fault;
     return n > 0;
 }
 
@@ -78,5 +67,5 @@ void haul_pff_recall(haul_pff *s, uint32_t nid)
 {
     const haul_pff_mended *m = find(s, nid);
     for (size_t i = 0; m && i < m->n; i++)
-        tell(s, nid, m->notes[i].id, m->notes[i].text);
+        haul_direct_tell(&s->pst, nid, m->notes[i].id, m->notes[i].text);
 }

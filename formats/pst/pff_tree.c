@@ -115,7 +115,7 @@ haul_rc haul_pff_tree(haul_pff *s, haul_err *e)
     note_known(s);
     if (rc == HAUL_OK &&
         !s->n_nodes) /* even an empty store has its root folder: libpff tells no error here */
-        return haul_fail(e, HAUL_E_FORMAT, "no folder and no item can be found in the store" HAUL_PFF_HINT);
+        return haul_fail(e, HAUL_E_FORMAT, "no folder and no item can be found in the store" HAUL_PST_HINT);
     return rc;
 }
 

@@ -22,6 +22,8 @@ enum { /* MS-OXPROPS: what tells an item apart from another under the same node 
        SEARCH_KEY = 0x300b,
 };
 
+enum { ENGINE_AUTO, ENGINE_LIBPFF, ENGINE_NATIVE }; /* choices of the option */
+
 typedef enum stage {
     STAGE_OPENED,
     STAGE_ITEMS,
@@ -128,7 +130,7 @@ static bool next_item(haul_reader *r, const haul_pst_place *f, uint32_t nid, hau
         return false;
     snprintf(key, sizeof(key), "0x%x", nid);
     identify(s, it->msg, f->folder, nid, key);
-    s->p->msg = it->msg;
+    haul_pst_reads(s->p, it->msg);
     *ret = give(s, it, s->p->ops->item(s->p, f->nid, nid, &s->open, e), e);
     if (*ret == HAUL_OK && s->at == STAGE_ASSOCIATED)
         haul_msg_issue(it->msg, HAUL_ISSUE_PST_ASSOCIATED, "%s", "");
@@ -187,7 +189,7 @@ static void start_recovery(haul_reader *r)
     size_t gone = 0;
     if (haul_guard_step(r->guard, HAUL_GUARD_FOLDER, 0, HAUL_FOLDER_NONE) == HAUL_GUARD_LOST)
         return;
-    s->p->msg = NULL;
+    haul_pst_reads(s->p, NULL);
     if (s->p->ops->recover(s->p, s->recover, &s->found, &s->n_found, &gone, &why) != HAUL_OK)
         haul_reader_issue(r, HAUL_ISSUE_PST_RECOVERY_FAILED, "%s", why.text);
     if (gone)
@@ -210,7 +212,7 @@ static bool next_recovered(haul_reader *r, haul_item *it, haul_rc *ret, haul_err
             continue;
         snprintf(key, sizeof(key), version ? "recovered:0x%x.%u" : "recovered:0x%x", f->nid, version);
         identify(s, it->msg, folder, f->nid, key);
-        s->p->msg = it->msg;
+        haul_pst_reads(s->p, it->msg);
         *ret = give(s, it, s->p->ops->recovered(s->p, f, &s->open, e), e);
         haul_msg_issue(it->msg, HAUL_ISSUE_PST_RECOVERED, "%s", "");
         return true;
@@ -270,7 +272,7 @@ static haul_rc store_body(haul_reader *r, haul_msg *m, haul_out *to, haul_err *e
     store *s = r->state;
     if (!s->open)
         return haul_fail(e, HAUL_SKIP, "no item is open");
-    s->p->msg = m;
+    haul_pst_reads(s->p, m);
     return haul_mapi_build(s->open, m, &s->build, to, e);
 }
 
@@ -280,6 +282,15 @@ static void store_issue(void *ctx, haul_issue_id id, const char *detail)
 {
     haul_reader *r = ctx;
     r->issue(r->issue_ctx, id, detail);
+}
+
+static haul_rc open_engine(haul_reader *r, uint64_t size, haul_err *e)
+{
+    store *s = r->state;
+    size_t engine = haul_values_choice(r->values, &haul_pst_options[HAUL_PST_ENGINE]);
+    if (engine == ENGINE_LIBPFF)
+        return haul_pff_open(s->fd, size, store_issue, r, &s->p, e);
+    return haul_pst_native_open(s->fd, size, engine == ENGINE_AUTO, store_issue, r, &s->p, e);
 }
 
 static haul_rc store_open(haul_reader *r, haul_err *e)
@@ -302,7 +313,7 @@ static haul_rc store_open(haul_reader *r, haul_err *e)
         return rc == HAUL_SKIP ? HAUL_E_SOURCE : rc;
     if (fstat(s->fd, &st) != 0)
         return haul_fail_sys(e, HAUL_E_SOURCE, "%s", haul_tree_label(r->tree));
-    rc = haul_pff_open(s->fd, (uint64_t)st.st_size, store_issue, r, &s->p, e);
+    rc = open_engine(r, (uint64_t)st.st_size, e);
     if (rc == HAUL_OK)
         s->p->codepage = s->build.codepage;
     return rc;

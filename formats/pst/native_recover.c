@@ -1,0 +1,72 @@
+/* The second engine, opened when it is asked for; and recovery: items whose folder is gone are found here, deleted ones by
+ * it. */
+#include "native.h"
+
+#include <stdlib.h>
+
+static void no_issue(void *ctx, haul_issue_id id, const char *detail)
+{
+    (void)ctx;
+    (void)id;
+    (void)detail; /* what the store has was told when it was opened */
+}
+
+haul_pst *haul_native_second(haul_native *s, haul_err *e)
+{
+    haul_pst *p = &s->pst;
+    if (p->second || s->refused)
+        return p->second;
+    s->refused =
+        haul_pff_open(s->direct.view.fd, s->direct.view.size, no_issue, NULL, &p->second, e) != HAUL_OK;
+    if (s->refused)
+        return NULL;
+    p->second->codepage = p->codepage;
+    p->second->msg = p->msg;
+    p->second->issue = p->issue;
+    p->second->issue_ctx = p->issue_ctx;
+    return p->second;
+}
+
+static haul_rc find_deleted(haul_native *s, const haul_pst_found **ret, size_t *ret_n, haul_err *e)
+{
+    haul_pst *second = haul_native_second(s, e);
+    return second ? second->ops->recover(second, true, ret, ret_n, &s->n_gone, e)
+                  : haul_wrap(e, HAUL_SKIP, "deleted items cannot be looked for");
+}
+
+haul_rc haul_native_recover(haul_pst *p, bool deleted, const haul_pst_found **ret, size_t *ret_n,
+                            size_t *ret_gone, haul_err *e)
+{
+    haul_native *s = (haul_native *)p;
+    const haul_pst_found *found = NULL;
+    size_t n = 0;
+    haul_rc rc = HAUL_OK;
+    if (!s->recovered) {
+        s->recovered = true;
+        haul_native_orphans(s);
+        if (deleted)
+            rc = find_deleted(s, &found, &n, e);
+        s->found = haul_alloc((n + s->n_orphans + 1) * sizeof(*s->found));
+        for (size_t i = 0; i < n; i++)
+            if (found[i].origin == HAUL_PST_DELETED)
+                s->found[s->n_found++] = found[i];
+        for (size_t i = 0; i < s->n_orphans; i++)
+            s->found[s->n_found++] = (haul_pst_found){.nid = s->orphans[i], .origin = HAUL_PST_ORPHAN};
+    }
+    *ret = s->found;
+    *ret_n = s->n_found;
+    *ret_gone = s->n_gone;
+    return rc;
+}
+
+haul_rc haul_native_recovered(haul_pst *p, const haul_pst_found *f, haul_mapi **ret, haul_err *e)
+{
+    haul_native *s = (haul_native *)p;
+    const haul_native_node *n = haul_native_find(s, f->nid);
+    if (f->origin == HAUL_PST_DELETED)
+        return p->second->ops->recovered(p->second, f, ret, e);
+    if (!n)
+        return haul_fail(e, HAUL_SKIP, "node 0x%x: no such item", f->nid);
+    haul_node node = haul_native_place(n);
+    return haul_native_object(s, &node, 0, ret, e);
+}
