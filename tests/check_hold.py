@@ -523,7 +523,7 @@ def resume():
     hold([source], whole, "--control-prefix", "K", "--text")
     wanted, _ = plain(whole), package(whole, "uninterrupted")
     dice, stopped = random.Random(int(os.environ.get("SEED") or 1)), 0
-    for i in range(30 if LONG else 8):
+    for i in range(30 if LONG else 5):
         target = fresh("case")
         for _ in range(2):
             process = subprocess.Popen([judge.PROGRAM, "hold", source, target, "--control-prefix", "K", "--text"], stdin=subprocess.DEVNULL,

@@ -3,6 +3,7 @@ another client counts: nothing is lost, nothing is there twice, and the journal'
 
 HAUL_LONG=1: 100 moments and more, each server and each way of sending. SEED: which moments. CASES: only those whose name has this."""
 import collections
+import concurrent.futures
 import os
 import random
 import re
@@ -146,18 +147,23 @@ def cases(source):
         say(f"no Cyrus: {e}")
 
 
+def all_moments(case, octets, scale):
+    dice = random.Random(f"{SEED} {case.name}")
+    for i in range(case.share * scale if LONG or CASES else min(case.share, 2)):
+        moment(case, dice, octets, i)
+    say(f"{case.name}: {octets / 1e6:.1f} MB; " + ", ".join(f"{n} {kind}" for kind, n in tally[case.name].items()))
+
+
 def moments(source):
-    measured = []
+    measured, todo = [], []
     scale = int(os.environ.get("SCALE") or (10 if LONG else 1))
     for case in cases(source):
         if CASES not in case.name or not (LONG or CASES or case.name in QUICK):
             continue
-        dice = random.Random(f"{SEED} {case.name}")
-        octets = case.measure() if LONG or not measured else measured[0]  # they differ little
-        measured.append(octets)
-        for i in range(case.share * scale):
-            moment(case, dice, octets, i)
-        say(f"{case.name}: {octets / 1e6:.1f} MB; " + ", ".join(f"{n} {kind}" for kind, n in tally[case.name].items()))
+        measured.append(case.measure() if LONG or not measured else measured[0])  # they differ little
+        todo.append((case, measured[-1], scale))
+    with concurrent.futures.ThreadPoolExecutor(1 if LONG else 2) as pool:  # they wait most of the time
+        list(pool.map(lambda one: all_moments(*one), todo))
 
 
 def main():
