@@ -266,7 +266,7 @@ void haul_vault_apply(haul_vault *v, haul_span from, haul_msg *m, haul_status *s
 {
     if (!v || !v->n)
         return;
-    if (!v->sorted)
+    if (!v->sorted && v->n_keys)
         qsort(v->keys, v->n_keys, sizeof(key), by_digest);
     v->sorted = true;
     entry *e = find_message(v, from, m);

@@ -81,7 +81,7 @@ static void bench_done(bench *b)
     free(b->box.text);
     free(b->box.name);
     free(b->box.wire);
-    free(b->box.found);
+    haul_found_done(&b->box);
     free(b->box.expect);
     haul_uids_done(&b->box.ours);
     if (b->box.keywords)

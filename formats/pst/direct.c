@@ -316,7 +316,8 @@ void haul_direct_compare(haul_pst_children nodes, uint32_t *rows, size_t n, haul
 {
     size_t i = 0;
     *ret = (haul_pst_counts){.rows = n, .lost = haul_arena_alloc(a, (n ? n : 1) * sizeof(*ret->lost))};
-    qsort(rows, n, sizeof(*rows), by_value);
+    if (n) /* qsort takes no NULL */
+        qsort(rows, n, sizeof(*rows), by_value);
     for (size_t k = 0; k < n; k++) {
         if (k && rows[k] == rows[k - 1])
             continue;
