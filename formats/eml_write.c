@@ -6,25 +6,17 @@
 #include "mime/header.h"
 #include "mime/status.h"
 #include "model/deliver.h"
+#include "model/dirs.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define OPEN_FOLDERS 16u /* folders whose directories stay open */
-#define FOLDERS_MAX  (1u << 24)
-
-typedef struct opened {
-    uint32_t id;
-    int fd; /* -1 = closed */
-} opened;
 
 typedef struct eml_sink {
     bool ready; /* the descriptors below mean something */
     int root;
     haul_eol eol;
-    char **dirs; /* by folder id; NULL = not declared */
-    size_t n_dirs;
-    opened open[OPEN_FOLDERS];
+    haul_dirs dirs;
+    haul_dirs_kept kept;
     haul_str name, tmp, place;
 } eml_sink;
 
@@ -41,45 +33,25 @@ static haul_rc eml_open(haul_sink *sink, const char *target, const haul_tokens *
     (void)resume; /* names depend on the message alone: what comes again is written over */
     s->ready = true;
     s->root = -1;
-    for (size_t i = 0; i < OPEN_FOLDERS; i++)
-        s->open[i].fd = -1;
+    haul_dirs_keep(&s->kept, -1);
     s->eol = eols[haul_values_choice(sink->values, &haul_eml_options[0])];
-    return haul_deliver_open(target, &s->root, e);
+    haul_rc rc = haul_deliver_open(target, &s->root, e);
+    s->kept.root = s->root;
+    return rc;
 }
 
 static haul_rc eml_folder(haul_sink *sink, uint32_t id, const haul_path *path, haul_err *e)
 {
     eml_sink *s = sink->state;
     haul_auto_fd int fd = -1;
-    if (id >= FOLDERS_MAX)
-        return haul_fail(e, HAUL_E_LIMIT, "more than %u folders", FOLDERS_MAX);
-    if (id >= s->n_dirs) {
-        size_t n = (size_t)id + 1 + id / 2;
-        s->dirs = haul_realloc(s->dirs, n * sizeof(*s->dirs));
-        memset(s->dirs + s->n_dirs, 0, (n - s->n_dirs) * sizeof(*s->dirs));
-        s->n_dirs = n;
-    }
-    if (s->dirs[id])
-        return HAUL_OK;
-    s->dirs[id] = haul_strdup(path->text);
-    haul_rc rc = haul_dir_make(s->root, path->text, &fd, e);
+    bool is_new = false;
+    haul_rc rc = haul_dirs_add(&s->dirs, id, path->text, &is_new, e);
+    if (rc != HAUL_OK || !is_new)
+        return rc;
+    rc = haul_dir_make(s->root, path->text, &fd, e);
     if (rc == HAUL_OK)
         haul_deliver_clean(fd, HAUL_EML_TMP);
     return rc;
-}
-
-static haul_rc open_folder(eml_sink *s, uint32_t id, int *ret, haul_err *e)
-{
-    opened *o = &s->open[id % OPEN_FOLDERS];
-    if (o->fd < 0 || o->id != id) {
-        haul_fd_autoclose(&o->fd);
-        o->id = id;
-        haul_rc rc = haul_dir_make(s->root, s->dirs[id], &o->fd, e);
-        if (rc != HAUL_OK)
-            return rc;
-    }
-    *ret = o->fd;
-    return HAUL_OK;
 }
 
 /* "20250523T163553Z-0123456789abcdef-subject.eml": the same in every run [eml-15]. */
@@ -150,9 +122,10 @@ static haul_rc eml_message(haul_sink *sink, uint32_t id, const haul_msg *m, haul
 {
     eml_sink *s = sink->state;
     int dir;
-    if (id >= s->n_dirs || !s->dirs[id])
-        return haul_fail(e, HAUL_E_TARGET, "folder %u was not declared", id);
-    haul_rc rc = open_folder(s, id, &dir, e);
+    const char *path = NULL;
+    haul_rc rc = haul_dirs_path(&s->dirs, id, &path, e);
+    if (rc == HAUL_OK)
+        rc = haul_dirs_get(&s->kept, &s->dirs, id, &dir, e);
     if (rc == HAUL_OK)
         rc = check_flags(sink, m, e);
     if (rc != HAUL_OK)
@@ -165,7 +138,7 @@ static haul_rc eml_message(haul_sink *sink, uint32_t id, const haul_msg *m, haul
     if (rc != HAUL_OK)
         return rc;
     haul_str_clear(&s->place);
-    haul_str_addf(&s->place, "%s/%s", s->dirs[id], s->name.p);
+    haul_str_addf(&s->place, "%s/%s", path, s->name.p);
     haul_sink_receipt(sink, m, s->place.p, HAUL_OK, NULL);
     return HAUL_OK;
 }
@@ -189,11 +162,8 @@ static void eml_close(haul_sink *sink)
     eml_sink *s = sink->state;
     if (!s->ready)
         return;
-    for (size_t i = 0; i < OPEN_FOLDERS; i++)
-        haul_fd_autoclose(&s->open[i].fd);
-    for (size_t i = 0; i < s->n_dirs; i++)
-        free(s->dirs[i]);
-    free(s->dirs);
+    haul_dirs_close(&s->kept);
+    haul_dirs_done(&s->dirs);
     haul_str_done(&s->name);
     haul_str_done(&s->tmp);
     haul_str_done(&s->place);

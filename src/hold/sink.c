@@ -7,13 +7,12 @@
 #include "io/atomic.h"
 #include "mime/facts.h"
 #include "model/deliver.h"
+#include "model/dirs.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define OPEN_FOLDERS    16u
-#define FOLDERS_MAX     (1u << 24)
 #define ATTACHMENTS_MAX 20000u /* of one message; more stay in its native only, and that is an exception */
 
 const haul_format_option haul_hold_options[] = {
@@ -39,19 +38,13 @@ static const haul_naming naming = {
     .ascii = true,
 };
 
-typedef struct opened {
-    uint32_t id;
-    int fd;
-} opened;
-
 typedef struct hold_sink {
     bool ready;
     int root, natives, texts;
     haul_catalog *catalog;
     haul_digests *digests;
-    char **dirs; /* by folder id; NULL = not declared */
-    size_t n_dirs;
-    opened open[OPEN_FOLDERS], text_open[OPEN_FOLDERS];
+    haul_dirs dirs;
+    haul_dirs_kept kept, texts_kept; /* below natives, below texts */
     bool text, mih, by_digest, by_custodian;
     const char *prefix;
     uint64_t next;    /* control number */
@@ -151,8 +144,8 @@ static haul_rc hold_open(haul_sink *sink, const char *target, const haul_tokens 
     haul_auto_str file = {0};
     s->ready = true;
     s->root = s->natives = s->texts = -1;
-    for (size_t i = 0; i < OPEN_FOLDERS; i++)
-        s->open[i].fd = s->text_open[i].fd = -1;
+    haul_dirs_keep(&s->kept, -1);
+    haul_dirs_keep(&s->texts_kept, -1);
     options(s, sink->values);
     s->digests = haul_digests_new();
     haul_rc rc = haul_deliver_open(target, &s->root, e);
@@ -160,6 +153,8 @@ static haul_rc hold_open(haul_sink *sink, const char *target, const haul_tokens 
         rc = haul_dir_make(s->root, "data/eml", &s->natives, e);
     if (rc == HAUL_OK && s->text)
         rc = haul_dir_make(s->root, "data/text", &s->texts, e);
+    s->kept.root = s->natives;
+    s->texts_kept.root = s->texts;
     haul_str_addf(&file, "%s/" HAUL_CATALOG_FILE, target);
     if (rc == HAUL_OK)
         rc = haul_catalog_open(file.p, false, &s->catalog, e);
@@ -172,32 +167,9 @@ static haul_rc hold_folder(haul_sink *sink, uint32_t id, const haul_path *path, 
 {
     hold_sink *s = sink->state;
     haul_auto_fd int fd = -1;
-    if (id >= FOLDERS_MAX)
-        return haul_fail(e, HAUL_E_LIMIT, "more than %u folders", FOLDERS_MAX);
-    if (id >= s->n_dirs) {
-        size_t n = (size_t)id + 1 + id / 2;
-        s->dirs = haul_realloc(s->dirs, n * sizeof(*s->dirs));
-        memset(s->dirs + s->n_dirs, 0, (n - s->n_dirs) * sizeof(*s->dirs));
-        s->n_dirs = n;
-    }
-    if (s->dirs[id])
-        return HAUL_OK;
-    s->dirs[id] = haul_strdup(path->text);
-    return haul_dir_make(s->natives, path->text, &fd, e);
-}
-
-static haul_rc open_dir(opened *all, int root, const char *dir, uint32_t id, int *ret, haul_err *e)
-{
-    opened *o = &all[id % OPEN_FOLDERS];
-    if (o->fd < 0 || o->id != id) {
-        haul_fd_autoclose(&o->fd);
-        o->id = id;
-        haul_rc rc = haul_dir_make(root, dir, &o->fd, e);
-        if (rc != HAUL_OK)
-            return rc;
-    }
-    *ret = o->fd;
-    return HAUL_OK;
+    bool is_new = false;
+    haul_rc rc = haul_dirs_add(&s->dirs, id, path->text, &is_new, e);
+    return rc == HAUL_OK && is_new ? haul_dir_make(s->natives, path->text, &fd, e) : rc;
 }
 
 /* ── attachments ── */
@@ -345,7 +317,7 @@ static haul_rc write_native(family *f, uint32_t id, haul_err *e)
     int dir = -1;
     haul_auto_str name = {0};
     haul_str_addf(&name, "%s.eml", f->parent.docid);
-    haul_rc rc = open_dir(s->open, s->natives, s->dirs[id], id, &dir, e);
+    haul_rc rc = haul_dirs_get(&s->kept, &s->dirs, id, &dir, e);
     if (rc == HAUL_OK)
         rc = haul_native_open(&f->native, dir, name.p, s->digests, e);
     if (rc != HAUL_OK)
@@ -356,7 +328,7 @@ static haul_rc write_native(family *f, uint32_t id, haul_err *e)
     haul_native_done(&f->native);
     haul_doc *d = &f->parent;
     d->file_name = haul_arena_str(&s->arena, name.p);
-    d->native = haul_arena_printf(&s->arena, "data/eml/%s/%s", s->dirs[id], name.p);
+    d->native = haul_arena_printf(&s->arena, "data/eml/%s/%s", f->parent.folder_written, name.p);
     d->size = f->native.size;
     memcpy(d->md5, f->native.md5, sizeof(d->md5));
     memcpy(d->sha1, f->native.sha1, sizeof(d->sha1));
@@ -410,7 +382,7 @@ static void set_facts(family *f, const haul_facts *x)
     d->sent_tz = x->sent_tz;
 }
 
-static void set_origin(family *f, uint32_t id)
+static void set_origin(family *f, const char *folder)
 {
     const haul_msg *m = f->msg;
     hold_sink *s = f->s;
@@ -422,7 +394,7 @@ static void set_origin(family *f, uint32_t id)
     d->source = text_of(from.source);
     d->custodian = from.custodian ? from.custodian : d->source;
     d->folder = text_of(from.folder);
-    d->folder_written = s->dirs[id];
+    d->folder_written = folder;
     d->place = text_of(m->place);
     d->kind = m->kind;
     d->has_received = m->set & HAUL_SET_RECEIVED && !haul_msg_has_issue(m, HAUL_ISSUE_TIME_GUESSED);
@@ -443,10 +415,10 @@ static haul_rc open_text(family *f, uint32_t id, haul_native *w, haul_err *e)
     int dir = -1;
     haul_auto_str name = {0};
     haul_str_addf(&name, "%s.txt", f->parent.docid);
-    haul_rc rc = open_dir(s->text_open, s->texts, s->dirs[id], id, &dir, e);
+    haul_rc rc = haul_dirs_get(&s->texts_kept, &s->dirs, id, &dir, e);
     if (rc == HAUL_OK)
         rc = haul_native_open(w, dir, name.p, haul_digests_new(), e);
-    f->parent.text = haul_arena_printf(&s->arena, "data/text/%s/%s", s->dirs[id], name.p);
+    f->parent.text = haul_arena_printf(&s->arena, "data/text/%s/%s", f->parent.folder_written, name.p);
     return rc;
 }
 
@@ -572,12 +544,13 @@ static haul_rc hold_message(haul_sink *sink, uint32_t id, const haul_msg *m, hau
     hold_sink *s = sink->state;
     haul_facts facts;
     family f = {.s = s, .sink = sink, .msg = m, .dir = -1, .native.file.fd = -1};
-    if (id >= s->n_dirs || !s->dirs[id])
-        return haul_fail(e, HAUL_E_TARGET, "folder %u was not declared", id);
+    const char *folder = NULL;
     haul_arena_reset(&s->arena);
-    haul_rc rc = read_facts(&f, &facts, e);
+    haul_rc rc = haul_dirs_path(&s->dirs, id, &folder, e);
+    if (rc == HAUL_OK)
+        rc = read_facts(&f, &facts, e);
     if (rc == HAUL_OK) {
-        set_origin(&f, id);
+        set_origin(&f, folder);
         set_facts(&f, &facts);
         rc = write_native(&f, id, e);
     }
@@ -703,13 +676,9 @@ static void hold_close(haul_sink *sink)
     hold_sink *s = sink->state;
     if (!s->ready)
         return;
-    for (size_t i = 0; i < OPEN_FOLDERS; i++) {
-        haul_fd_autoclose(&s->open[i].fd);
-        haul_fd_autoclose(&s->text_open[i].fd);
-    }
-    for (size_t i = 0; i < s->n_dirs; i++)
-        free(s->dirs[i]);
-    free(s->dirs);
+    haul_dirs_close(&s->kept);
+    haul_dirs_close(&s->texts_kept);
+    haul_dirs_done(&s->dirs);
     haul_catalog_close(s->catalog);
     haul_digests_free(s->digests);
     haul_arena_done(&s->arena);
