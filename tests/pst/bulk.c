@@ -30,7 +30,7 @@ typedef struct bulk {
 } bulk;
 
 typedef struct props {
-    haul_pstw_value v[PROPS];
+    haul_made_value v[PROPS];
     size_t n;
 } props;
 
@@ -42,8 +42,8 @@ static const char *word(bulk *b)
 static void add_text(bulk *b, props *to, uint16_t id, const char *utf8)
 {
     haul_auto_str s = {0};
-    haul_utf16_add(&s, utf8);
-    to->v[to->n++] = (haul_pstw_value){
+    haul_pstw_utf16(&s, utf8);
+    to->v[to->n++] = (haul_made_value){
         .tag = (uint32_t)id << 16 | 0x1f, .p = haul_arena_strn(&b->arena, s.p, s.len), .n = s.len};
 }
 
@@ -51,7 +51,7 @@ static void add_number(bulk *b, props *to, uint32_t tag, uint64_t v, size_t n)
 {
     uint8_t p[8];
     haul_put64(p, v);
-    to->v[to->n++] = (haul_pstw_value){.tag = tag, .p = haul_arena_strn(&b->arena, p, n), .n = n};
+    to->v[to->n++] = (haul_made_value){.tag = tag, .p = haul_arena_strn(&b->arena, p, n), .n = n};
 }
 
 static void make_bodies(bulk *b, unsigned long long index)
@@ -96,7 +96,7 @@ static void make_props(bulk *b, props *to, uint64_t index)
     add_text(b, to, 0x0c1e, "SMTP");
     add_text(b, to, 0x0c1f, "ada@harbour.example");
     add_text(b, to, 0x1000, haul_strz(&b->plain));
-    to->v[to->n++] = (haul_pstw_value){.tag = 0x10130102, .p = b->html.p, .n = b->html.len};
+    to->v[to->n++] = (haul_made_value){.tag = 0x10130102, .p = b->html.p, .n = b->html.len};
     add_number(b, to, 0x3fde0003, 65001, 4);
     add_times(b, to, index);
     add_number(b, to, 0x0e070003, (haul_mix64(&b->state) % 3 ? 1u : 0u) | (index % EVERY == 0 ? 0x10u : 0u),
@@ -112,7 +112,7 @@ static void make_recipient(bulk *b, props *to, unsigned type, const char *name, 
     add_text(b, to, 0x3003, address);
 }
 
-static void make_attachment(bulk *b, props *to, haul_pstw_attachment *a, uint64_t index)
+static void make_attachment(bulk *b, props *to, haul_made_attachment *a, uint64_t index)
 {
     uint8_t *data = haul_arena_alloc(&b->arena, ATTACHMENT_SIZE);
     for (size_t i = 0; i < ATTACHMENT_SIZE; i += 8)
@@ -120,42 +120,46 @@ static void make_attachment(bulk *b, props *to, haul_pstw_attachment *a, uint64_
     add_number(b, to, 0x37050003, 1, 4);
     add_text(b, to, 0x3707, haul_arena_printf(&b->arena, "cargo-%llu.bin", (unsigned long long)index));
     add_text(b, to, 0x370e, "application/octet-stream");
-    *a = (haul_pstw_attachment){
+    *a = (haul_made_attachment){
         .props = {to->v, to->n}, .has_data = true, .data = data, .size = ATTACHMENT_SIZE};
 }
 
-static void add_message(bulk *b, uint32_t folder, uint64_t index)
+static haul_rc add_message(bulk *b, uint32_t folder, uint64_t index, haul_err *e)
 {
     props message = {0}, to[2] = {0}, attached = {0};
-    haul_pstw_attachment a;
+    haul_made_attachment a;
     haul_arena_reset(&b->arena);
     make_props(b, &message, index);
     make_recipient(b, &to[0], 1, "Ben Lightkeeper", "ben@lighthouse.example");
     make_recipient(b, &to[1], 2, "Cleo Boatwright", "cleo@wharf.example");
     if (index % EVERY == 0)
         make_attachment(b, &attached, &a, index);
-    haul_pstw_props recipients[] = {{to[0].v, to[0].n}, {to[1].v, to[1].n}};
-    haul_pstw_message m = {.props = {message.v, message.n},
+    haul_made_props recipients[] = {{to[0].v, to[0].n}, {to[1].v, to[1].n}};
+    haul_made_message m = {.props = {message.v, message.n},
                            .recipients = recipients,
                            .n_recipients = 2,
                            .attachments = &a,
                            .n_attachments = index % EVERY == 0};
-    (void)haul_pstw_message_add(b->pst, folder, &m, HAUL_PSTW_CONTENTS);
+    return haul_made_add(b->pst, folder, &m, HAUL_PSTW_CONTENTS, e);
 }
 
 haul_rc haul_pstw_bulk_write(const char *path, const haul_pstw_bulk *p, haul_err *e)
 {
-    bulk b = {.pst = haul_pstw_open(path, HAUL_CRYPT_PERMUTE, "bulk"), .state = p->seed};
+    bulk b = {.state = p->seed};
+    haul_rc rc = haul_made_open(path, HAUL_CRYPT_PERMUTE, "bulk", &b.pst, e);
+    if (rc != HAUL_OK)
+        return rc;
     unsigned n = p->folders ? p->folders : 1;
     uint32_t *folders = haul_calloc(n, sizeof(*folders));
     for (unsigned i = 0; i < n; i++) {
         char name[32];
         snprintf(name, sizeof(name), "Folder %u", i + 1);
-        folders[i] = haul_pstw_folder(b.pst, HAUL_PSTW_TOP, name, "IPF.Note");
+        folders[i] = haul_pstw_folder(b.pst, HAUL_PSTW_TOP, name, "IPF.Note", HAUL_ROLE_NONE);
     }
-    for (uint64_t i = 0; i < p->messages; i++)
-        add_message(&b, folders[i % n], i);
-    haul_rc rc = haul_pstw_close(b.pst, e);
+    for (uint64_t i = 0; i < p->messages && rc == HAUL_OK; i++)
+        rc = add_message(&b, folders[i % n], i, e);
+    haul_rc done = haul_made_close(b.pst, rc == HAUL_OK ? e : NULL);
+    rc = rc == HAUL_OK ? done : rc;
     free(folders);
     haul_arena_done(&b.arena);
     haul_str_done(&b.plain);

@@ -14,7 +14,7 @@ typedef struct maker {
     haul_pstw *pst;
     haul_values values;
     uint32_t inbox;
-    haul_pstw_value roles[16]; /* entry ids for the inbox and the root */
+    haul_made_value roles[16]; /* entry ids for the inbox and the root */
     size_t n_roles;
     uint32_t ren[5]; /* PidTagAdditionalRenEntryIds: nids, 0 = none */
 } maker;
@@ -23,21 +23,21 @@ typedef struct maker {
 
 typedef struct bag {
     maker *m;
-    haul_pstw_value *v;
+    haul_made_value *v;
     size_t n;
 } bag;
 
 static bag bag_new(maker *m)
 {
-    return (bag){.m = m, .v = haul_arena_calloc(&m->values.arena, PROPS_MAX * sizeof(haul_pstw_value))};
+    return (bag){.m = m, .v = haul_arena_calloc(&m->values.arena, PROPS_MAX * sizeof(haul_made_value))};
 }
 
-static haul_pstw_props bag_props(const bag *b)
+static haul_made_props bag_props(const bag *b)
 {
-    return (haul_pstw_props){.v = b->v, .n = b->n};
+    return (haul_made_props){.v = b->v, .n = b->n};
 }
 
-static void bag_value(bag *b, haul_pstw_value v)
+static void bag_value(bag *b, haul_made_value v)
 {
     if (b->n < PROPS_MAX)
         b->v[b->n++] = v;
@@ -55,7 +55,7 @@ static void bag_u32(bag *b, uint32_t tag, uint32_t n)
 {
     uint8_t p[4];
     haul_put32(p, n);
-    bag_value(b, (haul_pstw_value){.tag = tag, .p = haul_arena_strn(&b->m->values.arena, p, 4), .n = 4});
+    bag_value(b, (haul_made_value){.tag = tag, .p = haul_arena_strn(&b->m->values.arena, p, 4), .n = 4});
 }
 
 /* "props": {"0x0037001F": value} */
@@ -107,7 +107,7 @@ static void bag_words(bag *b, const json_t *j, const word *words, size_t n)
 
 /* ── Messages ── */
 
-static haul_pstw_message *make_message(maker *m, const json_t *j);
+static haul_made_message *make_message(maker *m, const json_t *j);
 
 static const word message_words[] = {
     {"class", 0x001a001f},       {"subject", 0x0037001f},  {"body", 0x1000001f},
@@ -145,7 +145,7 @@ static uint32_t one_of(maker *m, const char *z, const char *const *names, uint32
     return otherwise;
 }
 
-static haul_pstw_props make_recipient(maker *m, const json_t *j)
+static haul_made_props make_recipient(maker *m, const json_t *j)
 {
     static const char *const types[] = {"originator", "to", "cc", "bcc"};
     bag b = bag_new(m);
@@ -153,7 +153,7 @@ static haul_pstw_props make_recipient(maker *m, const json_t *j)
     bag_words(&b, j, recipient_words, HAUL_COUNT(recipient_words));
     bag_u32(&b, 0x0c150003, one_of(m, json_string_value(json_object_get(j, "type")), types, 4, 1));
     if (!json_object_get(j, "addrtype") && json_object_get(j, "address"))
-        bag_value(&b, (haul_pstw_value){.tag = 0x3002001f, .p = "S\0M\0T\0P", .n = 8});
+        bag_value(&b, (haul_made_value){.tag = 0x3002001f, .p = "S\0M\0T\0P", .n = 8});
     bag_u32(&b, 0x0ffe0003, 6);
     bag_u32(&b, 0x39000003, 0);
     return bag_props(&b);
@@ -196,17 +196,17 @@ static size_t make_each(maker *m, const json_t *list, void (*make)(maker *, cons
 
 static void put_recipient(maker *m, const json_t *j, void *to, size_t n)
 {
-    ((haul_pstw_props *)to)[n] = make_recipient(m, j);
+    ((haul_made_props *)to)[n] = make_recipient(m, j);
 }
 
-static void make_recipients(maker *m, const json_t *list, haul_pstw_message *to)
+static void make_recipients(maker *m, const json_t *list, haul_made_message *to)
 {
-    haul_pstw_props *v = haul_arena_calloc(&m->values.arena, (total(list) + 1) * sizeof(*v));
+    haul_made_props *v = haul_arena_calloc(&m->values.arena, (total(list) + 1) * sizeof(*v));
     to->recipients = v;
     to->n_recipients = make_each(m, list, put_recipient, v);
 }
 
-static haul_pstw_attachment make_attachment(maker *m, const json_t *j)
+static haul_made_attachment make_attachment(maker *m, const json_t *j)
 {
     /* MS-OXCMSG 2.2.2.9 */
     static const char *const methods[] = {"none",           "value",    "reference", "resolve",
@@ -214,7 +214,7 @@ static haul_pstw_attachment make_attachment(maker *m, const json_t *j)
     const json_t *data = json_object_get(j, "data"), *embedded = json_object_get(j, "embedded");
     uint32_t method = one_of(m, json_string_value(json_object_get(j, "method")), methods, HAUL_COUNT(methods),
                              embedded ? 5 : 1);
-    haul_pstw_attachment a = {.has_data = data != NULL, .object = json_is_true(json_object_get(j, "object"))};
+    haul_made_attachment a = {.has_data = data != NULL, .object = json_is_true(json_object_get(j, "object"))};
     bag b = bag_new(m);
     bag_object(&b, json_object_get(j, "props"));
     bag_words(&b, j, attachment_words, HAUL_COUNT(attachment_words));
@@ -233,12 +233,12 @@ static haul_pstw_attachment make_attachment(maker *m, const json_t *j)
 
 static void put_attachment(maker *m, const json_t *j, void *to, size_t n)
 {
-    ((haul_pstw_attachment *)to)[n] = make_attachment(m, j);
+    ((haul_made_attachment *)to)[n] = make_attachment(m, j);
 }
 
-static void make_attachments(maker *m, const json_t *list, haul_pstw_message *to)
+static void make_attachments(maker *m, const json_t *list, haul_made_message *to)
 {
-    haul_pstw_attachment *v = haul_arena_calloc(&m->values.arena, (total(list) + 1) * sizeof(*v));
+    haul_made_attachment *v = haul_arena_calloc(&m->values.arena, (total(list) + 1) * sizeof(*v));
     to->attachments = v;
     to->n_attachments = make_each(m, list, put_attachment, v);
 }
@@ -254,20 +254,20 @@ static void make_sender(bag *b, const json_t *j)
     for (size_t i = 0; i < 2; i++) {
         const json_t *who = i ? from : sender;
         if (who && !json_object_get(who, "type") && json_object_get(who, "address"))
-            bag_value(b, (haul_pstw_value){.tag = types[i], .p = "S\0M\0T\0P", .n = 8});
+            bag_value(b, (haul_made_value){.tag = types[i], .p = "S\0M\0T\0P", .n = 8});
     }
 }
 
-static haul_pstw_message *make_message(maker *m, const json_t *j)
+static haul_made_message *make_message(maker *m, const json_t *j)
 {
-    haul_pstw_message *to = haul_arena_calloc(&m->values.arena, sizeof(*to));
+    haul_made_message *to = haul_arena_calloc(&m->values.arena, sizeof(*to));
     bag b = bag_new(m);
     bag_object(&b, json_object_get(j, "props"));
     bag_named(&b, json_object_get(j, "named"));
     bag_words(&b, j, message_words, HAUL_COUNT(message_words));
     make_sender(&b, j);
     if (!json_object_get(j, "class"))
-        bag_value(&b, (haul_pstw_value){.tag = 0x001a001f, .p = "I\0P\0M\0.\0N\0o\0t\0e", .n = 16});
+        bag_value(&b, (haul_made_value){.tag = 0x001a001f, .p = "I\0P\0M\0.\0N\0o\0t\0e", .n = 16});
     make_recipients(m, json_object_get(j, "recipients"), to);
     make_attachments(m, json_object_get(j, "attachments"), to);
     to->props = bag_props(&b);
@@ -282,9 +282,9 @@ static void add_messages(maker *m, const json_t *list, uint32_t folder, haul_pst
     {
         for (long k = 1, times = repeats(j); k <= times; k++) {
             m->values.number = k;
-            const haul_pstw_message *made = make_message(m, j);
+            const haul_made_message *made = make_message(m, j);
             if (m->values.rc == HAUL_OK)
-                (void)haul_pstw_message_add(m->pst, folder, made, place);
+                m->values.rc = haul_made_add(m->pst, folder, made, place, &m->values.err);
         }
     }
 }
@@ -299,11 +299,11 @@ static const word inbox_roles[] = {
 };
 static const char *const ren_roles[] = {"conflicts", "sync", "local", "server", "junk"};
 
-static haul_pstw_value entry_value(maker *m, uint32_t tag, uint32_t nid)
+static haul_made_value entry_value(maker *m, uint32_t tag, uint32_t nid)
 {
-    uint8_t id[HAUL_ENTRY_ID];
-    haul_pstw_entry_id(nid, id);
-    return (haul_pstw_value){
+    uint8_t id[HAUL_PSTW_ENTRY_ID];
+    haul_made_entry_id(nid, id);
+    return (haul_made_value){
         .tag = tag, .p = haul_arena_strn(&m->values.arena, id, sizeof(id)), .n = sizeof(id)};
 }
 
@@ -311,7 +311,7 @@ static void give_role(maker *m, uint32_t nid, const char *role)
 {
     for (size_t i = 0; i < HAUL_COUNT(store_roles); i++)
         if (strcmp(role, store_roles[i].name) == 0) {
-            haul_pstw_value v = entry_value(m, store_roles[i].tag, nid);
+            haul_made_value v = entry_value(m, store_roles[i].tag, nid);
             haul_pstw_set(m->pst, HAUL_PSTW_STORE, v.tag, v.p, v.n);
             return;
         }
@@ -322,7 +322,6 @@ static void give_role(maker *m, uint32_t nid, const char *role)
         }
     if (strcmp(role, "inbox") == 0) {
         m->inbox = nid;
-        haul_pstw_inbox(m->pst, nid);
         return;
     }
     m->ren[one_of(m, role, ren_roles, HAUL_COUNT(ren_roles), 0)] = nid;
@@ -331,12 +330,12 @@ static void give_role(maker *m, uint32_t nid, const char *role)
 /* PidTagAdditionalRenEntryIds: a multi-value, one place a role, empty where there is none. */
 static void ren_value(maker *m, haul_str *to)
 {
-    uint8_t id[HAUL_ENTRY_ID], head[4 + 4 * HAUL_COUNT(m->ren)];
+    uint8_t id[HAUL_PSTW_ENTRY_ID], head[4 + 4 * HAUL_COUNT(m->ren)];
     haul_auto_str values = {0};
     haul_put32(head, HAUL_COUNT(m->ren));
     for (size_t i = 0; i < HAUL_COUNT(m->ren); i++) {
         haul_put32(head + 4 + 4 * i, sizeof(head) + values.len);
-        haul_pstw_entry_id(m->ren[i], id);
+        haul_made_entry_id(m->ren[i], id);
         if (m->ren[i])
             haul_str_add(&values, id, sizeof(id));
     }
@@ -366,9 +365,10 @@ static uint32_t make_folder(maker *m, const json_t *j, uint32_t parent)
     if (!name)
         haul_value_bad(&m->values, "a folder without name");
     if (role && strcmp(role, "trash") == 0)
-        haul_pstw_rename(m->pst, nid, name ? name : "", class);
+        haul_pstw_rename(m->pst, nid, name ? name : "", class, HAUL_ROLE_NONE);
     else
-        nid = haul_pstw_folder(m->pst, parent, name ? name : "", class);
+        nid = haul_pstw_folder(m->pst, parent, name ? name : "", class,
+                               role && strcmp(role, "inbox") == 0 ? HAUL_ROLE_INBOX : HAUL_ROLE_NONE);
     if (role)
         give_role(m, nid, role);
     const json_t *claim = json_object_get(j, "declared_count");
@@ -403,7 +403,7 @@ static void make_store(maker *m, const json_t *store)
     const char *at = json_string_value(json_object_get(store, "special_on"));
     if (password) { /* PidTagPstPassword: no more than a checksum (MS-PST 4.3.2.1) */
         uint8_t crc[4];
-        haul_put32(crc, haul_ndb_crc(password, strlen(password)));
+        haul_put32(crc, haul_pstw_crc(password, strlen(password)));
         haul_pstw_set(m->pst, HAUL_PSTW_STORE, 0x67ff0003, crc, 4);
     }
     bag b = bag_new(m);
@@ -424,9 +424,11 @@ haul_rc haul_pstw_describe(const char *path, const json_t *store, haul_err *e)
     const char *name = json_string_value(json_object_get(store, "name"));
     maker m = {.values = {.codepage = codepage ? (unsigned)json_integer_value(codepage) : 1252}};
     uint32_t crypt = one_of(&m, json_string_value(json_object_get(store, "encryption")), encodings, 3, 1);
-    m.pst = haul_pstw_open(path, (uint8_t)crypt, name ? name : "test");
+    haul_rc rc = haul_made_open(path, (uint8_t)crypt, name ? name : "test", &m.pst, e);
+    if (rc != HAUL_OK)
+        return rc;
     make_store(&m, store);
-    haul_rc rc = haul_pstw_close(m.pst, e);
+    rc = haul_made_close(m.pst, e);
     if (m.values.rc != HAUL_OK) {
         rc = m.values.rc;
         if (e)

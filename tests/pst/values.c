@@ -176,7 +176,7 @@ static void add_part(haul_values *v, const json_t *part, haul_str *to)
     else if (strcmp(kind, "hex") == 0 && text)
         add_hex(v, text, to);
     else if (strcmp(kind, "utf16") == 0 && text)
-        haul_utf16_add(to, text);
+        haul_pstw_utf16(to, text);
     else if (strcmp(kind, "text") == 0 && text)
         haul_str_addz(to, text);
     else
@@ -192,7 +192,7 @@ static void add_one_off(haul_values *v, const json_t *j, haul_str *to)
     haul_str_add(to, head, sizeof(head));
     for (size_t i = 0; i < HAUL_COUNT(keys); i++) {
         const char *z = haul_value_text(v, json_object_get(j, keys[i]));
-        haul_utf16_add(to, z ? z : "");
+        haul_pstw_utf16(to, z ? z : "");
         add_number(to, 0, 2);
     }
 }
@@ -227,7 +227,7 @@ static void add_object(haul_values *v, const json_t *j, haul_str *to)
     } else if ((text = haul_value_text(v, json_object_get(j, "hex")))) {
         add_hex(v, text, to);
     } else if ((text = haul_value_text(v, json_object_get(j, "utf16")))) {
-        haul_utf16_add(to, text);
+        haul_pstw_utf16(to, text);
     } else if ((text = haul_value_text(v, json_object_get(j, "rtf")))) {
         haul_rtfz(to, text, strlen(text), json_is_true(json_object_get(j, "stored")),
                   json_is_true(json_object_get(j, "spoil")));
@@ -305,7 +305,7 @@ static void add_text(haul_values *v, unsigned type, const char *text, haul_str *
     uint8_t guid[16] = {0};
     switch (type) {
     case HAUL_PT_UNICODE:
-        haul_utf16_add(to, text);
+        haul_pstw_utf16(to, text);
         break;
     case HAUL_PT_STRING8:
         haul_value_encode(v, v->codepage, text, to);
@@ -340,7 +340,7 @@ static void add_single(haul_values *v, unsigned type, const json_t *j, haul_str 
         add_number_of(v, type, j, to);
 }
 
-haul_pstw_value haul_value(haul_values *v, uint32_t tag, const json_t *j)
+haul_made_value haul_value(haul_values *v, uint32_t tag, const json_t *j)
 {
     haul_auto_str s = {0};
     unsigned type = tag & 0xffff;
@@ -348,5 +348,5 @@ haul_pstw_value haul_value(haul_values *v, uint32_t tag, const json_t *j)
         add_single(v, type, j, &s);
     else
         add_multi(v, type & ~(unsigned)HAUL_PT_MULTI, j, &s);
-    return (haul_pstw_value){.tag = tag, .p = haul_arena_strn(&v->arena, haul_strz(&s), s.len), .n = s.len};
+    return (haul_made_value){.tag = tag, .p = haul_arena_strn(&v->arena, haul_strz(&s), s.len), .n = s.len};
 }

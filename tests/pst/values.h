@@ -16,7 +16,7 @@ typedef struct haul_values {
 } haul_values;
 
 /* A value of that tag; on failure empty, and v->rc is set. */
-haul_pstw_value haul_value(haul_values *v, uint32_t tag, const json_t *j);
+haul_made_value haul_value(haul_values *v, uint32_t tag, const json_t *j);
 /* Octets from a text or from an object that says how they are made. */
 haul_str haul_value_octets(haul_values *v, const json_t *j);
 /* "0x0037001F" */

@@ -1,0 +1,113 @@
+/* A store being written, for its own sources. */
+#ifndef HAUL_FORMATS_PST_PUT_PARTS_H
+#define HAUL_FORMATS_PST_PUT_PARTS_H
+
+#include "put.h"
+#include "put_names.h"
+#include "put_templates.h"
+
+#include "base/hash.h"
+
+typedef struct haul_pstw_rows { /* of a folder's table: places in the log */
+    uint64_t *v;
+    size_t n, cap;
+    uint32_t unread;
+} haul_pstw_rows;
+
+typedef struct haul_pstw_box { /* a folder */
+    uint32_t nid, parent;
+    char *name, *class; /* class may be NULL */
+    haul_role role;
+    size_t first, last, next; /* children, and the next child of the same parent: indexes, 0 = none */
+    haul_pstw_rows contents, associated;
+    uint32_t claimed; /* UINT32_MAX = the truth */
+    haul_str props;   /* as haul_pstw_cells reads them */
+} haul_pstw_box;
+
+typedef struct haul_pstw_log {
+    int fd;
+    char *buf; /* what is not in the file yet */
+    size_t used;
+    uint64_t end; /* octets, with those */
+} haul_pstw_log;
+
+struct haul_pstw {
+    haul_pstw_ndb *ndb;
+    haul_pstw_box *v; /* parents first; the first is the root */
+    size_t n, cap;
+    haul_pstw_names names;
+    haul_pstw_log log;
+    haul_str scratch;
+    char *title;
+    haul_str props; /* of the store */
+    bool has_key;
+    uint8_t key[16];
+    haul_pstw_state logged; /* blocks and nodes that the log has */
+    haul_rc rc;             /* of the log; sticks */
+    haul_err err;
+};
+
+/* ── records of the log (put_log.c) ── */
+
+enum {
+    HAUL_PSTW_LOG_BLOCKS = 'B',
+    HAUL_PSTW_LOG_NODES = 'N',
+    HAUL_PSTW_LOG_NAME = 'M',
+    HAUL_PSTW_LOG_FOLDER = 'F',
+    HAUL_PSTW_LOG_RENAMED = 'G',
+    HAUL_PSTW_LOG_ROW = 'R',
+    HAUL_PSTW_LOG_STATE = 'S',
+};
+#define HAUL_PSTW_RECORD_MAX (16u * 1024u * 1024u)
+
+/* Returns where it is. */
+uint64_t haul_pstw_log_add(haul_pstw *s, uint8_t type, const void *p, size_t n);
+/* The payload of a record, into s->scratch. False: it cannot be read; s->rc says why. */
+bool haul_pstw_log_read(haul_pstw *s, uint64_t at, uint8_t type);
+HAUL_MUST_USE haul_rc haul_pstw_log_sync(haul_pstw *s, uint64_t *ret_end, haul_err *e);
+/* Take up what is in front of `end`; the next record goes there. */
+HAUL_MUST_USE haul_rc haul_pstw_log_replay(haul_pstw *s, uint64_t end, haul_err *e);
+
+/* ── cells: tag, octets of the value, value ── */
+
+void haul_pstw_cells_add(haul_str *to, uint32_t tag, const void *p, size_t n);
+
+typedef struct haul_pstw_cell {
+    uint32_t tag, n;
+    const uint8_t *p;
+} haul_pstw_cell;
+
+/* The next cell at *at of n octets; false: no more. */
+bool haul_pstw_cells_next(const char *p, size_t n, size_t *at, haul_pstw_cell *ret);
+
+/* ── folders (put_folder.c) ── */
+
+haul_pstw_box *haul_pstw_box_of(const haul_pstw *s, uint32_t nid);
+/* Without logging. */
+haul_pstw_box *haul_pstw_box_add(haul_pstw *s, uint32_t nid, uint32_t parent, const char *name,
+                                 const char *class, haul_role role);
+void haul_pstw_box_rename(haul_pstw_box *f, const char *name, const char *class, haul_role role);
+/* A row of a table, which is at that place of the log. */
+void haul_pstw_row_add(haul_pstw *s, uint32_t folder, haul_pstw_place place, bool unread, uint64_t at);
+/* Tables of all folders; what is in the rows goes into sum. Then the folders themselves, which say entry ids. */
+void haul_pstw_put_tables(haul_pstw *s, haul_sha256 *sum, size_t *ret_left_out);
+void haul_pstw_put_folders(haul_pstw *s);
+void haul_pstw_put_row(haul_pstw_tc *t, const haul_pstw_box *f, bool has_children, uint32_t version);
+
+void haul_pstw_put_object(haul_pstw *s, uint32_t nid, haul_pstw_object o, uint32_t parent);
+static inline uint32_t haul_pstw_sibling(uint32_t folder,
+                                         unsigned type) /* 2.4.4: the tables share the folder's index */
+{
+    return HAUL_PSTW_NID(folder >> 5, type);
+}
+void haul_pstw_table(haul_pstw_tc *t, haul_pstw_ndb *n, haul_pstw_template_id id, size_t n_rows);
+
+/* Folders by what they are for (put_roles.c): which property of the store, or of the inbox and the root, names them. */
+void haul_pstw_put_roles(const haul_pstw *s, haul_pstw_pc *to, bool store);
+/* The folder with that role; 0 = none. */
+uint32_t haul_pstw_role(const haul_pstw *s, haul_role role);
+
+#define HAUL_PSTW_SEARCH_FOLDER 0x2223u
+#define HAUL_PSTW_SEARCH_NAME   "SPAM Search Folder 2"
+
+#endif
