@@ -1,3 +1,4 @@
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "io/spool.h"
 
 #include "base/str.h"
@@ -7,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define FIRST_CAP  (64u * 1024u)
@@ -27,6 +29,8 @@ struct haul_spool {
     size_t work_used; /* octets waiting for the digest */
     char last;
     bool frozen;
+    char *map; /* of all octets, when there is a file; NULL until asked for */
+    size_t map_len;
     haul_spool_facts facts;
 };
 
@@ -106,10 +110,18 @@ haul_spool *haul_spool_new(bool digest)
     return s;
 }
 
+static void unmap(haul_spool *s)
+{
+    if (s->map)
+        munmap(s->map, s->map_len);
+    s->map = NULL;
+}
+
 void haul_spool_free(haul_spool *s)
 {
     if (!s)
         return;
+    unmap(s);
     haul_file_done(&s->tail);
     haul_sha256_free(s->sha);
     free(s->mem);
@@ -127,6 +139,7 @@ void haul_spool_reset(haul_spool *s)
     uint8_t unused[HAUL_SHA256_LEN];
     if (s->sha && !s->frozen && s->size)
         haul_sha256_final(s->sha, unused);
+    unmap(s);
     haul_file_done(&s->tail);
     s->len = s->work_used = 0;
     s->size = 0;
@@ -171,6 +184,38 @@ haul_rc haul_spool_head(haul_spool *s, size_t max, const char **ret_p, size_t *r
         e; /* nothing can fail while the head is in memory; the contract leaves room for a spool that reads */
     *ret_p = s->mem ? s->mem : "";
     *ret_n = max < s->len ? max : s->len;
+    return HAUL_OK;
+}
+
+/* The octets in memory are copied to the front of a stretch of addresses, the file is mapped behind them: their number is
+ * a multiple of every page size once there is a file. */
+static haul_rc map_all(haul_spool *s, haul_err *e)
+{
+    _Static_assert(HAUL_SPOOL_MEMORY % 65536 == 0, "the file must be mapped at a page");
+    size_t n = (size_t)s->size;
+    if (s->size > SIZE_MAX / 2)
+        return haul_fail(e, HAUL_E_TARGET, HAUL_TEMP_NAME ": too large to be mapped");
+    char *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return haul_fail_sys(e, HAUL_E_TARGET, "mapping " HAUL_TEMP_NAME);
+    memcpy(p, s->mem, s->len);
+    if (mmap(p + s->len, n - s->len, PROT_READ, MAP_PRIVATE | MAP_FIXED, s->tail.fd, 0) == MAP_FAILED) {
+        haul_rc rc = haul_fail_sys(e, HAUL_E_TARGET, "mapping " HAUL_TEMP_NAME);
+        munmap(p, n);
+        return rc;
+    }
+    s->map = p;
+    s->map_len = n;
+    return HAUL_OK;
+}
+
+haul_rc haul_spool_map(haul_spool *s, const char **ret_p, size_t *ret_n, haul_err *e)
+{
+    haul_rc rc = s->tail.fd >= 0 && !s->map ? map_all(s, e) : HAUL_OK;
+    if (rc != HAUL_OK)
+        return rc;
+    *ret_p = s->map ? s->map : s->mem ? s->mem : "";
+    *ret_n = (size_t)s->size;
     return HAUL_OK;
 }
 

@@ -43,6 +43,9 @@ const haul_spool_facts *haul_spool_get_facts(const haul_spool *s);
  * into a buffer of the spool. Valid until the next call on s. */
 HAUL_MUST_USE haul_rc haul_spool_head(haul_spool *s, size_t max, const char **ret_p, size_t *ret_n,
                                       haul_err *e);
+/* All of it, as it is, at one place: memory, or for what is in the file a mapping, so that nothing is read before it is
+ * looked at. After the freeze; valid until the spool is reset or freed. HAUL_E_TARGET: it cannot be mapped. */
+HAUL_MUST_USE haul_rc haul_spool_map(haul_spool *s, const char **ret_p, size_t *ret_n, haul_err *e);
 
 /* Line ends of a copy. LF of a body with cr_crlf > 0 would change the message: haul_spool_copy
  * refuses nothing, so sinks ask haul_eol_for() first. */

@@ -164,6 +164,8 @@ const char *haul_attach_name(haul_builder *b, haul_mapi *o, size_t i)
 {
     static const uint16_t order[] = {HAUL_TAG_ATTACH_LONG_FILENAME, HAUL_TAG_ATTACH_FILENAME,
                                      HAUL_TAG_DISPLAY_NAME};
+    if (haul_prop_bool(haul_bag_name(&o->attachments[i].props, HAUL_PSET_MAILHAUL, "Unnamed")))
+        return NULL; /* [mapi-r33] */
     for (size_t k = 0; k < HAUL_COUNT(order); k++) {
         const char *z = haul_bag_str(&o->attachments[i].props, order[k], &b->arena);
         haul_span v = haul_span_trim((haul_span){z ? z : "", z ? strlen(z) : 0});
@@ -262,7 +264,9 @@ static void add_embedded(haul_builder *b, haul_mapi *o, size_t i, haul_part *to)
     p->ctx = s;
     p->encoding = s->nested->eight ? HAUL_ENC_8BIT : HAUL_ENC_7BIT;
     const char *name = haul_bag_str(&o->attachments[i].props, HAUL_TAG_DISPLAY_NAME, &b->arena);
-    p->disposition = "attachment";
+    const haul_bag *bag = &o->attachments[i].props;
+    const char *file = haul_prop_str(bag, haul_bag_name(bag, HAUL_PSET_MAILHAUL, "Name"), &b->arena);
+    haul_part_disposition(p, &b->arena, "attachment", file); /* [mapi-r34] */
     p->description = name;
     haul_part_add(to, p);
 }

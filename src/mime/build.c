@@ -5,6 +5,7 @@
 #include "base/utf.h"
 #include "mime/builder.h"
 #include "mime/ical.h"
+#include "mime/original.h"
 #include "mime/tnef.h"
 #include "mime/vcard.h"
 
@@ -285,9 +286,14 @@ haul_rc haul_builder_write(haul_builder *b, haul_out *to, haul_err *e)
 haul_rc haul_mapi_build(haul_mapi *o, haul_msg *m, const haul_build_options *opt, haul_out *to, haul_err *e)
 {
     haul_builder b;
+    bool done = false, broken = false;
     haul_rc rc = haul_mapi_load(o, e);
-    if (rc != HAUL_OK)
+    if (rc == HAUL_OK)
+        rc = haul_original_push(o, to, &done, &broken, e);
+    if (rc != HAUL_OK || done)
         return rc;
+    if (broken)
+        haul_msg_issue(m, HAUL_ISSUE_MAPI_ORIGINAL_CHANGED, "%s", "original.mime");
     haul_builder_init(&b, o, m, opt);
     rc = haul_builder_write(&b, to, e);
     haul_builder_done(&b);

@@ -6,6 +6,7 @@
 #include "mime/part.h"
 #include "mime/rtf.h"
 #include "mime/tags.h"
+#include "mime/types.h"
 
 #define HAUL_CLASS_MAX       256u                  /* octets of a message class that are looked at */
 #define HAUL_HTML_SEARCH_MAX (16u * 1024u * 1024u) /* octets of HTML searched for references to attachments */
@@ -124,13 +125,6 @@ bool haul_message_fits(haul_mapi *o, size_t i, haul_encoding *ret);
 /* Of the message embedded in attachment i, once built: 7bit, or 8bit when something in it is restored as it was (or
  * there is too much to look at). Each message inside an item is opened once for this, however deep it lies. */
 const haul_nested *haul_nested_scan(haul_builder *b, haul_mapi *o, size_t i);
-/* types.c: "pdf" → "application/pdf"; NULL when unknown. */
-const char *haul_type_of_extension(const char *extension);
-/* The other way round, of several the most usual one; lower case. */
-const char *haul_extension_of_type(const char *type);
-/* True for type/subtype of RFC 2045 tokens, without parameters, that an attachment may be labelled with. */
-bool haul_type_ok(const char *type);
-
 /* related.c: which attachments the HTML shows. inlined: one flag an attachment. [mapi-31] */
 void haul_related_find(haul_builder *b, bool *inlined, size_t *ret_n);
 

@@ -12,7 +12,8 @@
 
 #include <string.h>
 
-#define MESSAGE_ID_MAX 900u /* octets: it must fit a line */
+#define MESSAGE_ID_MAX 900u      /* octets: it must fit a line */
+#define ZONE_MAX       (24 * 60) /* minutes east or west of UTC */
 
 enum { /* PidTagMessageFlags, MS-OXCMSG 2.2.1.6 */
        FLAG_READ = 0x01,
@@ -133,6 +134,16 @@ static bool is_sendable(const haul_mapi *o)
     return is;
 }
 
+/* What we stored ourselves, because Outlook has no place for it. [mapi-r3] */
+static void fill_own_flags(haul_msg *m, const haul_bag *b)
+{
+    const char *z = haul_prop_str(b, haul_bag_name(b, HAUL_PSET_MAILHAUL, "Flags"), &m->arena);
+    for (size_t n; z && *z; z += n + (z[n] == ' ')) {
+        n = strcspn(z, " ");
+        m->flags |= haul_flag_find(z, n);
+    }
+}
+
 static void fill_flags(haul_msg *m, const haul_mapi *o)
 {
     const haul_bag *b = &o->props;
@@ -152,6 +163,7 @@ static void fill_flags(haul_msg *m, const haul_mapi *o)
     m->flags |= follow_up == 2 ? HAUL_FLAG_FLAGGED : 0;
     m->flags |= status & STATUS_DELMARKED ? HAUL_FLAG_DELETED : 0;
     m->flags |= status & STATUS_DRAFT ? HAUL_FLAG_DRAFT : 0;
+    fill_own_flags(m, b);
     if (m->flags)
         m->set |= HAUL_SET_FLAGS;
     if (follow_up == 1)
@@ -179,6 +191,10 @@ static int received_zone(const haul_mapi *o, haul_span header, int64_t received)
     haul_span v;
     int64_t us;
     int16_t tz;
+    int64_t own;
+    if (haul_prop_int(haul_bag_name(&o->props, HAUL_PSET_MAILHAUL, "ReceivedZone"), &own) &&
+        own >= -ZONE_MAX && own <= ZONE_MAX)
+        return (int)own;
     if (!header.len)
         return haul_ical_offset(&o->props, received);
     if (!haul_header_find(header.p, header.len, "Received", &v))

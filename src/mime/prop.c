@@ -36,24 +36,32 @@ bool haul_bag_add(haul_bag *b, haul_arena *a, const haul_prop *p)
     return true;
 }
 
+static const char *const guids[] = {
+#define X(id, guid) guid,
+    HAUL_PSET_LIST(X)
+#undef X
+};
+/* Octet i of a stored GUID stands at this place of its text. */
+static const uint8_t guid_place[16] = {6, 4, 2, 0, 11, 9, 16, 14, 19, 21, 24, 26, 28, 30, 32, 34};
+
 haul_pset haul_pset_find(const uint8_t guid[16])
 {
-    static const char *const text[] = {
-#define X(id, guid) guid,
-        HAUL_PSET_LIST(X)
-#undef X
-    };
-    /* Octet i of a stored GUID stands at this place of its text. */
-    static const uint8_t place[16] = {6, 4, 2, 0, 11, 9, 16, 14, 19, 21, 24, 26, 28, 30, 32, 34};
-    for (size_t i = 0; i < HAUL_COUNT(text); i++) {
+    for (size_t i = 0; i < HAUL_COUNT(guids); i++) {
         size_t k = 0;
-        while (k < 16 && haul_hexval(text[i][place[k]]) == guid[k] >> 4 &&
-               haul_hexval(text[i][place[k] + 1]) == (guid[k] & 15))
+        while (k < 16 && haul_hexval(guids[i][guid_place[k]]) == guid[k] >> 4 &&
+               haul_hexval(guids[i][guid_place[k] + 1]) == (guid[k] & 15))
             k++;
         if (k == 16)
             return (haul_pset)(HAUL_PSET_NONE + 1 + i);
     }
     return HAUL_PSET_OTHER;
+}
+
+void haul_pset_guid(haul_pset set, uint8_t ret[16])
+{
+    const char *z = guids[set - HAUL_PSET_NONE - 1];
+    for (size_t i = 0; i < 16; i++)
+        ret[i] = (uint8_t)(haul_hexval(z[guid_place[i]]) << 4 | haul_hexval(z[guid_place[i] + 1]));
 }
 
 const haul_prop *haul_bag_get(const haul_bag *b, uint16_t id)

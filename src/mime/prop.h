@@ -54,7 +54,8 @@ size_t haul_prop_width(unsigned type);
     X(CALENDAR_ASSISTANT, "11000E07-B51B-40D6-AF21-CAA85EDAB1D0")                                            \
     X(AIRSYNC, "71035549-0739-4DCB-9163-00F0580DBBDF")                                                       \
     X(UNIFIED_MESSAGING, "4442858E-A9E3-4E80-B900-317A210CC15B")                                             \
-    X(ATTACHMENT, "96357F7F-59E1-47D0-99A7-46515C183B54")
+    X(ATTACHMENT, "96357F7F-59E1-47D0-99A7-46515C183B54")                                                    \
+    X(MAILHAUL, "ECC669C2-1435-4A58-B6AF-1FDD1C20D2B0") /* our own: docs/mapi.md [mapi-r3], [mapi-r60] */
 
 typedef enum haul_pset {
     HAUL_PSET_NONE, /* not a named property */
@@ -86,6 +87,8 @@ typedef struct haul_bag { /* zero-initialised = empty; values live in the arena 
 bool haul_bag_add(haul_bag *b, haul_arena *a, const haul_prop *p);
 /* The set of a GUID as stored (MS-DTYP 2.3.4.2: first three fields little-endian); OTHER when it is none of ours. */
 haul_pset haul_pset_find(const uint8_t guid[16]);
+/* The other way; not of NONE and OTHER. */
+void haul_pset_guid(haul_pset set, uint8_t ret[16]);
 
 /* The property with that id (any type), or that name; NULL when absent or of type PT_ERROR. The first counts. */
 const haul_prop *haul_bag_get(const haul_bag *b, uint16_t id);

@@ -1,6 +1,8 @@
 /* MIME types by extension, for attachments whose store names none. IANA's registry of media types, and what mail
  * programs use for the unregistered ones. */
-#include "mime/builder.h"
+#include "mime/types.h"
+
+#include "base/str.h"
 
 #include <stdlib.h>
 #include <string.h>
