@@ -34,6 +34,11 @@ const haul_format_option haul_pst_options[] = {
                          "give an Outlook item up that needs more memory than this; 0 = never"},
     [HAUL_PST_CONFINE] = {"confine", "yes|no", "yes",
                           "parse Outlook stores in a process that can do nothing else"},
+    [HAUL_PST_ORIGINAL] =
+        {"keep-original", HAUL_OPTION_FLAG, "no",
+         "put each message into an Outlook store as it was, too, so that it comes out the same"},
+    [HAUL_PST_SPLIT] = {"split-size", NULL, "0",
+                        "begin another Outlook store (NAME-2.pst …) before one is larger; 0 = at 50G stop"},
     {NULL, NULL, NULL, NULL},
 };
 
@@ -383,8 +388,10 @@ static const haul_reader_ops pst_reader_ops = {
 const haul_format haul_format_pst = {
     .name = "pst",
     .title = "Outlook PST and OST",
-    .suffixes = "",
+    .suffixes = ".pst",
     .reader = &pst_reader_ops,
+    .sink = &haul_pst_sink,
+    .rebuilds = true,
     .options = haul_pst_options,
     .check = haul_pst_check_run,
     .keeps_flags = HAUL_FLAG_SEEN | HAUL_FLAG_ANSWERED | HAUL_FLAG_FLAGGED | HAUL_FLAG_DRAFT |

@@ -16,11 +16,14 @@ enum { /* of haul_pst_options */
        HAUL_PST_SECONDS,
        HAUL_PST_MEMORY,
        HAUL_PST_CONFINE,
+       HAUL_PST_ORIGINAL, /* of the sink */
+       HAUL_PST_SPLIT,
 };
 extern const haul_format_option haul_pst_options[];
 
 /* One store as a reader: its tree is a single file. The format serves it through model/confined.h. */
 extern const haul_reader_ops haul_pst_store;
+extern const haul_sink_ops haul_pst_sink;
 
 /* ── roles ── */
 

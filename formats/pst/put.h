@@ -45,6 +45,8 @@ typedef enum haul_pstw_place {
 /* A store with the folders that every store has, empty; or as it was at a commit. HAUL_E_STATE: the log is not what was
  * committed. */
 HAUL_MUST_USE haul_rc haul_pstw_open(const haul_pstw_setup *setup, haul_pstw **ret, haul_err *e);
+/* The file of the store, owned, before anything is added to it. */
+HAUL_MUST_USE haul_rc haul_pstw_use(haul_pstw *s, int fd, haul_err *e);
 void haul_pstw_free(haul_pstw *s); /* NULL is accepted */
 
 /* A folder below another one. name is UTF-8, class may be NULL. Returns its nid; 0: there are HAUL_PSTW_FOLDERS_MAX. */
@@ -69,6 +71,8 @@ HAUL_MUST_USE haul_rc haul_pstw_message(haul_pstw *s, uint32_t folder, haul_mapi
  * map is full. */
 uint16_t haul_pstw_named(haul_pstw *s, const uint8_t guid[16], uint32_t lid, const char *name);
 
+/* Whether it holds any item. */
+bool haul_pstw_holds(const haul_pstw *s);
 /* About the octets of the file if it were finished now. */
 uint64_t haul_pstw_size(const haul_pstw *s);
 /* All so far on disk; *ret_log is where to go on after a run that is cut off. */

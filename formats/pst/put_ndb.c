@@ -130,10 +130,10 @@ uint8_t *haul_pstw_place(haul_pstw_ndb *n, size_t size, size_t align, uint64_t *
 
 /* ── the whole ── */
 
-haul_pstw_ndb *haul_pstw_ndb_new(int fd, const char *name, uint8_t crypt)
+haul_pstw_ndb *haul_pstw_ndb_new(const char *name, uint8_t crypt)
 {
     haul_pstw_ndb *n = haul_calloc(1, sizeof(*n));
-    n->fd = fd;
+    n->fd = -1;
     n->name = haul_strdup(name);
     n->crypt = crypt;
     n->octets = haul_alloc(HAUL_PSTW_REGION);
@@ -200,6 +200,14 @@ void haul_pstw_ndb_return(haul_pstw_ndb *n, const haul_pstw_state *to)
     memcpy(n->last_index, to->last_index, sizeof(n->last_index));
 }
 
+void haul_pstw_ndb_use(haul_pstw_ndb *n, int fd, const haul_pstw_state *state)
+{
+    n->fd = fd;
+    n->region = state ? UINT64_MAX : n->region; /* wherever it goes, it has to be read */
+    if (state)
+        haul_pstw_ndb_return(n, state);
+}
+
 const haul_pstw_block *haul_pstw_ndb_blocks(const haul_pstw_ndb *n)
 {
     return n->blocks;
@@ -221,7 +229,6 @@ void haul_pstw_ndb_known(haul_pstw_ndb *n, const haul_pstw_block *b, size_t bloc
         n->nodes = haul_pstw_grown(n->nodes, n->n_nodes, &n->cap_nodes, sizeof(*n->nodes));
         n->nodes[n->n_nodes++] = v[i];
     }
-    n->region = UINT64_MAX; /* whatever haul_pstw_ndb_return goes to has to be read */
 }
 
 void haul_pstw_ndb_sync(haul_pstw_ndb *n)

@@ -57,8 +57,11 @@ typedef struct haul_pstw_node {
     uint32_t nid, parent, data, sub;
 } haul_pstw_node;
 
-/* An empty store in fd (owned), which reads and writes. name is for messages. Never NULL. */
-haul_pstw_ndb *haul_pstw_ndb_new(int fd, const char *name, uint8_t crypt);
+/* An empty store. name is for messages. Never NULL. */
+haul_pstw_ndb *haul_pstw_ndb_new(const char *name, uint8_t crypt);
+/* Its file (owned), which reads and writes, before anything is written; what it holds up to that state stays, NULL =
+ * nothing. */
+void haul_pstw_ndb_use(haul_pstw_ndb *n, int fd, const haul_pstw_state *state);
 void haul_pstw_ndb_free(haul_pstw_ndb *n);
 /* HAUL_OK, or the error that stuck. */
 HAUL_MUST_USE haul_rc haul_pstw_ndb_failed(const haul_pstw_ndb *n, haul_err *e);
@@ -69,7 +72,7 @@ void haul_pstw_ndb_return(haul_pstw_ndb *n, const haul_pstw_state *to);
 /* All blocks and nodes so far, in order of writing; borrowed until the next one. */
 const haul_pstw_block *haul_pstw_ndb_blocks(const haul_pstw_ndb *n);
 const haul_pstw_node *haul_pstw_ndb_nodes(const haul_pstw_ndb *n);
-/* Take up a store that an earlier run wrote: its blocks and nodes, in order; then haul_pstw_ndb_return to the state. */
+/* Take up a store that an earlier run wrote: its blocks and nodes, in order, before haul_pstw_ndb_use. */
 void haul_pstw_ndb_known(haul_pstw_ndb *n, const haul_pstw_block *b, size_t blocks, const haul_pstw_node *v,
                          size_t nodes);
 /* Everything so far into the file, and on disk. */

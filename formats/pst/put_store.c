@@ -39,7 +39,7 @@ void haul_pstw_free(haul_pstw *s)
 haul_rc haul_pstw_open(const haul_pstw_setup *setup, haul_pstw **ret, haul_err *e)
 {
     haul_pstw *s = haul_calloc(1, sizeof(*s));
-    s->ndb = haul_pstw_ndb_new(setup->fd, setup->name, setup->crypt);
+    s->ndb = haul_pstw_ndb_new(setup->name, setup->crypt);
     s->log.fd = setup->log;
     s->title = haul_strdup(setup->title);
     s->has_key = setup->record_key != NULL;
@@ -52,16 +52,27 @@ haul_rc haul_pstw_open(const haul_pstw_setup *setup, haul_pstw **ret, haul_err *
     haul_pstw_box_add(s, HAUL_PSTW_FINDER, HAUL_PSTW_ROOT, "Search Root", NULL, HAUL_ROLE_NONE);
     haul_pstw_box_add(s, HAUL_PSTW_TRASH, HAUL_PSTW_TOP, "Deleted Items", NULL, HAUL_ROLE_NONE);
     haul_rc rc = setup->resume ? haul_pstw_log_replay(s, setup->resume, e) : HAUL_OK;
-    if (rc == HAUL_OK && setup->resume) {
-        haul_pstw_ndb_return(s->ndb, &s->logged);
-        rc = haul_pstw_ndb_failed(s->ndb, e);
-    }
+    if (rc == HAUL_OK && setup->fd >= 0)
+        rc = haul_pstw_use(s, setup->fd, e);
     if (rc != HAUL_OK) {
         haul_pstw_free(s);
         return rc;
     }
     *ret = s;
     return HAUL_OK;
+}
+
+haul_rc haul_pstw_use(haul_pstw *s, int fd, haul_err *e)
+{
+    haul_pstw_ndb_use(s->ndb, fd, s->logged.end ? &s->logged : NULL);
+    return haul_pstw_ndb_failed(s->ndb, e);
+}
+
+bool haul_pstw_holds(const haul_pstw *s)
+{
+    haul_pstw_state now;
+    haul_pstw_ndb_state(s->ndb, &now);
+    return now.nodes != 0;
 }
 
 uint16_t haul_pstw_named(haul_pstw *s, const uint8_t guid[16], uint32_t lid, const char *name)

@@ -80,6 +80,11 @@ static void all_text(const json_t *o, haul_str *to)
     haul_str_addz(to, " items checked, ");
     haul_text_number(to, haul_json_number(o, "agree"));
     differences_text(haul_json_number(o, "differ"), to);
+    uint64_t rebuilt = haul_json_number(o, "rebuilt");
+    if (!rebuilt)
+        return;
+    haul_text_number(to, rebuilt);
+    haul_str_addz(to, " of them are made anew on reading; their octets were not compared\n");
 }
 
 /* ── a package ── */

@@ -202,6 +202,8 @@ typedef struct haul_sink {
         settle; /* commit: true = give every outstanding receipt; false = those of ops->commit_items may stay out */
     bool kept_body; /* set by haul_sink_keep: the core leaves the body to the message that is held */
     const haul_ask *ask;
+    const char *own;   /* the directory of the journal, where a sink may keep files that go with it */
+    uint64_t expected; /* octets of the sources, about; 0 = unknown, or not asked for (ops->asks_size) */
     /* Filled by open where the target decides it; the core has put ops->naming(values) before. */
     const haul_naming *naming;
     const char *const
@@ -230,6 +232,9 @@ struct haul_sink_ops {
     bool opens_dry; /* open is called in a dry run, too, with dry_run set */
     unsigned
         commit_items; /* receipts come late: commit without settle after so many items; 0 = the core's own */
+    bool asks_size;   /* fill haul_sink.expected */
+    /* What a target that is one file has behind its name until it is finished (".part"); NULL: nothing. */
+    const char *unfinished;
     /* True when this target is one file, so that state goes beside it; NULL = always a directory. */
     bool (*is_file)(const char *target, const haul_values *values);
     /* Naming for these options; constant data. */
@@ -279,6 +284,7 @@ typedef struct haul_format {
      * checked at all. Runs in a confined process (model/confined_check.h). NULL: there is no check. */
     haul_rc (*check)(haul_checking *c, haul_err *e);
     unsigned keeps_flags; /* HAUL_FLAG_* that survive reading back */
+    bool rebuilds;        /* messages are taken apart and made anew: their octets do not survive */
     bool keeps_keywords, keeps_received, keeps_folders, keeps_empty_folders;
 } haul_format;
 

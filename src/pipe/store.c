@@ -1,4 +1,5 @@
 /* The target side of a run: journal, sink, receipts, commits. */
+#include "pipe/measure.h"
 #include "pipe/preflight.h"
 #include "pipe/run.h"
 
@@ -226,9 +227,16 @@ static haul_rc begin_run(haul_run *r, haul_err *e)
     return rc == HAUL_OK ? haul_journal_each_folder(r->journal, reserve, r->map, e) : rc;
 }
 
-static bool is_empty(const char *target, bool is_file)
+static bool is_empty(const haul_run *r, bool is_file)
 {
     struct stat st;
+    const char *target = r->job->target, *unfinished = r->to->sink->unfinished;
+    haul_auto_str part = {0};
+    if (is_file && unfinished) {
+        haul_str_addf(&part, "%s%s", target, unfinished);
+        if (stat(part.p, &st) == 0 && st.st_size)
+            return false;
+    }
     if (is_file)
         return stat(target, &st) != 0 || st.st_size == 0;
     haul_auto_fd int fd = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -239,8 +247,7 @@ static bool is_empty(const char *target, bool is_file)
  * what this one held is gone. */
 static haul_rc check_content(const haul_run *r, bool is_file, haul_err *e)
 {
-    if (haul_target_is_remote(r->job->target) || !haul_journal_has_items(r->journal) ||
-        !is_empty(r->job->target, is_file))
+    if (haul_target_is_remote(r->job->target) || !haul_journal_has_items(r->journal) || !is_empty(r, is_file))
         return HAUL_OK;
     return haul_fail(e, HAUL_E_TARGET,
                      "%s is empty, but the journal in %s has stored items in it; give it a state of its own, "
@@ -361,6 +368,9 @@ haul_rc haul_store_open(haul_run *r, haul_err *e)
     if (r->to->sink->commit_items && !job->commit_items)
         r->batch_limit = r->to->sink->commit_items;
     haul_state_path(job->target, r->to, job->values, job->state_dir, &r->state);
+    r->sink.own = haul_strz(&r->state);
+    if (r->to->sink->asks_size)
+        r->sink.expected = haul_measure(job->sources);
     if (job->dry_run)
         return open_dry(r, e);
     haul_auto_str items = {0};

@@ -1,0 +1,546 @@
+/* Outlook stores as a target: NAME.pst, and NAME-2.pst … where they are split. Rules: docs/formats/pst.md [pst-38]… */
+#include "crypt.h"
+#include "pst.h"
+#include "put.h"
+
+#include "io/atomic.h"
+#include "mime/outlook.h"
+
+#include <fcntl.h>
+#include <glib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PART      ".part"
+#define SPLIT_MIN (UINT64_C(16) * 1024 * 1024)
+#define TITLE     "Outlook Data File" /* what Outlook itself calls a new one */
+
+typedef struct place { /* a folder of the run, by its id */
+    char *path;        /* for places: names joined by '/', both escaped as haul_folders_path does */
+    char **parts;
+    size_t n;
+    haul_role role;
+    uint32_t nid; /* in the open store; 0 = not yet there */
+} place;
+
+typedef struct state {
+    int dir, own; /* of the target; of the journal */
+    char *name;   /* of the first store, in dir */
+    uint64_t split;
+    unsigned volume;   /* from 1 */
+    uint64_t logged;   /* of the log, at the last commit; 0 = none */
+    bool finished;     /* the volume has its name, and nothing came since */
+    bool begun;        /* its unfinished file is open */
+    bool changed;      /* tokens */
+    unsigned known;    /* the volume that the journal goes on with: logs of those before may go */
+    unsigned dropped;  /* volumes whose logs are gone */
+    haul_pstw *store;  /* of the log; its file is open only when begun */
+    GHashTable *names; /* "PARENT NAME" → nid */
+    place *v;
+    size_t n;
+    haul_str line;
+    haul_sink *sink;
+    const haul_msg *msg; /* that is being written */
+} state;
+
+/* ── names ── */
+
+static void volume_name(const state *st, unsigned volume, haul_str *to)
+{
+    size_t n = strlen(st->name), stem = haul_iends(st->name, ".pst") ? n - 4 : n;
+    haul_str_clear(to);
+    if (volume > 1)
+        haul_str_addf(to, "%.*s-%u%s", (int)stem, st->name, volume, st->name + stem);
+    else
+        haul_str_addz(to, st->name);
+}
+
+static void log_name(unsigned volume, haul_str *to)
+{
+    haul_str_clear(to);
+    haul_str_addf(to, "store-%u.log", volume);
+}
+
+/* ── opening ── */
+
+static haul_rc open_in(int dir, const char *name, int flags, int *ret, haul_err *e)
+{
+    *ret = openat(dir, name, flags | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0666);
+    return *ret >= 0 ? HAUL_OK : haul_fail_sys(e, HAUL_E_TARGET, "opening %s", name);
+}
+
+static haul_rc copy_all(int from, int to, const char *name, haul_err *e)
+{
+    char buf[65536];
+    for (;;) {
+        ssize_t n = read(from, buf, sizeof(buf));
+        if (n < 0)
+            return haul_fail_sys(e, HAUL_E_TARGET, "reading %s", name);
+        haul_rc rc = n ? haul_write_all(to, buf, (size_t)n, name, e) : HAUL_END;
+        if (rc != HAUL_OK)
+            return rc == HAUL_END ? HAUL_OK : rc;
+    }
+}
+
+/* A finished store is gone on with in a copy: there is a whole one at any time. */
+static haul_rc copy_store(const state *st, const char *name, const char *part, haul_err *e)
+{
+    haul_auto_fd int from = openat(st->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), to = -1;
+    haul_auto_str copy = {0};
+    haul_str_addf(&copy, "%s~", part);
+    if (from < 0)
+        return haul_fail_sys(e, HAUL_E_TARGET, "opening %s", name);
+    haul_rc rc = open_in(st->dir, copy.p, O_CREAT | O_TRUNC, &to, e);
+    if (rc == HAUL_OK)
+        rc = copy_all(from, to, copy.p, e);
+    if (rc == HAUL_OK && (fsync(to) != 0 || renameat(st->dir, copy.p, st->dir, part) != 0))
+        rc = haul_fail_sys(e, HAUL_E_TARGET, "writing %s", copy.p);
+    return rc;
+}
+
+static void know_name(state *st, uint32_t parent, const char *name, uint32_t nid)
+{
+    g_hash_table_insert(st->names, g_strdup_printf("%u %s", parent, name), GUINT_TO_POINTER(nid));
+}
+
+static void know_folders(state *st)
+{
+    uint32_t nid, parent;
+    const char *name;
+    haul_role role;
+    g_hash_table_remove_all(st->names);
+    for (size_t i = 0; haul_pstw_folder_at(st->store, i, &nid, &parent, &name, &role); i++)
+        know_name(st, parent, name, nid);
+    for (size_t i = 0; i < st->n; i++)
+        st->v[i].nid = 0;
+}
+
+/* The log of the volume, taken up where the journal says; the store itself is opened when something is added. */
+static haul_rc open_log(state *st, haul_err *e)
+{
+    haul_auto_str file = {0}, name = {0};
+    log_name(st->volume, &file);
+    volume_name(st, st->volume, &name);
+    haul_pstw_setup setup = {.fd = -1,
+                             .log = -1,
+                             .name = name.p,
+                             .title = TITLE,
+                             .crypt = HAUL_CRYPT_PERMUTE,
+                             .resume = st->logged};
+    haul_rc rc = open_in(st->own, file.p, O_CREAT | (st->logged ? 0 : O_TRUNC), &setup.log, e);
+    if (rc == HAUL_OK)
+        rc = haul_pstw_open(&setup, &st->store, e);
+    if (rc == HAUL_OK)
+        know_folders(st);
+    return rc;
+}
+
+/* Open the unfinished store, which is what the log says of it up to its last commit. */
+static haul_rc begin(state *st, haul_err *e)
+{
+    haul_auto_str name = {0}, part = {0};
+    int fd = -1;
+    struct stat info;
+    if (st->begun)
+        return HAUL_OK;
+    volume_name(st, st->volume, &name);
+    haul_str_addf(&part, "%s" PART, name.p);
+    haul_rc rc = HAUL_OK;
+    if (st->logged && fstatat(st->dir, part.p, &info, AT_SYMLINK_NOFOLLOW) != 0)
+        rc = copy_store(st, name.p, part.p, e);
+    if (rc == HAUL_OK)
+        rc = open_in(st->dir, part.p, O_CREAT | (st->logged ? 0 : O_TRUNC), &fd, e);
+    if (rc == HAUL_OK)
+        rc = haul_pstw_use(st->store, fd, e);
+    st->begun = rc == HAUL_OK;
+    st->finished = st->finished && !st->begun;
+    return rc;
+}
+
+static haul_rc open_dirs(haul_sink *s, const char *target, haul_err *e)
+{
+    state *st = s->state;
+    haul_auto_str parent = {0};
+    const char *slash = strrchr(target, '/');
+    st->name = haul_strdup(slash ? slash + 1 : target);
+    haul_str_add(&parent, target, slash ? (size_t)(slash - target) : 0);
+    if (slash == target)
+        haul_str_addc(&parent, '/');
+    if (!*st->name)
+        return haul_fail(e, HAUL_E_USAGE, "%s names no file", target);
+    haul_rc rc = parent.len ? haul_dirs_make(parent.p, e) : HAUL_OK;
+    if (rc != HAUL_OK)
+        return rc;
+    st->dir = open(parent.len ? parent.p : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (st->dir < 0)
+        return haul_fail_sys(e, HAUL_E_TARGET, "opening %s", haul_strz(&parent));
+    st->own = open(s->own, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return st->own >= 0 ? HAUL_OK : haul_fail_sys(e, HAUL_E_TARGET, "opening %s", s->own);
+}
+
+static haul_rc read_tokens(state *st, const haul_tokens *t, haul_err *e)
+{
+    const char *volume = t ? haul_tokens_get(t, "volume") : NULL, *log = t ? haul_tokens_get(t, "log") : NULL;
+    const char *finished = t ? haul_tokens_get(t, "finished") : NULL;
+    uint64_t n;
+    if (!volume || !log)
+        return HAUL_OK;
+    if (!haul_parse_u64(volume, strlen(volume), &n) || !n || n > 9999 ||
+        !haul_parse_u64(log, strlen(log), &st->logged))
+        return haul_fail(e, HAUL_E_STATE, "the journal's place in the store is no number");
+    st->volume = st->known = (unsigned)n;
+    st->finished = finished && *finished == '1';
+    return HAUL_OK;
+}
+
+static haul_rc read_split(haul_sink *s, haul_err *e)
+{
+    state *st = s->state;
+    const char *text = haul_values_get(s->values, &haul_pst_options[HAUL_PST_SPLIT]);
+    if (!haul_parse_size(text, &st->split) || (st->split && st->split < SPLIT_MIN) ||
+        st->split > HAUL_PSTW_LARGEST)
+        return haul_fail(e, HAUL_E_USAGE, "--split-size: '%s' is no size from 16M to 50G", text);
+    if (!st->split && s->expected > HAUL_PSTW_LARGEST)
+        return haul_fail(e, HAUL_E_USAGE,
+                         "the sources have %llu GB, but Outlook opens no store of more than 50; have several "
+                         "made with --split-size 40G",
+                         (unsigned long long)(s->expected >> 30));
+    return HAUL_OK;
+}
+
+static haul_rc sink_open(haul_sink *s, const char *target, const haul_tokens *resume, haul_err *e)
+{
+    state *st = s->state;
+    *st = (state){.dir = -1, .own = -1, .volume = 1, .sink = s};
+    st->names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    haul_rc rc = read_split(s, e);
+    if (rc == HAUL_OK)
+        rc = read_tokens(st, resume, e);
+    if (rc == HAUL_OK)
+        rc = open_dirs(s, target, e);
+    struct stat info;
+    if (rc == HAUL_OK && !st->logged && fstatat(st->dir, st->name, &info, 0) == 0 && info.st_size)
+        rc = haul_fail(e, HAUL_E_TARGET,
+                       "%s is not empty: nothing can be added to a store that another program, or another "
+                       "run without its journal, has written; name a new one (--merge does not help here)",
+                       target);
+    return rc == HAUL_OK ? open_log(st, e) : rc;
+}
+
+/* ── folders ── */
+
+static const char *class_of(haul_role role)
+{
+    switch (role) {
+    case HAUL_ROLE_CALENDAR:
+        return "IPF.Appointment";
+    case HAUL_ROLE_CONTACTS:
+        return "IPF.Contact";
+    case HAUL_ROLE_TASKS:
+        return "IPF.Task";
+    case HAUL_ROLE_NOTES:
+        return "IPF.StickyNote";
+    case HAUL_ROLE_JOURNAL:
+        return "IPF.Journal";
+    default:
+        return "IPF.Note";
+    }
+}
+
+/* One level of a path. The top folder for deleted items is there in every store. */
+static uint32_t folder_below(state *st, uint32_t parent, const char *name, haul_role role)
+{
+    char *key = g_strdup_printf("%u %s", parent, name);
+    uint32_t nid = GPOINTER_TO_UINT(g_hash_table_lookup(st->names, key));
+    g_free(key);
+    if (nid)
+        return nid;
+    if (parent == HAUL_PSTW_TOP && role == HAUL_ROLE_TRASH) {
+        nid = HAUL_PSTW_TRASH;
+        haul_pstw_rename(st->store, nid, name, class_of(role), role);
+    } else {
+        nid = haul_pstw_folder(st->store, parent, name, class_of(role), role);
+    }
+    know_name(st, parent, name, nid);
+    return nid;
+}
+
+static haul_rc use_folder(state *st, place *p, haul_err *e)
+{
+    uint32_t nid = HAUL_PSTW_TOP;
+    for (size_t i = 0; i < p->n && nid; i++)
+        nid = folder_below(st, nid, p->parts[i], i + 1 == p->n ? p->role : HAUL_ROLE_NONE);
+    p->nid = nid;
+    return nid ? HAUL_OK
+               : haul_fail(e, HAUL_E_LIMIT, "more than %u folders do not fit a store", HAUL_PSTW_FOLDERS_MAX);
+}
+
+static bool is_there(const state *st, const place *p)
+{
+    uint32_t nid = HAUL_PSTW_TOP;
+    for (size_t i = 0; i < p->n && nid; i++) {
+        char *key = g_strdup_printf("%u %s", nid, p->parts[i]);
+        nid = GPOINTER_TO_UINT(g_hash_table_lookup(st->names, key));
+        g_free(key);
+    }
+    return nid != 0;
+}
+
+static void escape(const char *name, haul_str *to)
+{
+    for (; *name; name++) {
+        if (*name == '/' || *name == '\\')
+            haul_str_addc(to, '\\');
+        haul_str_addc(to, *name);
+    }
+}
+
+static place *place_of(state *st, uint32_t id)
+{
+    if (id >= st->n) {
+        size_t n = st->n ? st->n : 64;
+        while (n <= id)
+            n *= 2;
+        st->v = haul_realloc(st->v, n * sizeof(*st->v));
+        memset(st->v + st->n, 0, (n - st->n) * sizeof(*st->v));
+        st->n = n;
+    }
+    return &st->v[id];
+}
+
+static haul_rc sink_folder(haul_sink *s, uint32_t id, const haul_path *path, haul_err *e)
+{
+    state *st = s->state;
+    place *p = place_of(st, id);
+    haul_auto_str text = {0};
+    if (p->path)
+        return HAUL_OK;
+    *p = (place){.n = path->n, .role = path->role};
+    p->parts = haul_calloc(path->n + 1, sizeof(*p->parts));
+    for (size_t i = 0; i < path->n; i++) {
+        p->parts[i] = haul_strdup(path->parts[i]);
+        if (i)
+            haul_str_addc(&text, '/');
+        escape(path->parts[i], &text);
+    }
+    p->path = haul_strdup(haul_strz(&text));
+    if (is_there(st, p))
+        return use_folder(st, p, e);
+    haul_rc rc = begin(st, e);
+    return rc == HAUL_OK ? use_folder(st, p, e) : rc;
+}
+
+/* ── volumes ── */
+
+static void put_tokens(const state *st, haul_tokens *to)
+{
+    char text[24];
+    snprintf(text, sizeof(text), "%u", st->volume);
+    haul_tokens_put(to, "volume", text);
+    snprintf(text, sizeof(text), "%llu", (unsigned long long)st->logged);
+    haul_tokens_put(to, "log", text);
+    haul_tokens_put(to, "finished", st->finished ? "1" : "0");
+}
+
+static haul_rc save(state *st, haul_err *e)
+{
+    haul_auto(haul_tokens) *t = haul_tokens_new();
+    put_tokens(st, t);
+    return st->sink->save(st->sink->ctx, t, e);
+}
+
+static haul_rc end_volume(state *st, haul_err *e)
+{
+    haul_auto_str name = {0}, part = {0};
+    size_t left_out = 0;
+    volume_name(st, st->volume, &name);
+    haul_str_addf(&part, "%s" PART, name.p);
+    haul_rc rc = begin(st, e);
+    if (rc == HAUL_OK)
+        rc = haul_pstw_commit(st->store, &st->logged, e);
+    if (rc == HAUL_OK) /* a store that has its name is one that the journal knows */
+        rc = save(st, e);
+    if (rc == HAUL_OK)
+        rc = haul_pstw_finish(st->store, &left_out, e);
+    if (rc != HAUL_OK)
+        return rc;
+    if (left_out)
+        haul_sink_issue(st->sink, NULL, HAUL_ISSUE_PST_TABLE_FULL, "%s: %zu values", name.p, left_out);
+    if (renameat(st->dir, part.p, st->dir, name.p) != 0)
+        return haul_fail_sys(e, HAUL_E_TARGET, "renaming %s to %s", part.p, name.p);
+    (void)fsync(st->dir);
+    haul_pstw_free(st->store);
+    st->store = NULL;
+    st->begun = false;
+    st->finished = st->changed = true;
+    return HAUL_OK;
+}
+
+static haul_rc next_volume(state *st, haul_err *e)
+{
+    haul_rc rc = end_volume(st, e);
+    if (rc != HAUL_OK)
+        return rc;
+    st->volume++;
+    st->logged = 0;
+    st->finished = false;
+    rc = open_log(st, e);
+    return rc == HAUL_OK ? begin(st, e) : rc;
+}
+
+/* About what a message takes: text of 8 bits becomes 16, base64 becomes less. */
+static uint64_t expected_of(const haul_sink *s, const haul_msg *m)
+{
+    bool whole = haul_values_choice(s->values, &haul_pst_options[HAUL_PST_ORIGINAL]) == 1;
+    return m->stored_size * (whole ? 2 : 1) + 8192;
+}
+
+static haul_rc make_room(haul_sink *s, const haul_msg *m, haul_err *e)
+{
+    state *st = s->state;
+    uint64_t size = haul_pstw_size(st->store) + expected_of(s, m),
+             most = st->split ? st->split : HAUL_PSTW_LARGEST;
+    if (size <= most || !st->split || !haul_pstw_holds(st->store))
+        return size <= most || st->split
+                   ? HAUL_OK
+                   : haul_fail(e, HAUL_E_TARGET,
+                               "%s has 50 GB, and Outlook opens none that is larger; have several made with "
+                               "--split-size 40G",
+                               st->name);
+    return next_volume(st, e);
+}
+
+/* ── messages ── */
+
+static void on_issue(void *ctx, haul_issue_id id, const char *detail)
+{
+    state *st = ctx;
+    haul_sink_issue(st->sink, st->msg, id, "%s", detail);
+}
+
+static haul_rc write_message(haul_sink *s, uint32_t folder, const haul_msg *m, uint32_t *ret_nid, haul_err *e)
+{
+    state *st = s->state;
+    haul_auto(haul_mapi) *object = NULL;
+    haul_outlook_options opt = {.keep_original =
+                                    haul_values_choice(s->values, &haul_pst_options[HAUL_PST_ORIGINAL]) == 1,
+                                .issue = on_issue,
+                                .ctx = st};
+    st->msg = m;
+    haul_rc rc = haul_outlook_open(m, &opt, &object, e);
+    return rc == HAUL_OK ? haul_pstw_message(st->store, folder, object, HAUL_PSTW_CONTENTS, ret_nid, e) : rc;
+}
+
+static haul_rc sink_message(haul_sink *s, uint32_t id, const haul_msg *m, haul_err *e)
+{
+    state *st = s->state;
+    uint32_t nid;
+    if (id >= st->n || !st->v[id].path)
+        return haul_fail(e, HAUL_E_TARGET, "a message for folder %u, which was never declared", (unsigned)id);
+    place *p = &st->v[id];
+    haul_rc rc = begin(st, e);
+    if (rc == HAUL_OK)
+        rc = make_room(s, m, e);
+    if (rc == HAUL_OK && !p->nid)
+        rc = use_folder(st, p, e);
+    if (rc == HAUL_OK)
+        rc = write_message(s, p->nid, m, &nid, e);
+    if (rc == HAUL_SKIP) {
+        haul_sink_receipt(s, m, NULL, rc, e);
+        return HAUL_OK;
+    }
+    if (rc != HAUL_OK)
+        return rc;
+    haul_str_clear(&st->line);
+    if (st->volume > 1) {
+        volume_name(st, st->volume, &st->line);
+        haul_str_addc(&st->line, '/');
+    }
+    haul_str_addf(&st->line, "%s#0x%x", p->path, (unsigned)nid);
+    haul_sink_receipt(s, m, st->line.p, HAUL_OK, NULL);
+    return HAUL_OK;
+}
+
+static void drop_logs(state *st)
+{
+    haul_auto_str file = {0};
+    while (st->dropped + 1 < st->known) {
+        log_name(++st->dropped, &file);
+        (void)unlinkat(st->own, file.p, 0);
+    }
+}
+
+static haul_rc sink_commit(haul_sink *s, haul_tokens *ret, haul_err *e)
+{
+    state *st = s->state;
+    haul_rc rc = HAUL_OK;
+    drop_logs(st); /* of what the journal has known since the commit before */
+    if (st->begun) {
+        rc = haul_pstw_commit(st->store, &st->logged, e);
+        st->changed = true;
+    }
+    if (rc != HAUL_OK || !st->changed)
+        return rc;
+    put_tokens(st, ret);
+    st->known = st->volume;
+    st->changed = false;
+    return HAUL_OK;
+}
+
+static haul_rc sink_finish(haul_sink *s, haul_err *e)
+{
+    state *st = s->state;
+    return st->finished ? HAUL_OK : end_volume(st, e);
+}
+
+static void sink_close(haul_sink *s)
+{
+    state *st = s->state;
+    haul_pstw_free(st->store);
+    if (st->names)
+        g_hash_table_destroy(st->names);
+    for (size_t i = 0; i < st->n; i++) {
+        for (size_t k = 0; k < st->v[i].n; k++)
+            free(st->v[i].parts[k]);
+        free(st->v[i].parts);
+        free(st->v[i].path);
+    }
+    free(st->v);
+    free(st->name);
+    haul_fd_autoclose(&st->dir);
+    haul_fd_autoclose(&st->own);
+    haul_str_done(&st->line);
+}
+
+static bool sink_is_file(const char *target, const haul_values *values)
+{
+    (void)target;
+    (void)values;
+    return true;
+}
+
+/* Outlook takes names of up to 255 characters, and no two in one folder that differ in case only. */
+static const haul_naming *sink_naming(const haul_values *values)
+{
+    static const haul_naming naming = {
+        .reserved = "", .escape = '%', .fold_case = true, .component_max = 255};
+    (void)values;
+    return &naming;
+}
+
+const haul_sink_ops haul_pst_sink = {
+    .state_size = sizeof(state),
+    .asks_size = true,
+    .unfinished = PART,
+    .is_file = sink_is_file,
+    .naming = sink_naming,
+    .open = sink_open,
+    .folder = sink_folder,
+    .message = sink_message,
+    .commit = sink_commit,
+    .finish = sink_finish,
+    .close = sink_close,
+};
