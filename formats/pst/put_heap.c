@@ -59,13 +59,13 @@ static uint32_t add_to(haul_pstw_heap *h, haul_pstw_page *page, const void *p, s
     return (uint32_t)(h->n - 1) << 16 | (uint32_t)page->n << 5;
 }
 
-/* Pages before the last one are full blocks: one more allocation takes what is left. */
+/* Pages before the last one are full blocks: one more allocation takes what is left, from where the last value ends, be that
+ * odd. */
 static void fill_page(haul_pstw_heap *h, haul_pstw_page *page)
 {
-    page->used = (uint16_t)((page->used + 1) / 2 * 2);
-    size_t size = closed_size(page->used, page->n);
-    if (size + 2 <= HAUL_PSTW_BLOCK)
-        add_to(h, page, NULL, HAUL_PSTW_BLOCK - size - 2);
+    size_t end = HAUL_PSTW_BLOCK - 4 - 2 * (page->n + 2u);
+    if (closed_size(page->used, page->n) + 2 <= HAUL_PSTW_BLOCK)
+        add_to(h, page, NULL, end - page->used);
 }
 
 /* 2.3.1.2 rgbFillLevel: how much is free, in coarse steps. */

@@ -211,7 +211,7 @@ static bool take_folder(haul_pstw *s, uint8_t type, const uint8_t *p, size_t n)
         haul_pstw_box_rename(f, name, *class ? class : NULL, (haul_role)role);
     else
         haul_pstw_box_add(s, nid, parent, name, *class ? class : NULL, (haul_role)role);
-    return true;
+    return haul_pstw_box_of(s, nid) != NULL;
 }
 
 static bool take_row(haul_pstw *s, const uint8_t *p, size_t n, uint64_t at)

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define SUFFIX    ".pst"
 #define PART      ".part"
 #define SPLIT_MIN (UINT64_C(16) * 1024 * 1024)
 #define TITLE     "Outlook Data File" /* what Outlook itself calls a new one */
@@ -48,14 +49,20 @@ typedef struct state {
 
 /* ── names ── */
 
+/* "out.pst", "out-2.pst" … */
+static void numbered(const char *first, unsigned volume, haul_str *to)
+{
+    size_t n = strlen(first), stem = haul_iends(first, SUFFIX) ? n - strlen(SUFFIX) : n;
+    haul_str_clear(to);
+    haul_str_add(to, first, stem);
+    if (volume > 1)
+        haul_str_addf(to, "-%u", volume);
+    haul_str_addz(to, first + stem);
+}
+
 static void volume_name(const state *st, unsigned volume, haul_str *to)
 {
-    size_t n = strlen(st->name), stem = haul_iends(st->name, ".pst") ? n - 4 : n;
-    haul_str_clear(to);
-    if (volume > 1)
-        haul_str_addf(to, "%.*s-%u%s", (int)stem, st->name, volume, st->name + stem);
-    else
-        haul_str_addz(to, st->name);
+    numbered(st->name, volume, to);
 }
 
 static void log_name(unsigned volume, haul_str *to)
@@ -522,6 +529,11 @@ static bool sink_is_file(const char *target, const haul_values *values)
     return true;
 }
 
+static void sink_further(const char *target, unsigned n, haul_str *ret)
+{
+    numbered(target, n, ret);
+}
+
 /* Outlook takes names of up to 255 characters, and no two in one folder that differ in case only. */
 static const haul_naming *sink_naming(const haul_values *values)
 {
@@ -536,6 +548,7 @@ const haul_sink_ops haul_pst_sink = {
     .asks_size = true,
     .unfinished = PART,
     .is_file = sink_is_file,
+    .further = sink_further,
     .naming = sink_naming,
     .open = sink_open,
     .folder = sink_folder,

@@ -237,6 +237,8 @@ struct haul_sink_ops {
     const char *unfinished;
     /* True when this target is one file, so that state goes beside it; NULL = always a directory. */
     bool (*is_file)(const char *target, const haul_values *values);
+    /* NULL, or: the path of file n (from 2) of a target that becomes several. Places in it begin with its name and '/'. */
+    void (*further)(const char *target, unsigned n, haul_str *ret);
     /* Naming for these options; constant data. */
     const haul_naming *(*naming)(const haul_values *values);
     /* resume: the tokens of the last commit, NULL on a first run. Whatever lies beyond them in the target

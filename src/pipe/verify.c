@@ -82,6 +82,8 @@ typedef struct verify {
     uint64_t checked, agree, differ;
     uint64_t rebuilt; /* of them compared without their octets */
     const char *source;
+    const char
+        *file; /* of a target that is several, but the first: what places in it begin with; else NULL */
     haul_journal *journal; /* NULL: none */
     bool from_journal, merged, deduped;
     bool filling; /* no journal: the sources say what is wanted */
@@ -356,6 +358,8 @@ static haul_rc check_target_message(verify *v, haul_err *e)
     want w;
     uint64_t before = v->differ;
     v->checked++;
+    if (v->file)
+        m->place = haul_arena_printf(&m->arena, "%s/%s", v->file, m->place);
     if (!(v->from_journal && find_text(v, ST_BY_PLACE, m->place, &w)) && !find_here(v, &w))
         return set_aside(v, e);
     if (memcmp(w.stored, m->sha256, HAUL_SHA256_LEN) != 0) {
@@ -567,10 +571,31 @@ static haul_rc read_remote(verify *v, haul_err *e)
     return rc == HAUL_OK ? rc : haul_wrap(e, rc, "%s", v->job->target);
 }
 
+/* Of a target that became several files, those after the first. */
+static haul_rc read_further(verify *v, haul_err *e)
+{
+    haul_rc rc = HAUL_OK;
+    haul_auto_str path = {0};
+    if (!v->format || !v->format->sink || !v->format->sink->further)
+        return rc;
+    for (unsigned n = 2; rc == HAUL_OK; n++) {
+        v->format->sink->further(v->job->target, n, &path);
+        if (access(haul_strz(&path), F_OK) != 0)
+            break;
+        const char *slash = strrchr(path.p, '/');
+        v->file = slash ? slash + 1 : path.p;
+        rc = read_tree(v, path.p, v->format, false, e);
+    }
+    v->file = NULL;
+    return rc;
+}
+
 static haul_rc read_target(verify *v, haul_err *e)
 {
-    return haul_target_is_remote(v->job->target) ? read_remote(v, e)
-                                                 : read_tree(v, v->job->target, v->format, false, e);
+    if (haul_target_is_remote(v->job->target))
+        return read_remote(v, e);
+    haul_rc rc = read_tree(v, v->job->target, v->format, false, e);
+    return rc == HAUL_OK ? read_further(v, e) : rc;
 }
 
 static haul_rc read_sources(verify *v, haul_err *e)

@@ -1,0 +1,329 @@
+/* The writer of stores against the reader: values at the borders of heaps and blocks come back with every octet and no more, what was given
+ * up leaves nothing, and what was committed can be gone on with. */
+#include "../formats/pst/crypt.h" /* "pst/…" beside this file is the generator */
+#include "../formats/pst/names.h"
+#include "../formats/pst/put.h"
+#include "../formats/pst/put_ltp.h"
+#include "../formats/pst/put_names.h"
+#include "../formats/pst/table.h"
+#include "io/temp.h"
+#include "testing.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NODE HAUL_PSTW_NID(0x500, HAUL_PSTW_NID_MESSAGE)
+
+typedef struct opened {
+    haul_view view;
+    haul_nodes nodes;
+    unsigned faults;
+} opened;
+
+static void on_fault(void *ctx, const haul_nodes_fault *f)
+{
+    ((opened *)ctx)->faults++;
+    (void)f;
+}
+
+static void open_store(opened *o, int fd)
+{
+    struct stat st;
+    haul_err e;
+    cr_assert_eq(fstat(fd, &st), 0);
+    haul_view_init(&o->view, fd, (uint64_t)st.st_size);
+    cr_assert_eq(haul_nodes_open(&o->nodes, &o->view, &e), HAUL_OK, "%s", e.text);
+    o->nodes.fault = on_fault;
+    o->nodes.ctx = o;
+}
+
+static void close_store(opened *o)
+{
+    cr_expect_eq(o->faults, 0);
+    haul_nodes_done(&o->nodes);
+    haul_view_done(&o->view);
+}
+
+static int temporary(void)
+{
+    int fd = -1;
+    haul_err e;
+    cr_assert_eq(haul_temp_open(&fd, NULL, &e), HAUL_OK, "%s", e.text);
+    return fd;
+}
+
+/* n octets that depend on n. */
+static const uint8_t *octets(size_t n)
+{
+    static uint8_t v[100000];
+    for (size_t i = 0; i < n; i++)
+        v[i] = (uint8_t)(i * 7 + n + 1);
+    return v;
+}
+
+/* A store of one node with whatever `fill` puts into it; its file. */
+static int made(haul_pstw_object (*fill)(haul_pstw_ndb *n, size_t x), size_t x)
+{
+    haul_err e;
+    uint64_t size;
+    int fd = temporary(), again = dup(fd);
+    haul_pstw_ndb *n = haul_pstw_ndb_new("test", HAUL_CRYPT_PERMUTE);
+    haul_pstw_ndb_use(n, fd, NULL);
+    haul_pstw_object o = fill(n, x);
+    haul_pstw_node_add(n, NODE, o.data, o.sub, 0);
+    cr_assert_eq(haul_pstw_ndb_finish(n, &size, &e), HAUL_OK, "%s", e.text);
+    haul_pstw_ndb_free(n);
+    return again;
+}
+
+#define VALUES 700u
+
+/* Sizes odd and even, so that pages end at either. */
+static size_t size_of(size_t i, size_t x)
+{
+    return 1 + (i * 37 + x) % 90;
+}
+
+static haul_pstw_object fill_props(haul_pstw_ndb *n, size_t x)
+{
+    haul_pstw_pc pc;
+    haul_pstw_pc_init(&pc, n);
+    for (size_t i = 0; i < VALUES; i++)
+        haul_pstw_pc_add(&pc, (uint32_t)(0x6000 + i) << 16 | HAUL_PT_BINARY, octets(size_of(i, x)),
+                         size_of(i, x));
+    return haul_pstw_pc_end(&pc);
+}
+
+Test(pst_put, every_value_of_a_heap_has_its_octets_and_no_more)
+{
+    for (size_t x = 0; x < 9; x++) {
+        opened o = {0};
+        haul_err e;
+        haul_node node;
+        haul_props props = {0};
+        haul_auto_fd int fd = made(fill_props, x);
+        open_store(&o, fd);
+        cr_assert_eq(haul_nodes_find(&o.nodes, NODE, &node, &e), HAUL_OK, "%s", e.text);
+        cr_assert_eq(haul_props_open(&props, &o.nodes, &node, &e), HAUL_OK, "%s", e.text);
+        for (size_t i = 0; i < VALUES; i++) {
+            haul_props_entry entry;
+            haul_span v = {0};
+            cr_assert_eq(haul_props_find(&props, (uint16_t)(0x6000 + i), &entry, &e), HAUL_OK, "%zu", i);
+            cr_assert_eq(haul_hn_get(&props.heap, entry.value, &v, &e), HAUL_OK, "%s", e.text);
+            cr_expect_eq(v.len, size_of(i, x), "value %zu has %zu octets, not %zu", i, v.len, size_of(i, x));
+            cr_expect_eq(memcmp(v.p, octets(size_of(i, x)), size_of(i, x)), 0);
+        }
+        haul_props_done(&props);
+        close_store(&o);
+    }
+}
+
+static haul_pstw_object fill_data(haul_pstw_ndb *n, size_t x)
+{
+    haul_pstw_tree t;
+    haul_pstw_tree_init(&t, n);
+    for (size_t left = x; left;) { /* in steps that fit nothing */
+        size_t step = left < 1009 ? left : 1009;
+        haul_pstw_tree_add(&t, octets(step), step);
+        left -= step;
+    }
+    return (haul_pstw_object){.data = haul_pstw_tree_end(&t)};
+}
+
+typedef struct counter {
+    haul_out out;
+    uint64_t n, wrong;
+} counter;
+
+static haul_rc count(haul_out *out, const void *p, size_t n, haul_err *e)
+{
+    counter *c = (counter *)out;
+    const uint8_t *o = p;
+    (void)e;
+    for (size_t i = 0; i < n; i++, c->n++)
+        c->wrong += o[i] != (uint8_t)(c->n % 1009 * 7 + 1009 + 1);
+    return HAUL_OK;
+}
+
+Test(pst_put, data_trees_at_their_borders)
+{
+    static const size_t list = 8176u * 1021u;
+    size_t sizes[] = {1009, 8175, 8176, 8177, list - 1, list, list + 1, 2 * list + 1};
+    for (size_t i = 0; i < HAUL_COUNT(sizes); i++) {
+        opened o = {0};
+        haul_err e;
+        haul_node node;
+        haul_data_loss loss = {0};
+        counter c = {.out.write = count};
+        size_t whole = sizes[i] - sizes[i] % 1009; /* the last step has a pattern of its own */
+        haul_auto_fd int fd = made(fill_data, sizes[i]);
+        open_store(&o, fd);
+        cr_assert_eq(haul_nodes_find(&o.nodes, NODE, &node, &e), HAUL_OK, "%s", e.text);
+        cr_expect_eq(haul_nodes_pour(&o.nodes, node.data, &c.out, &loss, &e), HAUL_OK, "%s", e.text);
+        cr_expect_eq(c.n, sizes[i]);
+        cr_expect_leq(c.wrong, sizes[i] - whole, "%zu", sizes[i]);
+        close_store(&o);
+    }
+}
+
+#define ROWS 40000u
+
+static haul_pstw_object fill_table(haul_pstw_ndb *n, size_t x)
+{
+    static const haul_pstw_column columns[] = {{.tag = 0x3001001f, .at = 8, .bit = 2},
+                                               {.tag = 0x67f20003, .at = 0, .bit = 0},
+                                               {.tag = 0x67f30003, .at = 4, .bit = 1}};
+    static const uint32_t more[] = {0x0e0f000b, 0x30080040};
+    haul_pstw_tc t;
+    haul_pstw_tc_init(&t, n, columns, HAUL_COUNT(columns), more, HAUL_COUNT(more), x);
+    for (size_t i = 0; i < x; i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "row %zu", i);
+        haul_pstw_tc_row(&t, (uint32_t)(i * 2 + 7), (uint32_t)i);
+        haul_pstw_tc_text(&t, 0x3001, text);
+        haul_pstw_tc_u32(&t, 0x0e0f000b, i % 2);
+    }
+    return haul_pstw_tc_end(&t);
+}
+
+static void expect_cells(haul_tc *t, size_t row, haul_arena *a)
+{
+    haul_err e;
+    for (size_t i = 0; i < t->n_columns; i++) {
+        haul_prop p;
+        haul_bag b = {0};
+        haul_auto_str s = {0};
+        char text[32];
+        haul_rc rc = haul_tc_cell(t, i, 1000, a, &p, &e);
+        cr_expect_eq(rc, t->columns[i].id == 0x3008 ? HAUL_END : HAUL_OK, "row %zu, column 0x%x", row,
+                     t->columns[i].id);
+        if (t->columns[i].id != 0x3001)
+            continue;
+        snprintf(text, sizeof(text), "row %zu", row);
+        cr_expect(haul_prop_text(&b, &p, &s, NULL));
+        cr_expect_str_eq(haul_strz(&s), text);
+    }
+}
+
+Test(pst_put, a_table_of_many_rows_streams)
+{
+    size_t sizes[] = {0, 1, 100, ROWS};
+    for (size_t k = 0; k < HAUL_COUNT(sizes); k++) {
+        opened o = {0};
+        haul_err e;
+        haul_node node;
+        haul_tc t = {0};
+        haul_tc_row row;
+        haul_arena a = {0};
+        haul_auto_fd int fd = made(fill_table, sizes[k]);
+        open_store(&o, fd);
+        cr_assert_eq(haul_nodes_find(&o.nodes, NODE, &node, &e), HAUL_OK, "%s", e.text);
+        cr_assert_eq(haul_tc_open(&t, &o.nodes, &node, &e), HAUL_OK, "%s", e.text);
+        size_t n = 0;
+        for (; haul_tc_next(&t, &row, &e) == HAUL_OK; n++) {
+            cr_assert_eq(row.id, n * 2 + 7);
+            if (n % 997 == 0 || n + 1 == sizes[k])
+                expect_cells(&t, n, &a);
+            haul_arena_reset(&a);
+        }
+        cr_expect_eq(n, sizes[k]);
+        haul_arena_done(&a);
+        haul_tc_done(&t);
+        close_store(&o);
+    }
+}
+
+Test(pst_put, what_is_given_up_leaves_nothing)
+{
+    char *was = NULL;
+    size_t was_n = 0;
+    for (int turn = 0; turn < 2; turn++) {
+        haul_err e;
+        uint64_t size;
+        haul_pstw_state before;
+        int fd = temporary();
+        haul_auto_fd int again = dup(fd);
+        haul_pstw_ndb *n = haul_pstw_ndb_new("test", HAUL_CRYPT_PERMUTE);
+        haul_pstw_ndb_use(n, fd, NULL);
+        uint32_t first = haul_pstw_data(n, octets(9000), 9000);
+        haul_pstw_node_add(n, haul_pstw_new_nid(n, HAUL_PSTW_NID_MESSAGE), first, 0, 0);
+        haul_pstw_ndb_state(n, &before);
+        for (size_t i = 0; turn && i < 3; i++) { /* within the region, and over several */
+            (void)haul_pstw_new_nid(n, HAUL_PSTW_NID_MESSAGE);
+            for (size_t k = 0; k < (i ? 40u : 1u); k++)
+                (void)haul_pstw_data(n, octets(90000), 90000);
+            haul_pstw_ndb_return(n, &before);
+        }
+        uint32_t second = haul_pstw_data(n, octets(500), 500);
+        haul_pstw_node_add(n, haul_pstw_new_nid(n, HAUL_PSTW_NID_MESSAGE), second, 0, 0);
+        cr_assert_eq(haul_pstw_ndb_finish(n, &size, &e), HAUL_OK, "%s", e.text);
+        haul_pstw_ndb_free(n);
+        char *is = haul_alloc(size);
+        struct stat st;
+        cr_assert_eq(fstat(again, &st), 0);
+        cr_expect_eq((uint64_t)st.st_size, size);
+        cr_assert_eq(pread(again, is, size, 0), (ssize_t)size);
+        if (turn)
+            cr_expect(was_n == size && memcmp(was, is, size) == 0);
+        free(was);
+        was = is;
+        was_n = size;
+    }
+    free(was);
+}
+
+Test(pst_put, a_damaged_log_is_refused)
+{
+    haul_err e;
+    uint64_t end;
+    int log = temporary(), log2 = dup(log);
+    haul_pstw *s = NULL;
+    haul_pstw_setup setup = {.fd = temporary(), .log = log, .name = "test", .title = "test"};
+    cr_assert_eq(haul_pstw_open(&setup, &s, &e), HAUL_OK, "%s", e.text);
+    cr_expect_neq(haul_pstw_folder(s, HAUL_PSTW_TOP, "A", NULL, HAUL_ROLE_NONE), 0);
+    cr_assert_eq(haul_pstw_commit(s, &end, &e), HAUL_OK, "%s", e.text);
+    haul_pstw_free(s);
+    for (uint64_t cut = 0; cut <= end; cut++) { /* only all of it is what was committed */
+        haul_pstw *again = NULL;
+        setup =
+            (haul_pstw_setup){.fd = -1, .log = dup(log2), .name = "test", .title = "test", .resume = cut + 1};
+        haul_rc rc = haul_pstw_open(&setup, &again, &e);
+        cr_expect_eq(rc, cut + 1 == end ? HAUL_OK : HAUL_E_STATE, "%llu of %llu: %s", (unsigned long long)cut,
+                     (unsigned long long)end, haul_rc_name(rc));
+        haul_pstw_free(again);
+    }
+    for (uint64_t at = 0; at < end; at++) { /* whatever is in it, it ends in a code */
+        haul_pstw *again = NULL;
+        char was, is;
+        cr_assert_eq(pread(log2, &was, 1, (off_t)at), 1);
+        is = (char)(was ^ 0x41);
+        cr_assert_eq(pwrite(log2, &is, 1, (off_t)at), 1);
+        setup = (haul_pstw_setup){.fd = -1, .log = dup(log2), .name = "test", .title = "test", .resume = end};
+        (void)!haul_pstw_open(&setup, &again, &e);
+        haul_pstw_free(again);
+        cr_assert_eq(pwrite(log2, &was, 1, (off_t)at), 1);
+    }
+    close(log2);
+}
+
+Test(pst_put, names_have_one_id_each)
+{
+    haul_pstw_names m = {0};
+    uint8_t guid[16] = {1};
+    bool added;
+    for (uint32_t i = 0; i < 5000; i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "X-%u", (unsigned)i);
+        cr_expect_eq(haul_pstw_names_id(&m, guid, i, NULL, &added), 0x8000 + 2 * i);
+        cr_expect(added);
+        cr_expect_eq(haul_pstw_names_id(&m, guid, 0, text, &added), 0x8000 + 2 * i + 1);
+    }
+    cr_expect_eq(haul_pstw_names_id(&m, guid, 0, "X-17", &added), 0x8000 + 35);
+    cr_expect_not(added);
+    haul_pstw_names_done(&m);
+}
