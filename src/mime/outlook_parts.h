@@ -3,6 +3,7 @@
 #define HAUL_MIME_OUTLOOK_PARTS_H
 
 #include "mime/class.h"
+#include "mime/header.h"
 #include "mime/outlook.h"
 #include "mime/parts.h"
 #include "mime/put.h"
@@ -61,7 +62,8 @@ typedef struct haul_outlook { /* one message object on its way out of MIME */
     bool too_many_recipients;
     bool own_recipients; /* they are not those of To, Cc and Bcc */
     bool keeps;          /* the item holds a calendar object or a card as it came */
-    unsigned unnamed;    /* attachments that were given a name */
+    size_t n_user_fields;
+    unsigned unnamed; /* attachments that were given a name */
 } haul_outlook;
 
 void haul_outlook_issue(haul_outlook *x, haul_issue_id id, const char *fmt, ...) HAUL_PRINTF(3, 4);
@@ -77,6 +79,8 @@ size_t haul_outlook_child(const haul_outlook *x, size_t parent, const char *type
 
 /* outlook_head.c: properties that the header section gives. [mapi-r10]… */
 void haul_outlook_head(haul_outlook *x);
+/* outlook_marks.c: a field that no other rule is about. [mapi-r16] */
+void haul_outlook_mark(haul_outlook *x, const haul_field *f);
 /* outlook_flags.c: what the model says. [mapi-r1]… */
 void haul_outlook_model(haul_outlook *x);
 
