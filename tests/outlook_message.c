@@ -1,4 +1,4 @@
-/* outlook_message [--original] FILE…: for check_outlook.py. Each message through an Outlook item and back: a line of JSON (what the
+/* outlook_message [--original|--plain|--rebuilt] FILE…: for check_outlook.py. Each message through an Outlook item and back: a line of JSON (what the
  * model was given and what came back), then so many octets of the message that was built. */
 #include "mime/build.h"
 #include "mime/header.h"
@@ -93,7 +93,15 @@ static haul_rc standard_write(haul_out *o, const void *p, size_t n, haul_err *e)
     return fwrite(p, 1, n, stdout) == n ? HAUL_OK : haul_fail(e, HAUL_E_TARGET, "stdout");
 }
 
-static haul_rc one(const char *path, int i, bool original, haul_err *e)
+/* As if somebody had saved the item: what it holds besides its properties no longer counts. */
+static void touch(haul_mapi *o)
+{
+    for (size_t i = 0; i < o->props.n; i++)
+        if (o->props.v[i].set == HAUL_PSET_MAILHAUL && strcmp(o->props.v[i].name, "Unchanged") == 0)
+            o->props.v[i].name = "touched";
+}
+
+static haul_rc one(const char *path, int i, const char *option, haul_err *e)
 {
     haul_msg *m = haul_msg_new();
     haul_auto(haul_mapi) *o = NULL;
@@ -101,7 +109,7 @@ static haul_rc one(const char *path, int i, bool original, haul_err *e)
     json_t *line = json_object(), *issues = json_array();
     const char *p = NULL;
     size_t n = 0;
-    const haul_outlook_options opt = {original, on_issue, issues};
+    const haul_outlook_options opt = {strcmp(option, "--original") == 0, on_issue, issues};
     if (!m->body)
         m->body = haul_spool_new(true);
     haul_rc rc = spool_file(path, m->body, e);
@@ -111,9 +119,12 @@ static haul_rc one(const char *path, int i, bool original, haul_err *e)
         rc = haul_spool_head(m->body, HAUL_HEAD_MAX, &p, &n, e);
     if (rc == HAUL_OK) {
         haul_header_fill(m, p, n, true);
-        invent(m, i);
+        if (strcmp(option, "--plain") != 0 && strcmp(option, "--rebuilt") != 0)
+            invent(m, i);
         rc = haul_outlook_open(m, &opt, &o, e);
     }
+    if (rc == HAUL_OK && strcmp(option, "--rebuilt") == 0)
+        touch(o);
     if (rc == HAUL_OK)
         rc = back(o, line, built, e);
     if (rc == HAUL_OK) {
@@ -136,9 +147,9 @@ static haul_rc one(const char *path, int i, bool original, haul_err *e)
 int main(int argc, char **argv)
 {
     haul_err e = {0};
-    int from = argc > 1 && strcmp(argv[1], "--original") == 0 ? 2 : 1;
+    int from = argc > 1 && strncmp(argv[1], "--", 2) == 0 ? 2 : 1;
     for (int i = from; i < argc; i++)
-        if (one(argv[i], i - from, from == 2, &e) != HAUL_OK) {
+        if (one(argv[i], i - from, from == 2 ? argv[1] : "", &e) != HAUL_OK) {
             fprintf(stderr, "%s: %s\n", argv[i], e.text);
             return 1;
         }

@@ -54,6 +54,9 @@ static haul_part *calendar_part(haul_builder *b, haul_arena *a)
     haul_auto_str ics = {0};
     const char *method = NULL;
     haul_err e;
+    haul_part *kept = haul_kept_part(b, "Calendar", haul_ical_is(b->o), a);
+    if (kept)
+        return kept;
     if (!haul_ical_is(b->o) ||
         haul_ical_build(b->o, b->m, haul_builder_plain(b), &ics, &method, &e) != HAUL_OK || !ics.len)
         return NULL;
@@ -79,6 +82,12 @@ static const char *card_name(haul_builder *b)
     return haul_arena_printf(&b->arena, "%s.vcf", haul_strz(&name));
 }
 
+static void mark_picture(haul_builder *b)
+{
+    for (size_t i = 0; i < b->o->n_attachments; i++)
+        b->used[i] = b->used[i] || haul_vcard_is_picture(b->o, i);
+}
+
 /* text/vcard as an attachment that mail programs offer to save, behind the notes; from a. [mapi-49] */
 static haul_part *card_part(haul_builder *b, haul_arena *a)
 {
@@ -86,13 +95,18 @@ static haul_part *card_part(haul_builder *b, haul_arena *a)
     haul_err e;
     if (!haul_vcard_is(b->o))
         return NULL;
+    haul_part *kept = haul_kept_part(b, "Card", true, a);
+    if (kept) {
+        haul_part_disposition(kept, a, "attachment", card_name(b));
+        mark_picture(b);
+        return kept;
+    }
     if (haul_vcard_build(b->o, b->m, haul_builder_plain(b), &vcf, &e) != HAUL_OK) {
         haul_builder_issue(b, HAUL_ISSUE_MAPI_CLASS_UNEXPECTED, "%s: %s", haul_mapi_class(b->o, &b->arena),
                            e.text);
         return NULL;
     }
-    for (size_t i = 0; i < b->o->n_attachments; i++)
-        b->used[i] = b->used[i] || haul_vcard_is_picture(b->o, i);
+    mark_picture(b);
     haul_part *p = haul_part_new(a, "text/vcard");
     haul_part_param(p, a, "charset", "utf-8");
     p->text = (haul_span){haul_arena_strn(a, vcf.p, vcf.len), vcf.len};

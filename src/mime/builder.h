@@ -83,6 +83,9 @@ const char *haul_mapi_class(const haul_mapi *o, haul_arena *a);
  * Outlook puts in front. False when there are none. [mapi-10] */
 bool haul_mapi_transport(const haul_mapi *o, haul_str *to, unsigned *ret_cp);
 
+/* Its creation and change are no times: the store wanted some. [mapi-r2] */
+bool haul_mapi_undated(const haul_mapi *o);
+
 /* fields.c: b->head. [mapi-10]… */
 void haul_builder_head(haul_builder *b);
 /* synth.c: the fields that the properties give and `have` (a header section) lacks. all: those of a message that
@@ -131,6 +134,10 @@ void haul_related_find(haul_builder *b, bool *inlined, size_t *ret_n);
 /* smime.c: the message as it was signed or encrypted; NULL when it is not what its class says (an issue then). [mapi-40] */
 haul_part *haul_smime_part(haul_builder *b);
 bool haul_smime_is(const haul_mapi *o, bool *ret_clear);
+
+/* kept.c: the calendar object or card that the store holds as it came, marked with that name; NULL when there is none, or the
+ * item was changed since. represented: the item says all of it, an old one is left out. From a. [mapi-r50] */
+haul_part *haul_kept_part(haul_builder *b, const char *name, bool represented, haul_arena *a);
 
 /* pgp.c: multipart/encrypted of PGP/MIME put together again; NULL when that is not certain. After haul_builder_body. [mapi-43] */
 haul_part *haul_pgp_part(haul_builder *b);

@@ -7,10 +7,11 @@
 
 #include <string.h>
 
-/* Content-… and MIME-Version describe the MIME it once had. [mapi-10] */
+/* Content-… and MIME-Version describe the MIME it once had; Content-Class does not. [mapi-10] */
 static bool describes_mime(haul_span name)
 {
-    return haul_istarts(name.p, name.len, "content-") || haul_span_is(name, "mime-version");
+    return (haul_istarts(name.p, name.len, "content-") && !haul_span_is(name, "content-class")) ||
+           haul_span_is(name, "mime-version");
 }
 
 static void junk_line(haul_builder *b, const char *p, size_t n)

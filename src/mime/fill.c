@@ -72,6 +72,11 @@ const char *haul_mapi_message_id(const haul_mapi *o, haul_arena *a)
     return haul_arena_strn(a, v.p, v.len);
 }
 
+bool haul_mapi_undated(const haul_mapi *o)
+{
+    return haul_prop_bool(haul_bag_name(&o->props, HAUL_PSET_MAILHAUL, "Undated"));
+}
+
 /* The line that Outlook puts in front of headers it saved (no field, and no part of them). */
 static void skip_preface(haul_str *s)
 {
@@ -234,7 +239,7 @@ static void fill_received(haul_msg *m, const haul_mapi *o, haul_span header)
                  {HAUL_TAG_LAST_MODIFICATION_TIME, "last modification time"}};
     int64_t us, flags = haul_prop_int_or(haul_bag_get(&o->props, HAUL_TAG_MESSAGE_FLAGS), 0);
     bool ours = flags & (FLAG_SUBMITTED | FLAG_UNSENT | FLAG_FROM_ME);
-    for (size_t i = 0; i < HAUL_COUNT(order); i++) {
+    for (size_t i = 0, n = haul_mapi_undated(o) ? 2 : HAUL_COUNT(order); i < n; i++) {
         if (!haul_prop_time(haul_bag_get(&o->props, order[i].tag), &us))
             continue;
         haul_msg_received(m, us, received_zone(o, header, us));

@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "mime/addr.h"
 #include "mime/ical.h"
+#include "mime/ical_rows.h"
 #include "mime/recur.h"
 #include "mime/tz.h"
 

@@ -118,36 +118,43 @@ static void add_status(icalcomponent *to, const haul_ical *c, const haul_said *s
 
 static const char *const busy_names[BUSY_COUNT] = {"FREE", "TENTATIVE", "BUSY", "OOF", "WORKINGELSEWHERE"};
 
-typedef enum x_type { X_INT, X_BOOL, X_TEXT, X_UTC, X_BUSY } x_type;
-
 /* MS-OXCICAL 2.1.3.1.1.20, the X-MICROSOFT and X-MS-OLK properties, which are exported as they are stored. */
-static const struct {
-    const char *name;
-    haul_pset set;
-    uint32_t lid;
-    x_type type;
-} x_rows[] = {
-    {"X-MICROSOFT-CDO-INTENDEDSTATUS", HAUL_PSET_APPOINTMENT, LID_INTENDED_BUSY_STATUS, X_BUSY},
-    {"X-MICROSOFT-CDO-APPT-SEQUENCE", HAUL_PSET_APPOINTMENT, LID_SEQUENCE, X_INT},
-    {"X-MICROSOFT-CDO-ATTENDEE-CRITICAL-CHANGE", HAUL_PSET_MEETING, 0x0001, X_UTC},
-    {"X-MICROSOFT-CDO-OWNER-CRITICAL-CHANGE", HAUL_PSET_MEETING, 0x001a, X_UTC},
-    {"X-MICROSOFT-CDO-REPLYTIME", HAUL_PSET_APPOINTMENT, 0x8220, X_UTC},
-    {"X-MICROSOFT-DISALLOW-COUNTER", HAUL_PSET_APPOINTMENT, 0x825a, X_BOOL},
-    {"X-MS-OLK-ALLOWEXTERNCHECK", HAUL_PSET_APPOINTMENT, 0x8246, X_BOOL},
-    {"X-MS-OLK-APPTLASTSEQUENCE", HAUL_PSET_APPOINTMENT, 0x8203, X_INT},
-    {"X-MS-OLK-APPTSEQTIME", HAUL_PSET_APPOINTMENT, 0x8202, X_UTC},
-    {"X-MS-OLK-AUTOFILLLOCATION", HAUL_PSET_APPOINTMENT, 0x823a, X_BOOL},
-    {"X-MS-OLK-AUTOSTARTCHECK", HAUL_PSET_APPOINTMENT, 0x8244, X_BOOL},
-    {"X-MS-OLK-COLLABORATEDOC", HAUL_PSET_APPOINTMENT, 0x8247, X_TEXT},
-    {"X-MS-OLK-CONFCHECK", HAUL_PSET_APPOINTMENT, 0x8240, X_BOOL},
-    {"X-MS-OLK-CONFTYPE", HAUL_PSET_APPOINTMENT, 0x8241, X_INT},
-    {"X-MS-OLK-DIRECTORY", HAUL_PSET_APPOINTMENT, 0x8242, X_TEXT},
-    {"X-MS-OLK-MWSURL", HAUL_PSET_APPOINTMENT, 0x8209, X_TEXT},
-    {"X-MS-OLK-NETSHOWURL", HAUL_PSET_APPOINTMENT, 0x8248, X_TEXT},
-    {"X-MS-OLK-ONLINEPASSWORD", HAUL_PSET_APPOINTMENT, 0x8249, X_TEXT},
-    {"X-MS-OLK-ORGALIAS", HAUL_PSET_APPOINTMENT, 0x8243, X_TEXT},
-    {"X-MAILHAUL-COLOR", HAUL_PSET_APPOINTMENT, 0x8214, X_INT},
+static const haul_x_row x_rows[] = {
+    {"X-MICROSOFT-CDO-INTENDEDSTATUS", HAUL_PSET_APPOINTMENT, LID_INTENDED_BUSY_STATUS, HAUL_X_BUSY},
+    {"X-MICROSOFT-CDO-APPT-SEQUENCE", HAUL_PSET_APPOINTMENT, LID_SEQUENCE, HAUL_X_INT},
+    {"X-MICROSOFT-CDO-ATTENDEE-CRITICAL-CHANGE", HAUL_PSET_MEETING, 0x0001, HAUL_X_UTC},
+    {"X-MICROSOFT-CDO-OWNER-CRITICAL-CHANGE", HAUL_PSET_MEETING, 0x001a, HAUL_X_UTC},
+    {"X-MICROSOFT-CDO-REPLYTIME", HAUL_PSET_APPOINTMENT, 0x8220, HAUL_X_UTC},
+    {"X-MICROSOFT-DISALLOW-COUNTER", HAUL_PSET_APPOINTMENT, 0x825a, HAUL_X_BOOL},
+    {"X-MS-OLK-ALLOWEXTERNCHECK", HAUL_PSET_APPOINTMENT, 0x8246, HAUL_X_BOOL},
+    {"X-MS-OLK-APPTLASTSEQUENCE", HAUL_PSET_APPOINTMENT, 0x8203, HAUL_X_INT},
+    {"X-MS-OLK-APPTSEQTIME", HAUL_PSET_APPOINTMENT, 0x8202, HAUL_X_UTC},
+    {"X-MS-OLK-AUTOFILLLOCATION", HAUL_PSET_APPOINTMENT, 0x823a, HAUL_X_BOOL},
+    {"X-MS-OLK-AUTOSTARTCHECK", HAUL_PSET_APPOINTMENT, 0x8244, HAUL_X_BOOL},
+    {"X-MS-OLK-COLLABORATEDOC", HAUL_PSET_APPOINTMENT, 0x8247, HAUL_X_TEXT},
+    {"X-MS-OLK-CONFCHECK", HAUL_PSET_APPOINTMENT, 0x8240, HAUL_X_BOOL},
+    {"X-MS-OLK-CONFTYPE", HAUL_PSET_APPOINTMENT, 0x8241, HAUL_X_INT},
+    {"X-MS-OLK-DIRECTORY", HAUL_PSET_APPOINTMENT, 0x8242, HAUL_X_TEXT},
+    {"X-MS-OLK-MWSURL", HAUL_PSET_APPOINTMENT, 0x8209, HAUL_X_TEXT},
+    {"X-MS-OLK-NETSHOWURL", HAUL_PSET_APPOINTMENT, 0x8248, HAUL_X_TEXT},
+    {"X-MS-OLK-ONLINEPASSWORD", HAUL_PSET_APPOINTMENT, 0x8249, HAUL_X_TEXT},
+    {"X-MS-OLK-ORGALIAS", HAUL_PSET_APPOINTMENT, 0x8243, HAUL_X_TEXT},
+    {"X-MAILHAUL-COLOR", HAUL_PSET_APPOINTMENT, 0x8214, HAUL_X_INT},
 };
+
+const haul_x_row *haul_ical_x_rows(size_t *ret_n)
+{
+    *ret_n = HAUL_COUNT(x_rows);
+    return x_rows;
+}
+
+int haul_ical_busy(const char *name)
+{
+    for (int i = 0; i < BUSY_COUNT; i++)
+        if (haul_icmp(name, busy_names[i]) == 0)
+            return i;
+    return -1;
+}
 
 static void add_x(haul_ical *c, icalcomponent *to, const haul_said *s, size_t row)
 {
@@ -155,18 +162,18 @@ static void add_x(haul_ical *c, icalcomponent *to, const haul_said *s, size_t ro
     const haul_prop *p = lid_of(s, x_rows[row].set, x_rows[row].lid, &from);
     int64_t v;
     switch (x_rows[row].type) {
-    case X_TEXT:
+    case HAUL_X_TEXT:
         haul_ical_x(c, to, x_rows[row].name, haul_prop_str(from, p, c->a));
         break;
-    case X_UTC:
+    case HAUL_X_UTC:
         if (haul_ical_stored(p, &v))
             haul_ical_x_utc(c, to, x_rows[row].name, v);
         break;
-    case X_BOOL:
+    case HAUL_X_BOOL:
         if (haul_prop_int(p, &v))
             haul_ical_x(c, to, x_rows[row].name, v ? "TRUE" : "FALSE");
         break;
-    case X_BUSY:
+    case HAUL_X_BUSY:
         if (haul_prop_int(p, &v) && v >= 0 && v < BUSY_COUNT)
             haul_ical_x(c, to, x_rows[row].name, busy_names[v]);
         break;

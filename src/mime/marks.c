@@ -7,14 +7,13 @@
 #include "mime/date.h"
 #include "mime/encode.h"
 #include "mime/ical.h"
+#include "mime/marks.h"
 #include "mime/vcard.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#define FIELDS_MAX 256u /* user-defined fields of one item, values of one list */
-#define VOTES_MAX  64u  /* voting options of one message; Outlook takes 31 */
-#define NO_YEAR    4500 /* and later: what Outlook stores for "none" */
+#define NO_YEAR 4500 /* and later: what Outlook stores for "none" */
 
 typedef struct marks {
     haul_builder *b;
@@ -23,59 +22,48 @@ typedef struct marks {
     unsigned met; /* conditions of rows */
 } marks;
 
-enum {                  /* conditions */
-       REQUEST = 1,     /* there is the text of a follow-up flag */
-       CLASSIFIED = 2,  /* PidLidClassified */
-       NO_CALENDAR = 4, /* no calendar object says it */
-       PLAIN = 8,       /* nor a card */
-       REMINDER = 16,
-};
-
-typedef enum kind { TEXT, TEXTS, TIME, DAY, NUMBER, TRUTH, COLOR } kind;
-
-static const struct row {
-    const char *field;
-    haul_pset set; /* NONE: id is a tag */
-    uint16_t id;
-    kind kind;
-    unsigned needs;
-} rows[] = {
+const haul_mark haul_marks[] = {
     /* MS-OXCMAIL 2.1.3.2.25, 2.1.3.2.28; MS-OXOFLAG 2.2.1 */
-    {"X-Message-Flag", HAUL_PSET_COMMON, HAUL_LID_FLAG_REQUEST, TEXT, 0},
-    {"Reply-By", HAUL_PSET_NONE, HAUL_TAG_REPLY_TIME, TIME, REQUEST},
-    {"X-Mailhaul-Flag-Color", HAUL_PSET_NONE, 0x1095, COLOR, 0},
-    {"X-Mailhaul-Flag-Start", HAUL_PSET_TASK, 0x8104, DAY, NO_CALENDAR},
-    {"X-Mailhaul-Flag-Due", HAUL_PSET_TASK, 0x8105, DAY, NO_CALENDAR},
-    {"X-Mailhaul-Flag-Completed", HAUL_PSET_NONE, 0x1091, TIME, NO_CALENDAR},
-    {"X-Mailhaul-Reminder", HAUL_PSET_COMMON, 0x8560, TIME, NO_CALENDAR | REMINDER},
+    {"X-Message-Flag", HAUL_PSET_COMMON, HAUL_LID_FLAG_REQUEST, HAUL_MARK_TEXT, 0},
+    {"Reply-By", HAUL_PSET_NONE, HAUL_TAG_REPLY_TIME, HAUL_MARK_TIME, HAUL_MARK_REQUEST},
+    {"X-Mailhaul-Flag-Color", HAUL_PSET_NONE, 0x1095, HAUL_MARK_COLOR, 0},
+    {"X-Mailhaul-Flag-Start", HAUL_PSET_TASK, 0x8104, HAUL_MARK_DAY, HAUL_MARK_NO_CALENDAR},
+    {"X-Mailhaul-Flag-Due", HAUL_PSET_TASK, 0x8105, HAUL_MARK_DAY, HAUL_MARK_NO_CALENDAR},
+    {"X-Mailhaul-Flag-Completed", HAUL_PSET_NONE, 0x1091, HAUL_MARK_TIME, HAUL_MARK_NO_CALENDAR},
+    {"X-Mailhaul-Reminder", HAUL_PSET_COMMON, 0x8560, HAUL_MARK_TIME,
+     HAUL_MARK_NO_CALENDAR | HAUL_MARK_REMINDER},
     /* RFC 4021 2.1.50, 2.1.53 */
-    {"Expires", HAUL_PSET_NONE, HAUL_TAG_EXPIRY_TIME, TIME, 0},
-    {"Deferred-Delivery", HAUL_PSET_NONE, 0x000f, TIME, 0},
-    {"X-Mailhaul-Vote", HAUL_PSET_COMMON, 0x8524, TEXT, 0}, /* PidLidVerbResponse */
+    {"Expires", HAUL_PSET_NONE, HAUL_TAG_EXPIRY_TIME, HAUL_MARK_TIME, 0},
+    {"Deferred-Delivery", HAUL_PSET_NONE, 0x000f, HAUL_MARK_TIME, 0},
+    {"X-Mailhaul-Vote", HAUL_PSET_COMMON, 0x8524, HAUL_MARK_TEXT, 0}, /* PidLidVerbResponse */
     /* MS-OXCMAIL 2.1.3.2.17 */
-    {"X-Microsoft-Classified", HAUL_PSET_COMMON, 0x85b5, TRUTH, CLASSIFIED},
-    {"X-Microsoft-Classification", HAUL_PSET_COMMON, 0x85b6, TEXT, CLASSIFIED},
-    {"X-Microsoft-ClassDesc", HAUL_PSET_COMMON, 0x85b7, TEXT, CLASSIFIED},
-    {"X-Microsoft-ClassID", HAUL_PSET_COMMON, 0x85b8, TEXT, CLASSIFIED},
-    {"X-Microsoft-ClassKeep", HAUL_PSET_COMMON, 0x85ba, TRUTH, CLASSIFIED},
+    {"X-Microsoft-Classified", HAUL_PSET_COMMON, 0x85b5, HAUL_MARK_TRUTH, HAUL_MARK_CLASSIFIED},
+    {"X-Microsoft-Classification", HAUL_PSET_COMMON, 0x85b6, HAUL_MARK_TEXT, HAUL_MARK_CLASSIFIED},
+    {"X-Microsoft-ClassDesc", HAUL_PSET_COMMON, 0x85b7, HAUL_MARK_TEXT, HAUL_MARK_CLASSIFIED},
+    {"X-Microsoft-ClassID", HAUL_PSET_COMMON, 0x85b8, HAUL_MARK_TEXT, HAUL_MARK_CLASSIFIED},
+    {"X-Microsoft-ClassKeep", HAUL_PSET_COMMON, 0x85ba, HAUL_MARK_TRUTH, HAUL_MARK_CLASSIFIED},
     /* MS-OXCMAIL 2.1.3.2.3 */
-    {"X-VoiceMessageDuration", HAUL_PSET_NONE, 0x6801, NUMBER, 0},
-    {"X-CallingTelephoneNumber", HAUL_PSET_NONE, 0x6802, TEXT, 0},
-    {"X-VoiceMessageSenderName", HAUL_PSET_NONE, 0x6803, TEXT, 0},
-    {"X-FaxNumberOfPages", HAUL_PSET_NONE, 0x6804, NUMBER, 0},
-    {"X-AttachmentOrder", HAUL_PSET_NONE, 0x6805, TEXT, 0},
-    {"X-CallID", HAUL_PSET_NONE, 0x6806, TEXT, 0},
+    {"X-VoiceMessageDuration", HAUL_PSET_NONE, 0x6801, HAUL_MARK_NUMBER, 0},
+    {"X-CallingTelephoneNumber", HAUL_PSET_NONE, 0x6802, HAUL_MARK_TEXT, 0},
+    {"X-VoiceMessageSenderName", HAUL_PSET_NONE, 0x6803, HAUL_MARK_TEXT, 0},
+    {"X-FaxNumberOfPages", HAUL_PSET_NONE, 0x6804, HAUL_MARK_NUMBER, 0},
+    {"X-AttachmentOrder", HAUL_PSET_NONE, 0x6805, HAUL_MARK_TEXT, 0},
+    {"X-CallID", HAUL_PSET_NONE, 0x6806, HAUL_MARK_TEXT, 0},
     /* MS-OXRSS 2.2.1 */
-    {"X-Mailhaul-Rss-Channel-Link", HAUL_PSET_RSS, 0x8900, TEXT, 0},
-    {"X-Mailhaul-Rss-Link", HAUL_PSET_RSS, 0x8901, TEXT, 0},
-    {"X-Mailhaul-Rss-Guid", HAUL_PSET_RSS, 0x8903, TEXT, 0},
-    {"X-Mailhaul-Rss-Channel", HAUL_PSET_RSS, 0x8904, TEXT, 0},
+    {"X-Mailhaul-Rss-Channel-Link", HAUL_PSET_RSS, 0x8900, HAUL_MARK_TEXT, 0},
+    {"X-Mailhaul-Rss-Link", HAUL_PSET_RSS, 0x8901, HAUL_MARK_TEXT, 0},
+    {"X-Mailhaul-Rss-Guid", HAUL_PSET_RSS, 0x8903, HAUL_MARK_TEXT, 0},
+    {"X-Mailhaul-Rss-Channel", HAUL_PSET_RSS, 0x8904, HAUL_MARK_TEXT, 0},
     /* MS-OXCMSG 2.2.1.57 and its neighbours in PSETID_Common: links that people set */
-    {"X-Mailhaul-Contact", HAUL_PSET_COMMON, 0x853a, TEXTS, PLAIN},
-    {"X-Mailhaul-Company", HAUL_PSET_COMMON, 0x8539, TEXTS, PLAIN},
-    {"X-Mailhaul-Billing", HAUL_PSET_COMMON, 0x8535, TEXT, PLAIN},
-    {"X-Mailhaul-Mileage", HAUL_PSET_COMMON, 0x8534, TEXT, PLAIN},
+    {"X-Mailhaul-Contact", HAUL_PSET_COMMON, 0x853a, HAUL_MARK_TEXTS, HAUL_MARK_PLAIN},
+    {"X-Mailhaul-Company", HAUL_PSET_COMMON, 0x8539, HAUL_MARK_TEXTS, HAUL_MARK_PLAIN},
+    {"X-Mailhaul-Billing", HAUL_PSET_COMMON, 0x8535, HAUL_MARK_TEXT, HAUL_MARK_PLAIN},
+    {"X-Mailhaul-Mileage", HAUL_PSET_COMMON, 0x8534, HAUL_MARK_TEXT, HAUL_MARK_PLAIN},
 };
+
+const char *const haul_mark_colors[HAUL_MARK_COLORS] = {"",       "purple", "orange", "green",
+                                                        "yellow", "blue",   "red"};
+const size_t haul_n_marks = HAUL_COUNT(haul_marks);
 
 static void put(marks *k, const char *field, const char *value)
 {
@@ -109,35 +97,34 @@ static void put_texts(marks *k, const char *field, const haul_prop *p)
 {
     haul_prop one;
     bool said = haul_builder_has(k->b, k->have, field);
-    for (size_t i = 0; i < FIELDS_MAX && !said && haul_multi_at(p, i, &one); i++) {
+    for (size_t i = 0; i < HAUL_MARK_FIELDS_MAX && !said && haul_multi_at(p, i, &one); i++) {
         const char *z = haul_prop_str(k->bag, &one, &k->b->arena);
         if (z)
             haul_field_text(&k->b->head, field, z);
     }
 }
 
-static void put_row(marks *k, const struct row *r)
+static void put_row(marks *k, const haul_mark *r)
 {
-    static const char *const colors[] = {NULL, "purple", "orange", "green", "yellow", "blue", "red"};
     const haul_prop *p = r->set ? haul_bag_lid(k->bag, r->set, r->id) : haul_bag_get(k->bag, r->id);
     int64_t v = 0;
     bool number = haul_prop_int(p, &v);
     switch (r->kind) {
-    case TEXT:
+    case HAUL_MARK_TEXT:
         put(k, r->field, haul_prop_str(k->bag, p, &k->b->arena));
         break;
-    case TEXTS:
+    case HAUL_MARK_TEXTS:
         put_texts(k, r->field, p);
         break;
-    case TIME:
-    case DAY:
-        put_time(k, r->field, p, r->kind == DAY);
+    case HAUL_MARK_TIME:
+    case HAUL_MARK_DAY:
+        put_time(k, r->field, p, r->kind == HAUL_MARK_DAY);
         break;
-    case TRUTH:
+    case HAUL_MARK_TRUTH:
         put(k, r->field, number && v ? "true" : NULL);
         break;
-    case COLOR: /* PidTagFollowupIcon, MS-OXOFLAG 2.2.1.2 */
-        put(k, r->field, number && v > 0 && v < (int64_t)HAUL_COUNT(colors) ? colors[v] : NULL);
+    case HAUL_MARK_COLOR: /* PidTagFollowupIcon, MS-OXOFLAG 2.2.1.2 */
+        put(k, r->field, number && v > 0 && v < (int64_t)HAUL_MARK_COLORS ? haul_mark_colors[v] : NULL);
         break;
     default:
         if (number && v > 0)
@@ -197,15 +184,15 @@ static bool take_wide(haul_span in, haul_span *names, size_t n)
 
 static void put_votes(marks *k)
 {
-    haul_span in, narrow[VOTES_MAX], wide[VOTES_MAX];
-    bool vote[VOTES_MAX];
+    haul_span in, narrow[HAUL_MARK_VOTES_MAX], wide[HAUL_MARK_VOTES_MAX];
+    bool vote[HAUL_MARK_VOTES_MAX];
     const uint8_t *h;
     haul_auto_str z = {0};
     if (!haul_prop_bin(haul_bag_lid(k->bag, HAUL_PSET_COMMON, 0x8520), &in) || !take(&in, 6, &h) ||
         h[0] != 0x02 || h[1] != 0x01)
         return;
     size_t n = 0, count = h[2] | (size_t)h[3] << 8;
-    while (n < count && n < VOTES_MAX && take_option(&in, &narrow[n], &vote[n]))
+    while (n < count && n < HAUL_MARK_VOTES_MAX && take_option(&in, &narrow[n], &vote[n]))
         n++;
     bool is_wide = n == count && take_wide(in, wide, n);
     for (size_t i = 0; i < n; i++) {
@@ -246,17 +233,22 @@ static void add_value(marks *k, const haul_prop *p, haul_str *to)
     }
 }
 
-/* Names with a colon are those of services ("urn:schemas:…", "http://schemas.…"). */
 static bool is_user_field(const haul_prop *p)
 {
-    return p->set == HAUL_PSET_PUBLIC_STRINGS && p->name && !strchr(p->name, ':') &&
-           haul_icmp(p->name, "Keywords") != 0 && haul_icmp(p->name, "DoNotForward") != 0;
+    return p->set == HAUL_PSET_PUBLIC_STRINGS && p->name && haul_mark_is_field(p->name);
+}
+
+/* Names with a colon are those of services ("urn:schemas:…", "http://schemas.…"). */
+bool haul_mark_is_field(const char *name)
+{
+    return *name && !strchr(name, ':') && haul_icmp(name, "Keywords") != 0 &&
+           haul_icmp(name, "DoNotForward") != 0;
 }
 
 static void put_user_fields(marks *k)
 {
-    size_t n = haul_builder_has(k->b, k->have, "X-Mailhaul-Field") ? FIELDS_MAX : 0;
-    for (size_t i = 0; i < k->bag->n && n < FIELDS_MAX; i++) {
+    size_t n = haul_builder_has(k->b, k->have, "X-Mailhaul-Field") ? HAUL_MARK_FIELDS_MAX : 0;
+    for (size_t i = 0; i < k->bag->n && n < HAUL_MARK_FIELDS_MAX; i++) {
         const haul_prop *p = &k->bag->v[i];
         haul_auto_str z = {0};
         haul_prop one;
@@ -264,7 +256,7 @@ static void put_user_fields(marks *k)
             continue;
         if (!(p->type & HAUL_PT_MULTI))
             add_value(k, p, &z);
-        for (size_t m = 0; m < FIELDS_MAX && haul_multi_at(p, m, &one); m++) {
+        for (size_t m = 0; m < HAUL_MARK_FIELDS_MAX && haul_multi_at(p, m, &one); m++) {
             haul_str_addz(&z, m ? "; " : "");
             add_value(k, &one, &z);
         }
@@ -280,16 +272,16 @@ void haul_builder_marks(haul_builder *b, haul_span have)
 {
     marks k = {.b = b, .bag = &b->o->props, .have = have};
     if (haul_prop_str(k.bag, haul_bag_lid(k.bag, HAUL_PSET_COMMON, HAUL_LID_FLAG_REQUEST), &b->arena))
-        k.met |= REQUEST;
+        k.met |= HAUL_MARK_REQUEST;
     if (haul_prop_bool(haul_bag_lid(k.bag, HAUL_PSET_COMMON, 0x85b5)))
-        k.met |= CLASSIFIED;
+        k.met |= HAUL_MARK_CLASSIFIED;
     if (haul_prop_bool(haul_bag_lid(k.bag, HAUL_PSET_COMMON, 0x8503)))
-        k.met |= REMINDER;
+        k.met |= HAUL_MARK_REMINDER;
     if (!haul_ical_is(b->o))
-        k.met |= NO_CALENDAR | (haul_vcard_is(b->o) ? 0 : PLAIN);
-    for (size_t i = 0; i < HAUL_COUNT(rows); i++)
-        if ((rows[i].needs & k.met) == rows[i].needs)
-            put_row(&k, &rows[i]);
+        k.met |= HAUL_MARK_NO_CALENDAR | (haul_vcard_is(b->o) ? 0 : HAUL_MARK_PLAIN);
+    for (size_t i = 0; i < HAUL_COUNT(haul_marks); i++)
+        if ((haul_marks[i].needs & k.met) == haul_marks[i].needs)
+            put_row(&k, &haul_marks[i]);
     if (haul_prop_int_or(haul_bag_get(k.bag, HAUL_TAG_FLAG_STATUS), 0) == 1) /* MS-OXOFLAG 2.2.1.1 */
         put(&k, "X-Mailhaul-Flag-Status", "complete");
     put_votes(&k);

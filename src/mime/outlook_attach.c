@@ -164,12 +164,26 @@ static void add_leaf(haul_outlook *x, size_t i)
     put_inline(x, &to, n);
 }
 
+void haul_outlook_keep(haul_outlook *x, size_t node, const char *name, const char *value, bool hidden)
+{
+    haul_node *n = &x->nodes[node];
+    n->used = true;
+    haul_put to = haul_outlook_attach(x, (haul_held){.how = HAUL_CONTENT_NODE, .node = node}, n->type);
+    put_name(x, &to, n);
+    put_charset(&to, n);
+    haul_put_textn(&to, (haul_key){HAUL_PSET_MAILHAUL, 0, name}, value, strlen(value));
+    if (hidden)
+        haul_put_bool(&to, HAUL_TAG(HAUL_TAG_ATTACH_HIDDEN), true);
+    x->keeps = true;
+}
+
 /* A message is an object of its own, as deep as the reader goes; below that it is a file. */
 static void add_message(haul_outlook *x, size_t i)
 {
     haul_node *n = &x->nodes[i];
     haul_auto_str subject = {0};
     haul_span v;
+    bool described = haul_header_find(n->header.p, n->header.len, "content-description", &v);
     if (x->o.depth + 1 > HAUL_MAPI_DEPTH_MAX) {
         haul_outlook_issue(x, HAUL_ISSUE_OUTLOOK_DEPTH, "%s", n->part.name);
         add_leaf(x, i);
@@ -177,8 +191,8 @@ static void add_message(haul_outlook *x, size_t i)
     }
     haul_put to = haul_outlook_attach(x, (haul_held){.how = HAUL_CONTENT_MESSAGE, .node = i}, NULL);
     size_t head = n->body.len < HAUL_HEAD_MAX ? n->body.len : HAUL_HEAD_MAX;
-    if (haul_header_find(n->body.p, haul_header_length(n->body.p, head), "Subject", &v))
-        haul_header_decode(v, &subject);
+    if (described || haul_header_find(n->body.p, haul_header_length(n->body.p, head), "Subject", &v))
+        haul_header_decode(haul_span_trim(v), &subject);
     haul_put_text(&to, HAUL_TAG(HAUL_TAG_DISPLAY_NAME), subject.len ? subject.p : n->part.name);
     haul_put_text(&to, HAUL_NAME(MAILHAUL, "Name"), n->part.name); /* Outlook shows the subject */
     put_inline(x, &to, n);

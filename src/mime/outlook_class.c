@@ -102,13 +102,8 @@ static void tell_signatures(haul_outlook *x)
 
 /* ── any other class ── */
 
-/* What we wrote there ourselves (mapi-16), as long as the message is no more than mail: what is special about the other
- * classes is in the structure of the message. */
-static const char *stated(haul_outlook *x)
+const char *haul_outlook_stated(haul_outlook *x)
 {
-    static const char *const not [] = {"IPM.Contact",    "IPM.DistList",    "IPM.Appointment", "IPM.Schedule",
-                                       "IPM.Task",       "IPM.TaskRequest", "IPM.StickyNote",  "IPM.Activity",
-                                       "IPM.Note.SMIME", "IPM.Note.Secure", "REPORT"};
     haul_span v;
     if (!haul_header_find(x->header.p, x->header.len, "X-Mailhaul-Class", &v))
         return NULL;
@@ -116,9 +111,19 @@ static const char *stated(haul_outlook *x)
     bool is = haul_istarts(v.p, v.len, "IPM.") && v.len <= CLASS_MAX;
     for (size_t i = 0; i < v.len && is; i++)
         is = (unsigned char)v.p[i] > 32 && (unsigned char)v.p[i] < 127;
-    for (size_t i = 0; i < HAUL_COUNT(not ) && is; i++)
-        is = !haul_class_is(v, not [i]);
     return is ? haul_arena_strn(&x->o.arena, v.p, v.len) : NULL;
+}
+
+/* What we wrote there ourselves ([mapi-16]), as long as the message is no more than mail: what is special about the other
+ * classes is in the structure of the message. */
+static const char *mail_class(haul_outlook *x)
+{
+    const char *z = haul_outlook_stated(x);
+    haul_span v = {z ? z : "", z ? strlen(z) : 0};
+    bool other = haul_class_kind(v) != HAUL_KIND_MAIL || haul_class_is(v, "IPM.Note.SMIME") ||
+                 haul_class_is(v, "IPM.Note.Secure") || haul_iends(v.p, ".SMIME") ||
+                 haul_iends(v.p, ".MultipartSigned");
+    return z && !other ? z : NULL;
 }
 
 void haul_outlook_class(haul_outlook *x)
@@ -130,6 +135,6 @@ void haul_outlook_class(haul_outlook *x)
     class = class ? class : haul_outlook_report(x);
     class = class ? class : haul_outlook_calendar(x);
     class = class ? class : haul_outlook_card(x);
-    class = class ? class : stated(x);
+    class = class ? class : mail_class(x);
     haul_put_text(&x->to, HAUL_TAG(HAUL_TAG_MESSAGE_CLASS), class ? class : "IPM.Note");
 }

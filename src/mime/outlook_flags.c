@@ -1,4 +1,5 @@
 /* What the model says of a message: times, flags, keywords. The reverse of fill.c; docs/mapi.md [mapi-r1]… */
+#include "base/time.h"
 #include "mime/date.h"
 #include "mime/header.h"
 #include "mime/outlook_parts.h"
@@ -55,7 +56,8 @@ static void put_flags(haul_outlook *x)
     bits |= flags & HAUL_FLAG_DRAFT ? FLAG_UNSENT : FLAG_UNMODIFIED;
     bits |= shows_attachment(&x->o) ? FLAG_HAS_ATTACH : 0;
     status |= flags & HAUL_FLAG_DELETED ? STATUS_DELMARKED : 0;
-    status |= flags & HAUL_FLAG_DRAFT ? STATUS_DRAFT : 0; /* of a class that is never sent, the other bit says nothing */
+    status |= flags & HAUL_FLAG_DRAFT ? STATUS_DRAFT
+                                      : 0; /* of a class that is never sent, the other bit says nothing */
     put_verb(to, flags, &status);
     haul_put_int(to, HAUL_TAG(HAUL_TAG_MESSAGE_FLAGS), bits);
     haul_put_int(to, HAUL_TAG(HAUL_TAG_MESSAGE_STATUS), status);
@@ -95,12 +97,16 @@ static void put_times(haul_outlook *x)
         known = true;
         put_zone(x);
     }
-    if (!known)
-        return;
-    if (!x->m || x->m->set & HAUL_SET_RECEIVED)
+    if (!known) { /* a store wants a time: the first second of 1970, which the reader does not believe */
+        us = HAUL_US;
+        haul_put_bool(&x->to, HAUL_NAME(MAILHAUL, "Undated"), true);
+    }
+    if (known && (!x->m || x->m->set & HAUL_SET_RECEIVED))
         haul_put_time(&x->to, HAUL_TAG(HAUL_TAG_MESSAGE_DELIVERY_TIME), us);
     haul_put_time(&x->to, HAUL_TAG(HAUL_TAG_CREATION_TIME), us);
     haul_put_time(&x->to, HAUL_TAG(HAUL_TAG_LAST_MODIFICATION_TIME), us);
+    if (x->keeps && haul_prop_time(haul_bag_get(x->to.bag, HAUL_TAG_LAST_MODIFICATION_TIME), &us))
+        haul_put_time(&x->to, HAUL_NAME(MAILHAUL, "Unchanged"), us);
 }
 
 void haul_outlook_model(haul_outlook *x)

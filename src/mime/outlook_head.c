@@ -35,7 +35,6 @@
     X(LIST_HELP, "list-help")                                                                                \
     X(LIST_SUBSCRIBE, "list-subscribe")                                                                      \
     X(LIST_UNSUBSCRIBE, "list-unsubscribe")                                                                  \
-    X(CONTENT_CLASS, "content-class")                                                                        \
     X(KEYWORDS, "keywords")
 
 typedef enum field {
@@ -79,6 +78,8 @@ static void collect(head *h)
             h->v[i] = f.value;
         if (type)
             haul_outlook_recipients(h->x, type, f.value);
+        else if (i == N_FIELDS)
+            haul_outlook_mark(h->x, &f);
     }
 }
 

@@ -3,6 +3,7 @@
 #define HAUL_MIME_OUTLOOK_PARTS_H
 
 #include "mime/class.h"
+#include "mime/header.h"
 #include "mime/outlook.h"
 #include "mime/parts.h"
 #include "mime/put.h"
@@ -60,7 +61,9 @@ typedef struct haul_outlook { /* one message object on its way out of MIME */
     size_t cap_recipients;
     bool too_many_recipients;
     bool own_recipients; /* they are not those of To, Cc and Bcc */
-    unsigned unnamed;    /* attachments that were given a name */
+    bool keeps;          /* the item holds a calendar object or a card as it came */
+    size_t n_user_fields;
+    unsigned unnamed; /* attachments that were given a name */
 } haul_outlook;
 
 void haul_outlook_issue(haul_outlook *x, haul_issue_id id, const char *fmt, ...) HAUL_PRINTF(3, 4);
@@ -76,6 +79,8 @@ size_t haul_outlook_child(const haul_outlook *x, size_t parent, const char *type
 
 /* outlook_head.c: properties that the header section gives. [mapi-r10]… */
 void haul_outlook_head(haul_outlook *x);
+/* outlook_marks.c: a field that no other rule is about. [mapi-r16] */
+void haul_outlook_mark(haul_outlook *x, const haul_field *f);
 /* outlook_flags.c: what the model says. [mapi-r1]… */
 void haul_outlook_model(haul_outlook *x);
 
@@ -89,7 +94,10 @@ typedef enum haul_role { /* whose properties */
 /* The first mailbox of a field; false when it has none. */
 bool haul_outlook_person(haul_outlook *x, haul_role role, haul_span value);
 void haul_outlook_recipients(haul_outlook *x, int type, haul_span value); /* 1 To, 2 Cc, 3 Bcc */
-haul_bag *haul_outlook_recipient(haul_outlook *x, int type, const char *name, const char *addr);
+/* flags: PidTagRecipientFlags, MS-OXOCAL 2.2.4.10.1. */
+#define HAUL_RECIPIENT_SENDABLE  0x1
+#define HAUL_RECIPIENT_ORGANIZER 0x2
+haul_bag *haul_outlook_recipient(haul_outlook *x, int type, const char *name, const char *addr, int flags);
 void haul_outlook_reply_to(haul_outlook *x, haul_span value);
 void haul_outlook_displayed(haul_outlook *x); /* PidTagDisplayTo…, after all recipients */
 /* Append a one-off entry id (MS-OXCDATA 2.2.5.1), Unicode. */
@@ -119,5 +127,10 @@ const char *haul_outlook_parameter(haul_outlook *x, const haul_node *n, const ch
 const char *haul_outlook_report(haul_outlook *x);
 const char *haul_outlook_calendar(haul_outlook *x);
 const char *haul_outlook_card(haul_outlook *x);
+/* X-Mailhaul-Class when it has the form of one below IPM; NULL = none. */
+const char *haul_outlook_stated(haul_outlook *x);
+/* The octets of a node as an attachment that the reader gives back in its place, as long as the item is not changed: marked
+ * with a property of that name, which holds `value`. [mapi-r50] */
+void haul_outlook_keep(haul_outlook *x, size_t node, const char *name, const char *value, bool hidden);
 
 #endif

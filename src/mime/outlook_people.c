@@ -141,7 +141,7 @@ static haul_bag *new_recipient(haul_outlook *x)
     return &o->recipients[o->n_recipients++];
 }
 
-haul_bag *haul_outlook_recipient(haul_outlook *x, int type, const char *name, const char *addr)
+haul_bag *haul_outlook_recipient(haul_outlook *x, int type, const char *name, const char *addr, int flags)
 {
     static const person_tags tags = {HAUL_TAG_DISPLAY_NAME, 0x3002, 0x3003, 0x39fe, 0x0fff, 0x300b};
     haul_bag *bag = new_recipient(x);
@@ -154,7 +154,7 @@ haul_bag *haul_outlook_recipient(haul_outlook *x, int type, const char *name, co
     haul_put_int(&to, HAUL_TAG(0x0ffe), 6);      /* PidTagObjectType: a mail user */
     haul_put_int(&to, HAUL_TAG(0x3900), 0);      /* PidTagDisplayType */
     haul_put_bool(&to, HAUL_TAG(0x3a40), false); /* PidTagSendRichInfo */
-    haul_put_int(&to, HAUL_TAG(0x5ffd), 1);      /* PidTagRecipientFlags: it can be sent to */
+    haul_put_int(&to, HAUL_TAG(0x5ffd), flags);  /* PidTagRecipientFlags */
     return bag;
 }
 
@@ -172,7 +172,7 @@ void haul_outlook_recipients(haul_outlook *x, int type, haul_span value)
         if (nobody)
             continue;
         if (x->o.n_recipients < HAUL_OUTLOOK_RECIPIENTS_MAX) {
-            haul_outlook_recipient(x, type, p.name, p.addr);
+            haul_outlook_recipient(x, type, p.name, p.addr, HAUL_RECIPIENT_SENDABLE);
             continue;
         }
         if (!x->too_many_recipients)

@@ -62,7 +62,8 @@ static void put_failed(haul_outlook *x, haul_span block)
     if (!addr || x->o.n_recipients >= HAUL_OUTLOOK_RECIPIENTS_MAX)
         return;
     const char *name = field(x, block, "X-Display-Name", false);
-    const haul_put to = {haul_outlook_recipient(x, 1, name ? name : "", addr), &x->o.arena};
+    const haul_put to = {haul_outlook_recipient(x, 1, name ? name : "", addr, HAUL_RECIPIENT_SENDABLE),
+                         &x->o.arena};
     const char *info = field(x, block, "X-Supplementary-Info", false);
     haul_put_text(&to, HAUL_TAG(HAUL_TAG_SUPPLEMENTARY_INFO),
                   info ? info : field(x, block, "Diagnostic-Code", true));

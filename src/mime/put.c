@@ -157,6 +157,15 @@ void haul_put_guid(const haul_put *to, haul_key k, const uint8_t guid[16])
     put(to, k, HAUL_PT_GUID, haul_arena_strn(to->a, guid, 16), 16);
 }
 
+void haul_put_ints(const haul_put *to, haul_key k, const int32_t *v, size_t n)
+{
+    haul_auto_str s = {0};
+    for (size_t i = 0; i < n; i++)
+        haul_le_add(&s, (uint64_t)(int64_t)v[i], 4);
+    if (n)
+        put_str(to, k, HAUL_PT_I32 | HAUL_PT_MULTI, &s);
+}
+
 /* MS-PST 2.3.3.4.2: count, offsets, values. */
 static void put_multi(const haul_put *to, haul_key k, unsigned type, const haul_str *values, const size_t *at,
                       size_t n)

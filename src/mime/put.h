@@ -31,6 +31,7 @@ void haul_put_real(const haul_put *to, haul_key k, double v);   /* PT_R64 */
 void haul_put_time(const haul_put *to, haul_key k, int64_t us); /* microseconds since 1970 as FILETIME */
 void haul_put_bin(const haul_put *to, haul_key k, const void *p, size_t n);
 void haul_put_guid(const haul_put *to, haul_key k, const uint8_t guid[16]);
+void haul_put_ints(const haul_put *to, haul_key k, const int32_t *v, size_t n); /* multi-value */
 /* Multi-values of text and of octets; n = 0 puts nothing. */
 void haul_put_texts(const haul_put *to, haul_key k, const char *const *z, size_t n);
 void haul_put_bins(const haul_put *to, haul_key k, const haul_span *v, size_t n);

@@ -79,6 +79,9 @@ typedef struct haul_recur {
  * used. All of *ret is written. */
 bool haul_recur_parse(const void *p, size_t n, bool appointment, haul_arena *a, haul_recur *ret);
 
+/* The other way: append the blob of a rule of the Gregorian calendar. Exceptions are written with their times alone. */
+void haul_recur_write(const haul_recur *r, bool appointment, haul_str *to);
+
 /* True when the rule counts months of the Gregorian calendar, or no months at all. */
 bool haul_recur_gregorian(const haul_recur *r);
 /* The first day, in days since 1601-01-01, on which the rule falls at or after StartDate. False when the rule makes

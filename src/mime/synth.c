@@ -223,7 +223,8 @@ static void put_date(synth *s)
     static const uint16_t order[] = {HAUL_TAG_CLIENT_SUBMIT_TIME, HAUL_TAG_MESSAGE_DELIVERY_TIME,
                                      HAUL_TAG_CREATION_TIME, HAUL_TAG_LAST_MODIFICATION_TIME};
     int64_t us;
-    for (size_t i = 0; i < HAUL_COUNT(order) && !has_field(s, "Date"); i++)
+    size_t n = haul_mapi_undated(s->b->o) ? 2 : HAUL_COUNT(order);
+    for (size_t i = 0; i < n && !has_field(s, "Date"); i++)
         if (haul_prop_time(haul_bag_get(props(s), order[i]), &us))
             put_time(s, "Date", us, haul_ical_offset(props(s), us));
 }

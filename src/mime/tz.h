@@ -31,6 +31,9 @@ typedef struct haul_tz { /* from the arena given */
 bool haul_tz_definition(const void *p, size_t n, haul_arena *a, haul_tz *ret);
 /* A PidLidTimeZoneStruct blob; id: PidLidTimeZoneDescription, NULL = a name is made from the offset. */
 bool haul_tz_struct(const void *p, size_t n, const char *id, haul_arena *a, haul_tz *ret);
+/* The other way: append a PidLidTimeZoneStruct with the last rule; a definition with all of them. */
+void haul_tz_struct_write(const haul_tz *z, haul_str *to);
+void haul_tz_definition_write(const haul_tz *z, bool recurs, haul_str *to);
 /* A zone that never changes, named after its offset: "UTC+0530". */
 void haul_tz_fixed(int seconds, haul_arena *a, haul_tz *ret);
 

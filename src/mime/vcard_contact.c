@@ -79,19 +79,17 @@ static void emails(haul_card *c)
 
 /* ── telephones ── */
 
-static const struct phone {
-    uint16_t tag;
-    const char *types;
-} phones[] = {
+const haul_card_phone haul_card_phones[] = {
     {0x3a08, "work,voice"},     {0x3a1b, "work,voice"},  {0x3a09, "home,voice"}, {0x3a2f, "home,voice"},
     {0x3a1c, "cell"},           {0x3a1a, "voice"},       {0x3a1f, "x-other"},    {0x3a1e, "cell,x-car"},
     {0x3a57, "work,x-company"}, {0x3a2e, "x-assistant"}, {0x3a02, "x-callback"}, {0x3a1d, "x-radio"},
     {0x3a21, "pager"},          {0x3a2d, "x-isdn"},      {0x3a2c, "x-telex"},    {0x3a4b, "textphone"},
     {0x3a24, "work,fax"},       {0x3a25, "home,fax"},    {0x3a23, "fax"},
 };
+const size_t haul_card_n_phones = HAUL_COUNT(haul_card_phones);
 #define TAG_PRIMARY 0x3a1a
 
-static void phone_line(haul_card *c, const struct phone *p, const char *number)
+static void phone_line(haul_card *c, const haul_card_phone *p, const char *number)
 {
     haul_vcard_start(&c->w, "TEL");
     haul_vcard_list(&c->w, "TYPE", p->types);
@@ -130,7 +128,7 @@ static bool has_fax(haul_card *c, const char *number)
 /* PidLidFax1…3EmailAddress: "name@number", made from the three fax numbers; they count when those are not there. */
 static void fax_addresses(haul_card *c)
 {
-    static const struct phone fax = {0, "fax"};
+    static const haul_card_phone fax = {0, "fax"};
     for (uint32_t lid = 0x80b3; lid <= 0x80d3; lid += 0x10) {
         const char *z = haul_card_lid(c, HAUL_PSET_ADDRESS, lid), *at = z ? strrchr(z, '@') : NULL;
         if (at && at[1] && !has_fax(c, at + 1))
@@ -141,37 +139,29 @@ static void fax_addresses(haul_card *c)
 /* The second business and home numbers may be several (MS-OXPROPS). */
 static void telephones(haul_card *c)
 {
-    for (size_t i = 0; i < HAUL_COUNT(phones); i++) {
-        const haul_prop *p = haul_bag_get(&c->o->props, phones[i].tag);
+    for (size_t i = 0; i < HAUL_COUNT(haul_card_phones); i++) {
+        const haul_prop *p = haul_bag_get(&c->o->props, haul_card_phones[i].tag);
         const char *z = haul_card_prop(c, p);
         haul_prop one;
         if (z)
-            phone_line(c, &phones[i], z);
+            phone_line(c, &haul_card_phones[i], z);
         for (size_t k = 0; haul_multi_at(p, k, &one); k++)
             if ((z = haul_card_prop(c, &one)))
-                phone_line(c, &phones[i], z);
+                phone_line(c, &haul_card_phones[i], z);
     }
     fax_addresses(c);
 }
 
 /* ── postal addresses ── */
 
-/* Parts in the order of ADR: post office box, extended, street, locality, region, code, country (RFC 6350 6.3.1).
- * Numbers from 0x8000 are of PSETID_Address, the others tags; 0 = none. */
-typedef struct place {
-    const char *type;
-    uint16_t part[7], label, code;
-    int id; /* of PidLidPostalAddressId */
-} place;
-
-static const place places[] = {
+const haul_card_place haul_card_places[HAUL_CARD_PLACES] = {
     {"work", {0x804a, 0, 0x8045, 0x8046, 0x8047, 0x8048, 0x8049}, 0x801b, 0x80db, 2},
     {"home", {0x3a5e, 0, 0x3a5d, 0x3a59, 0x3a5c, 0x3a5b, 0x3a5a}, 0x801a, 0x80da, 1},
     {"x-other", {0x3a64, 0, 0x3a63, 0x3a5f, 0x3a62, 0x3a61, 0x3a60}, 0x801c, 0x80dc, 3},
     /* The mailing address: a copy of the one that PidLidPostalAddressId names. */
     {NULL, {0x3a2b, 0, 0x3a29, 0x3a27, 0x3a28, 0x3a2a, 0x3a26}, 0x3a15, 0x80dd, 0},
 };
-#define MAILING (HAUL_COUNT(places) - 1)
+#define MAILING (HAUL_CARD_PLACES - 1)
 
 static const char *place_text(haul_card *c, uint16_t number)
 {
@@ -180,7 +170,7 @@ static const char *place_text(haul_card *c, uint16_t number)
     return number ? haul_card_tag(c, number) : NULL;
 }
 
-static bool place_parts(haul_card *c, const place *p, const char *ret[7])
+static bool place_parts(haul_card *c, const haul_card_place *p, const char *ret[7])
 {
     bool any = false;
     for (size_t i = 0; i < 7; i++) {
@@ -202,19 +192,19 @@ static bool same_parts(const char *a[7], const char *b[7])
 static bool is_copy(haul_card *c, const char *parts[7], const char *label)
 {
     for (size_t i = 0; i < MAILING; i++) {
-        const char *others[7], *z = place_text(c, places[i].label);
-        bool any = place_parts(c, &places[i], others);
+        const char *others[7], *z = place_text(c, haul_card_places[i].label);
+        bool any = place_parts(c, &haul_card_places[i], others);
         if ((any || z) && same_parts(parts, others) && (!label || (z && strcmp(z, label) == 0) || any))
             return true;
     }
     return false;
 }
 
-static void address(haul_card *c, const place *p, bool preferred)
+static void address(haul_card *c, const haul_card_place *p, bool preferred)
 {
     const char *parts[7], *label = place_text(c, p->label), *code = place_text(c, p->code);
     bool any = place_parts(c, p, parts);
-    if ((!any && !label) || (p == &places[MAILING] && is_copy(c, parts, label)))
+    if ((!any && !label) || (p == &haul_card_places[MAILING] && is_copy(c, parts, label)))
         return;
     haul_vcard_start(&c->w, "ADR");
     haul_vcard_list(&c->w, "TYPE", p->type);
@@ -232,8 +222,8 @@ static void address(haul_card *c, const place *p, bool preferred)
 static void addresses(haul_card *c)
 {
     int64_t id = haul_prop_int_or(haul_bag_lid(&c->o->props, HAUL_PSET_ADDRESS, 0x8022), 0);
-    for (size_t i = 0; i < HAUL_COUNT(places); i++)
-        address(c, &places[i], places[i].id && id == places[i].id);
+    for (size_t i = 0; i < HAUL_CARD_PLACES; i++)
+        address(c, &haul_card_places[i], haul_card_places[i].id && id == haul_card_places[i].id);
 }
 
 /* ── dates ── */
@@ -286,12 +276,7 @@ static void date(haul_card *c, const char *name, uint32_t local, uint16_t tag)
 
 /* ── text lines ── */
 
-static const struct line {
-    const char *name;
-    uint16_t tag; /* or */
-    haul_pset set;
-    uint32_t lid;
-} lines[] = {
+const haul_card_row haul_card_rows[] = {
     {"NICKNAME", 0x3a4f, HAUL_PSET_NONE, 0},
     {"TITLE", 0x3a17, HAUL_PSET_NONE, 0},
     {"ROLE", 0x3a46, HAUL_PSET_NONE, 0},
@@ -317,10 +302,12 @@ static const struct line {
     {"X-USER-FIELD-4", 0, HAUL_PSET_ADDRESS, 0x8052},
 };
 
+const size_t haul_card_n_rows = HAUL_COUNT(haul_card_rows);
+
 static void text_lines(haul_card *c)
 {
-    for (size_t i = 0; i < HAUL_COUNT(lines); i++) {
-        const struct line *l = &lines[i];
+    for (size_t i = 0; i < HAUL_COUNT(haul_card_rows); i++) {
+        const haul_card_row *l = &haul_card_rows[i];
         haul_card_line(c, l->name, NULL,
                        l->tag ? haul_card_tag(c, l->tag) : haul_card_lid(c, l->set, l->lid));
     }

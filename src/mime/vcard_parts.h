@@ -4,6 +4,7 @@
 
 #include "mime/addr.h"
 #include "mime/mapi.h"
+#include "mime/vcard_rows.h"
 #include "mime/vcard_write.h"
 #include "model/msg.h"
 
