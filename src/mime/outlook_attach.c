@@ -48,6 +48,12 @@ haul_put haul_outlook_attach(haul_outlook *x, haul_held held, const char *type)
 
 /* ── names ── */
 
+/* Of a character beyond ASCII its first octet stands for it. */
+static bool is_more(char c)
+{
+    return (c & 0xc0) == 0x80;
+}
+
 static char plain(char c)
 {
     return haul_is_alpha((unsigned char)c) || haul_is_digit((unsigned char)c) || strchr("_-$#&!", c) ? c
@@ -62,11 +68,13 @@ static void put_short_name(const haul_put *to, const char *name)
     const char *dot = strrchr(name, '.');
     size_t stem = dot && dot > name ? (size_t)(dot - name) : strlen(name);
     for (size_t i = 0; i < stem && n < 8; i++)
-        z[n++] = plain(name[i]);
+        if (!is_more(name[i]))
+            z[n++] = plain(name[i]);
     if (dot && dot > name && dot[1]) {
         z[n++] = '.';
-        for (size_t i = 1; dot[i] && i <= 3; i++)
-            z[n++] = plain(dot[i]);
+        for (size_t i = 1, most = n + 3; dot[i] && n < most; i++)
+            if (!is_more(dot[i]))
+                z[n++] = plain(dot[i]);
     }
     z[n] = '\0';
     haul_put_text(to, HAUL_TAG(HAUL_TAG_ATTACH_FILENAME), z);

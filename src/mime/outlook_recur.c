@@ -64,8 +64,8 @@ static bool month_day(const struct icalrecurrencetype *rule, short setpos, short
     }
     r->pattern = HAUL_RECUR_MONTH;
     r->day = (uint32_t)last;
-    static const short lengths[] = {0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    return last >= 1 && (last <= 28 || run || last <= lengths[month]); /* month 0: any */
+    static const short lengths[] = {28, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    return last >= 1 && (last <= 28 || run || last <= lengths[month]); /* month 0: those that all have */
 }
 
 static bool take_months(const struct icalrecurrencetype *rule, uint32_t start_day, haul_recur *r)
