@@ -394,8 +394,7 @@ const haul_format haul_format_pst = {
     .rebuilds = true,
     .options = haul_pst_options,
     .check = haul_pst_check_run,
-    .keeps_flags = HAUL_FLAG_SEEN | HAUL_FLAG_ANSWERED | HAUL_FLAG_FLAGGED | HAUL_FLAG_DRAFT |
-                   HAUL_FLAG_DELETED | HAUL_FLAG_FORWARDED,
+    .keeps_flags = HAUL_FLAG_ALL,
     .keeps_keywords = true,
     .keeps_received = true,
     .keeps_folders = true,

@@ -137,7 +137,5 @@ haul_pstw_object haul_pstw_tc_end(haul_pstw_tc *t);
 unsigned haul_pstw_fixed(uint32_t tag);
 /* A value outside its record: in the heap, or in a subnode when it is too large (2.3.3.2 HNID). 0 = empty. */
 uint32_t haul_pstw_value(haul_pstw_heap *h, haul_pstw_subs *subs, const void *p, size_t n);
-/* UTF-8 as UTF-16LE, appended; malformed octets become U+FFFD. */
-void haul_pstw_utf16(haul_str *to, const char *utf8);
 
 #endif

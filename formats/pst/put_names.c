@@ -1,7 +1,7 @@
 #include "put_names.h"
 
 #include "base/hash.h"
-#include "mime/prop.h"
+#include "mime/put.h"
 #include "put_le.h"
 
 #include <stdlib.h>
@@ -81,7 +81,7 @@ static unsigned guid_index(haul_str *guids, const uint8_t guid[16])
 static uint32_t add_string(haul_str *strings, const char *name, uint32_t *ret_crc)
 {
     haul_auto_str wide = {0};
-    haul_pstw_utf16(&wide, name);
+    haul_utf16_add(&wide, name, strlen(name));
     uint8_t length[4];
     haul_put32(length, wide.len);
     uint32_t at = (uint32_t)strings->len;

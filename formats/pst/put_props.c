@@ -1,8 +1,7 @@
 /* Subnodes and property contexts being written. Source: MS-PST 2.3.3. */
 #include "put_ltp.h"
 
-#include "base/utf.h"
-#include "mime/prop.h"
+#include "mime/put.h"
 #include "ndb.h"
 #include "put_le.h"
 
@@ -11,24 +10,6 @@
 
 #define FIRST_SUBNODE 0x400u
 #define IDS           65536u
-
-void haul_pstw_utf16(haul_str *to, const char *utf8)
-{
-    for (size_t left = strlen(utf8), n; left; utf8 += n, left -= n) {
-        uint32_t cp = 0xfffd;
-        n = haul_utf8_next(utf8, left, &cp);
-        if (!n)
-            n = 1;
-        uint8_t unit[4];
-        if (cp >= 0x10000) {
-            haul_put16(unit, 0xd800 + ((cp - 0x10000) >> 10));
-            haul_put16(unit + 2, 0xdc00 + ((cp - 0x10000) & 0x3ff));
-        } else {
-            haul_put16(unit, cp);
-        }
-        haul_str_add(to, unit, cp >= 0x10000 ? 4 : 2);
-    }
-}
 
 /* ── subnodes ── */
 
@@ -143,7 +124,7 @@ void haul_pstw_pc_u64(haul_pstw_pc *pc, uint32_t tag, uint64_t v)
 void haul_pstw_pc_text(haul_pstw_pc *pc, uint16_t id, const char *utf8)
 {
     haul_auto_str s = {0};
-    haul_pstw_utf16(&s, utf8);
+    haul_utf16_add(&s, utf8, strlen(utf8));
     haul_pstw_pc_add(pc, (uint32_t)id << 16 | HAUL_PT_UNICODE, s.p, s.len);
 }
 

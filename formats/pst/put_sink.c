@@ -534,11 +534,12 @@ static void sink_further(const char *target, unsigned n, haul_str *ret)
     numbered(target, n, ret);
 }
 
-/* Outlook takes names of up to 255 characters, and no two in one folder that differ in case only. */
+/* Outlook takes names of up to 255 characters, and no two in one folder that differ in case only. A '/' it would take; paths here
+ * would not. */
 static const haul_naming *sink_naming(const haul_values *values)
 {
     static const haul_naming naming = {
-        .reserved = "", .escape = '%', .fold_case = true, .component_max = 255};
+        .reserved = "/", .escape = '%', .fold_case = true, .component_max = 255};
     (void)values;
     return &naming;
 }

@@ -3,7 +3,7 @@
 #include "put_le.h"
 #include "put_ltp.h"
 
-#include "mime/prop.h"
+#include "mime/put.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -142,7 +142,7 @@ void haul_pstw_tc_u32(haul_pstw_tc *t, uint32_t tag, uint32_t v)
 void haul_pstw_tc_text(haul_pstw_tc *t, uint16_t id, const char *utf8)
 {
     haul_auto_str s = {0};
-    haul_pstw_utf16(&s, utf8);
+    haul_utf16_add(&s, utf8, strlen(utf8));
     haul_pstw_tc_cell(t, (uint32_t)id << 16 | HAUL_PT_UNICODE, s.p, s.len);
 }
 

@@ -94,6 +94,13 @@ bool haul_utf8_clean(haul_str *to, const void *p, size_t n, bool guess)
     bool clean = true;
     for (size_t i = 0; i < n;) {
         uint32_t cp = 0;
+        size_t run = haul_ascii_run(s + i, n - i);
+        const unsigned char *nul = run ? memchr(s + i, 0, run) : NULL;
+        run = nul ? (size_t)(nul - s) - i : run;
+        haul_str_add(to, s + i, run);
+        i += run;
+        if (i == n)
+            break;
         size_t len = haul_utf8_next(s + i, n - i, &cp);
         if (len && cp) {
             haul_str_add(to, s + i, len);

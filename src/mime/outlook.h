@@ -14,6 +14,7 @@
 
 #define HAUL_OUTLOOK_BODY_MAX                                                                                \
     (32u * 1024u * 1024u)                  /* octets of a text, encoded; a larger one is an attachment */
+#define HAUL_OUTLOOK_DEPTH_MAX      30u    /* messages in one another: 64 nodes within nodes hold them */
 #define HAUL_OUTLOOK_RECIPIENTS_MAX 16384u /* of one message; more stay in its transport headers alone */
 #define HAUL_OUTLOOK_PARTS_MAX                                                                               \
     16384u /* MIME entities of one message; behind them the rest is one attachment */

@@ -185,14 +185,14 @@ void haul_outlook_keep(haul_outlook *x, size_t node, const char *name, const cha
     x->keeps = true;
 }
 
-/* A message is an object of its own, as deep as the reader goes; below that it is a file. */
+/* A message is an object of its own, down to a depth that readers follow; below that it is a file. */
 static void add_message(haul_outlook *x, size_t i)
 {
     haul_node *n = &x->nodes[i];
     haul_auto_str subject = {0};
     haul_span v;
     bool described = haul_header_find(n->header.p, n->header.len, "content-description", &v);
-    if (x->o.depth + 1 > HAUL_MAPI_DEPTH_MAX) {
+    if (x->o.depth + 1 > HAUL_OUTLOOK_DEPTH_MAX) {
         haul_outlook_issue(x, HAUL_ISSUE_OUTLOOK_DEPTH, "%s", n->part.name);
         add_leaf(x, i);
         return;

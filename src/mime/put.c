@@ -36,10 +36,12 @@ void haul_utf16_add(haul_str *to, const char *p, size_t n)
     while (n) {
         size_t run = haul_ascii_run(p, n);
         haul_str_room(to, 2 * run);
+        char *unit = to->p + to->len;
         for (size_t i = 0; i < run; i++) {
-            to->p[to->len++] = p[i];
-            to->p[to->len++] = 0;
+            unit[2 * i] = p[i];
+            unit[2 * i + 1] = 0;
         }
+        to->len += 2 * run;
         p += run;
         n -= run;
         if (!n)

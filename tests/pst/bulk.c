@@ -2,11 +2,13 @@
 
 #include "../../formats/pst/crypt.h" /* "pst/…" is the writer */
 #include "base/arena.h"
+#include "mime/put.h"
 #include "pst/le.h"
 #include "pst/messaging.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define PLAIN_SIZE      5000u
 #define ATTACHMENT_SIZE 51200u
@@ -42,7 +44,7 @@ static const char *word(bulk *b)
 static void add_text(bulk *b, props *to, uint16_t id, const char *utf8)
 {
     haul_auto_str s = {0};
-    haul_pstw_utf16(&s, utf8);
+    haul_utf16_add(&s, utf8, strlen(utf8));
     to->v[to->n++] = (haul_made_value){
         .tag = (uint32_t)id << 16 | 0x1f, .p = haul_arena_strn(&b->arena, s.p, s.len), .n = s.len};
 }
