@@ -169,7 +169,7 @@ def compare_pffexport(store, sent, top):
 def compare_readpst(store, sent, top):
     target = os.path.join(top, "readpst")
     os.mkdir(target)
-    quiet("readpst", "readpst", "-q", "-D", "-e", "-o", target, store)
+    quiet("readpst", "readpst", "-q", "-j", "0", "-D", "-e", "-o", target, store)
     wanted = {m.subject: m for m in sent}
     seen = 0
     for base, _, files in os.walk(target):
