@@ -1,4 +1,4 @@
-#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS, madvise */
 #include "io/spool.h"
 
 #include "base/str.h"
@@ -217,6 +217,21 @@ haul_rc haul_spool_map(haul_spool *s, const char **ret_p, size_t *ret_n, haul_er
     *ret_p = s->map ? s->map : s->mem ? s->mem : "";
     *ret_n = (size_t)s->size;
     return HAUL_OK;
+}
+
+void haul_spool_let_go(haul_spool *s, const char *p, size_t n)
+{
+    long page = sysconf(_SC_PAGESIZE);
+    if (!s || !s->map || page <= 0 || p < s->map || (size_t)(p - s->map) > s->map_len)
+        return;
+    size_t from = (size_t)(p - s->map), end = from + (n < s->map_len - from ? n : s->map_len - from);
+    size_t unit = (size_t)page;
+    from = (from < s->len ? s->len : from) + unit -
+           1; /* what is a copy of the memory in front has no file behind it */
+    from -= from % unit;
+    end -= end % unit;
+    if (end > from)
+        (void)madvise(s->map + from, end - from, MADV_DONTNEED);
 }
 
 /* ── out ── */

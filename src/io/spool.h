@@ -47,6 +47,9 @@ HAUL_MUST_USE haul_rc haul_spool_head(haul_spool *s, size_t max, const char **re
  * looked at. After the freeze; valid until the spool is reset or freed. HAUL_E_TARGET: it cannot be mapped. */
 HAUL_MUST_USE haul_rc haul_spool_map(haul_spool *s, const char **ret_p, size_t *ret_n, haul_err *e);
 
+/* Of that mapping: the n octets at p are not looked at for now; their memory goes, and comes back when they are. */
+void haul_spool_let_go(haul_spool *s, const char *p, size_t n);
+
 /* Line ends of a copy. LF of a body with cr_crlf > 0 would change the message: haul_spool_copy
  * refuses nothing, so sinks ask haul_eol_for() first. */
 typedef enum haul_eol { HAUL_EOL_KEEP, HAUL_EOL_LF, HAUL_EOL_CRLF } haul_eol;

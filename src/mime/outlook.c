@@ -20,7 +20,8 @@ void haul_outlook_issue(haul_outlook *x, haul_issue_id id, const char *fmt, ...)
     x->opt->issue(x->opt->ctx, id, text);
 }
 
-static haul_outlook *outlook_new(const haul_msg *m, const haul_outlook_options *opt, haul_span octets)
+static haul_outlook *outlook_new(const haul_msg *m, const haul_outlook_options *opt, haul_span octets,
+                                 haul_spool *spool)
 {
     haul_outlook *x = haul_calloc(1, sizeof(*x));
     x->o.ops = &haul_outlook_ops;
@@ -29,6 +30,7 @@ static haul_outlook *outlook_new(const haul_msg *m, const haul_outlook_options *
     x->opt = opt;
     x->where = "";
     x->octets = octets;
+    x->spool = spool;
     x->to = (haul_put){&x->o.props, &x->o.arena};
     return x;
 }
@@ -53,7 +55,7 @@ haul_rc haul_outlook_open(const haul_msg *m, const haul_outlook_options *opt, ha
     haul_rc rc = haul_spool_map(m->body, &octets.p, &octets.len, e);
     if (rc != HAUL_OK)
         return rc;
-    haul_outlook *x = outlook_new(m, opt, octets);
+    haul_outlook *x = outlook_new(m, opt, octets, m->body);
     read_all(x);
     *ret = &x->o;
     return HAUL_OK;
@@ -61,7 +63,7 @@ haul_rc haul_outlook_open(const haul_msg *m, const haul_outlook_options *opt, ha
 
 haul_mapi *haul_outlook_inside(haul_outlook *x, haul_span octets, haul_spool *own, size_t i)
 {
-    haul_outlook *inner = outlook_new(NULL, x->opt, octets);
+    haul_outlook *inner = outlook_new(NULL, x->opt, octets, own ? own : x->spool);
     inner->own = own;
     inner->o.depth = x->o.depth + 1;
     inner->where = haul_arena_printf(&inner->o.arena, "%sattachment %zu: ", x->where, i + 1);

@@ -223,16 +223,42 @@ void haul_outlook_attachments(haul_outlook *x)
 
 /* ── data ── */
 
-static haul_rc push_crlf(haul_span s, haul_out *to, haul_err *e)
+/* Octets pushed through, piece by piece; what has been read is let go. */
+static haul_rc push_span(haul_outlook *x, haul_span s, haul_out *to, haul_err *e)
 {
-    haul_eol_state state = {0};
     haul_rc rc = HAUL_OK;
-    char *work = haul_alloc(2 * STEP + HAUL_EOL_SLACK);
-    for (size_t at = 0; at < s.len && rc == HAUL_OK; at += STEP) {
+    for (size_t at = 0, told = 0; at < s.len && rc == HAUL_OK;) {
         size_t n = s.len - at < STEP ? s.len - at : STEP;
-        rc = haul_out_write(to, work, haul_eol_scan(&state, s.p + at, n, work), e);
+        rc = haul_out_write(to, s.p + at, n, e);
+        at += n;
+        if (at - told >= HAUL_OUTLOOK_STEP || at == s.len) {
+            haul_spool_let_go(x->spool, s.p + told, at - told);
+            told = at;
+        }
     }
-    free(work);
+    return rc;
+}
+
+typedef struct crlf {
+    haul_out out;
+    haul_out *to;
+    haul_eol_state state;
+    char work[2 * STEP + HAUL_EOL_SLACK];
+} crlf;
+
+static haul_rc crlf_write(haul_out *o, const void *p, size_t n, haul_err *e)
+{
+    crlf *c = (crlf *)o; /* out is its first member; n is at most STEP */
+    return haul_out_write(c->to, c->work, haul_eol_scan(&c->state, p, n, c->work), e);
+}
+
+static haul_rc push_crlf(haul_outlook *x, haul_span s, haul_out *to, haul_err *e)
+{
+    crlf *c = haul_calloc(1, sizeof(*c));
+    c->out.write = crlf_write;
+    c->to = to;
+    haul_rc rc = push_span(x, s, &c->out, e);
+    free(c);
     return rc;
 }
 
@@ -245,10 +271,9 @@ static haul_rc push_node(haul_outlook *x, haul_held *h, haul_out *to, haul_err *
     haul_rc rc = HAUL_OK;
     if (plain && haul_istarts(n->type, strlen(n->type),
                               "message/")) /* so that it can stand as such again: [mapi-34] */
-        return push_crlf(n->body, to, e);
+        return push_crlf(x, n->body, to, e);
     haul_decode_init(&d, haul_part_decoding(&piece, &known), to);
-    for (size_t at = 0; at < n->body.len && rc == HAUL_OK; at += STEP)
-        rc = haul_out_write(&d.out, n->body.p + at, n->body.len - at < STEP ? n->body.len - at : STEP, e);
+    rc = push_span(x, n->body, &d.out, e);
     if (rc == HAUL_OK)
         rc = haul_decode_end(&d, e);
     if ((d.broken || !known) && !h->told)
@@ -259,7 +284,7 @@ static haul_rc push_node(haul_outlook *x, haul_held *h, haul_out *to, haul_err *
 }
 
 /* The entity of a signed message: of the header what describes MIME, then the octets that the signature covers. */
-static haul_rc push_entity(const haul_node *n, haul_out *to, haul_err *e)
+static haul_rc push_entity(haul_outlook *x, const haul_node *n, haul_out *to, haul_err *e)
 {
     haul_auto_str head = {0};
     haul_field f;
@@ -267,8 +292,8 @@ static haul_rc push_entity(const haul_node *n, haul_out *to, haul_err *e)
         if (haul_istarts(f.name.p, f.name.len, "content-") || haul_span_is(f.name, "mime-version"))
             haul_str_add(&head, n->header.p + f.start, f.end - f.start);
     haul_str_addz(&head, "\n");
-    haul_rc rc = push_crlf((haul_span){head.p, head.len}, to, e);
-    return rc == HAUL_OK ? push_crlf(n->body, to, e) : rc;
+    haul_rc rc = push_crlf(x, (haul_span){head.p, head.len}, to, e);
+    return rc == HAUL_OK ? push_crlf(x, n->body, to, e) : rc;
 }
 
 static haul_rc push_data(haul_mapi *m, size_t i, haul_out *to, haul_err *e)
@@ -279,7 +304,7 @@ static haul_rc push_data(haul_mapi *m, size_t i, haul_out *to, haul_err *e)
     case HAUL_CONTENT_NODE:
         return push_node(x, h, to, e);
     case HAUL_CONTENT_ENTITY:
-        return push_entity(&x->nodes[h->node], to, e);
+        return push_entity(x, &x->nodes[h->node], to, e);
     case HAUL_CONTENT_TEXT:
         return haul_out_write(to, h->text.p, h->text.len, e);
     case HAUL_CONTENT_ORIGINAL:
@@ -291,13 +316,13 @@ static haul_rc push_data(haul_mapi *m, size_t i, haul_out *to, haul_err *e)
 
 /* ── messages ── */
 
-static haul_rc decode_into(const haul_node *n, haul_spool *to, haul_err *e)
+static haul_rc decode_into(haul_outlook *x, const haul_node *n, haul_spool *to, haul_err *e)
 {
     const haul_piece piece = {.header = n->header, .encoding = n->encoding};
     bool known;
     haul_decode d;
     haul_decode_init(&d, haul_part_decoding(&piece, &known), haul_spool_out(to));
-    haul_rc rc = haul_out_write(&d.out, n->body.p, n->body.len, e);
+    haul_rc rc = push_span(x, n->body, &d.out, e);
     if (rc == HAUL_OK)
         rc = haul_decode_end(&d, e);
     haul_decode_done(&d);
@@ -315,7 +340,7 @@ static haul_rc push_embedded(haul_mapi *m, size_t i, haul_mapi **ret, haul_err *
         return haul_fail(e, HAUL_SKIP, "no message in attachment %zu", i + 1);
     if (n->encoding == HAUL_WALK_QP || n->encoding == HAUL_WALK_BASE64) {
         own = haul_spool_new(false);
-        rc = decode_into(n, own, e);
+        rc = decode_into(x, n, own, e);
         if (rc == HAUL_OK)
             rc = haul_spool_map(own, &octets.p, &octets.len, e);
     }

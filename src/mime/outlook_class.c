@@ -1,5 +1,5 @@
-/* The message class, and what it brings along: signed and encrypted mail, reports, what is no mail. MS-OXCMAIL 2.2.3.1 (the
- * root decides), MS-OXOSMIME 2.1; docs/mapi.md [mapi-r40]… */
+/* The message class, and what it brings along: signed and encrypted mail, reports, what is no mail. MS-OXCMAIL 2.1.3 (the
+ * table of message classes), MS-OXOSMIME 2.1; docs/mapi.md [mapi-r40]… */
 #include "mime/header.h"
 #include "mime/outlook_parts.h"
 #include "mime/words.h"

@@ -158,7 +158,7 @@ static const char *address_of(haul_object *o, const char *uri)
     for (const char *p = uri + 7; *p && *p != '?'; p++) {
         int high = *p == '%' ? haul_hexval((unsigned char)p[1]) : -1;
         int low = high >= 0 ? haul_hexval((unsigned char)p[2]) : -1;
-        haul_str_addc(&z, low >= 0 ? (char)(high << 4 | low) : *p);
+        haul_str_addc(&z, (char)(low >= 0 ? high << 4 | low : *p));
         p += low >= 0 ? 2 : 0;
     }
     return z.len && strlen(z.p) == z.len ? haul_arena_str(&o->x->o.arena, z.p) : NULL;

@@ -35,6 +35,7 @@
     X(LIST_HELP, "list-help")                                                                                \
     X(LIST_SUBSCRIBE, "list-subscribe")                                                                      \
     X(LIST_UNSUBSCRIBE, "list-unsubscribe")                                                                  \
+    X(CONTENT_CLASS, "content-class")                                                                        \
     X(KEYWORDS, "keywords")
 
 typedef enum field {
@@ -252,7 +253,7 @@ static void put_sensitivity(const head *h)
 
 /* ── people, receipts ── */
 
-/* From is who it is sent for, Sender who sent it: the same when only one is there. MS-OXCMAIL 2.2.3.1.1 */
+/* From is who it is sent for, Sender who sent it: the same when only one is there. MS-OXCMAIL 2.1.3.1.3, 2.1.3.1.4 */
 static void put_senders(const head *h)
 {
     bool from = haul_outlook_person(h->x, HAUL_ROLE_REPRESENTING, h->v[FROM]);
@@ -274,7 +275,7 @@ static void put_receipts(const head *h)
         haul_put_bool(to, HAUL_TAG(HAUL_TAG_DELIVERY_REPORT_REQUESTED), true);
 }
 
-/* MS-OXCMAIL 2.2.3.2.14 */
+/* MS-OXCMAIL 2.1.3.2.20, the other way round. */
 static void put_suppress(const head *h)
 {
     static const char *const names[] = {"dr", "ndr", "rn", "nrn", "oof", "autoreply"};
@@ -294,7 +295,15 @@ static void put_suppress(const head *h)
         haul_put_int(&h->x->to, HAUL_TAG(HAUL_TAG_AUTO_RESPONSE_SUPPRESS), bits);
 }
 
-/* Categories of a message that no model speaks for. MS-OXCMAIL 2.2.3.2.9 */
+/* MS-OXCMAIL 2.2.3.2: PidNameContentClass is a copy of the field. */
+static void put_class(const head *h)
+{
+    haul_auto_str text = {0};
+    decoded(h->v[CONTENT_CLASS], &text);
+    haul_put_text(&h->x->to, HAUL_NAME(INTERNET_HEADERS, "Content-Class"), haul_strz(&text));
+}
+
+/* Categories of a message that no model speaks for. */
 static void put_keywords(const head *h)
 {
     haul_auto_str text = {0};
@@ -338,6 +347,7 @@ void haul_outlook_head(haul_outlook *x)
     put_plain(&h, LIST_HELP, HAUL_TAG_LIST_HELP);
     put_plain(&h, LIST_SUBSCRIBE, HAUL_TAG_LIST_SUBSCRIBE);
     put_plain(&h, LIST_UNSUBSCRIBE, HAUL_TAG_LIST_UNSUBSCRIBE);
+    put_class(&h);
     put_importance(&h);
     put_sensitivity(&h);
     put_senders(&h);

@@ -1,4 +1,4 @@
-/* Fields that say what people set on an item, as its properties again: the reverse of marks.c. MS-OXCMAIL 2.2.3.2.12 (flags),
+/* Fields that say what people set on an item, as its properties again: the reverse of marks.c. MS-OXCMAIL 2.1.3.2.25 (flags),
  * MS-OXOMSG 2.2.1.74 (votes); docs/mapi.md [mapi-r16]. */
 #include "base/time.h"
 #include "base/utf.h"

@@ -50,7 +50,8 @@ typedef struct haul_outlook { /* one message object on its way out of MIME */
     const char *where; /* "attachment 2: ", "" outermost */
     haul_spool *own;   /* an encoded message inside another, decoded */
     haul_span octets;
-    haul_put to; /* o.props */
+    haul_spool *spool; /* that they lie in; its memory is let go */
+    haul_put to;       /* o.props */
     haul_node *nodes;
     size_t n_nodes, cap_nodes;
     haul_span header;  /* of the message, cut at HAUL_OUTLOOK_HEADER_MAX */
@@ -67,6 +68,8 @@ typedef struct haul_outlook { /* one message object on its way out of MIME */
 } haul_outlook;
 
 void haul_outlook_issue(haul_outlook *x, haul_issue_id id, const char *fmt, ...) HAUL_PRINTF(3, 4);
+
+#define HAUL_OUTLOOK_STEP (4u * 1024u * 1024u) /* octets after which the memory of what was read is let go */
 
 /* outlook_tree.c: x->nodes. */
 void haul_outlook_tree(haul_outlook *x);

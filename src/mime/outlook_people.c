@@ -1,4 +1,4 @@
-/* Addresses as MAPI stores them: senders, recipients, Reply-To. MS-OXCMAIL 2.2.3.1, MS-OXCDATA 2.2.5.1, 2.3.3;
+/* Addresses as MAPI stores them: senders, recipients, Reply-To. MS-OXCMAIL 2.2.3, MS-OXCDATA 2.2.5.1, 2.3.3;
  * docs/mapi.md [mapi-r12]… */
 #include "base/utf.h"
 #include "mime/addr.h"
@@ -32,7 +32,7 @@ void haul_one_off(haul_str *to, const char *name, const char *type, const char *
     }
 }
 
-/* "SMTP:ADA@X.ORG" with its NUL (MS-OXCMSG 2.2.1.x search keys: upper case). */
+/* "SMTP:ADA@X.ORG" with its NUL in upper case: PidTagSearchKey of an address. */
 static void put_search_key(const haul_put *to, uint16_t tag, const char *addr)
 {
     haul_auto_str key = {0};
@@ -183,7 +183,7 @@ void haul_outlook_recipients(haul_outlook *x, int type, haul_span value)
     people_done(&l);
 }
 
-/* MS-OXCMSG 2.2.1.x PidTagDisplayTo: names with "; " between. */
+/* PidTagDisplayTo, …Cc, …Bcc: names with "; " between. */
 void haul_outlook_displayed(haul_outlook *x)
 {
     static const uint16_t tags[] = {0x0e04, 0x0e03, 0x0e02};

@@ -14,6 +14,7 @@ typedef struct builder {
     haul_outlook *x;
     open v[HAUL_WALK_DEPTH + 2];
     size_t n;
+    size_t told; /* octets whose memory was let go */
 } builder;
 
 static haul_node *new_node(haul_outlook *x)
@@ -112,10 +113,18 @@ static void take_empty(haul_node *n, size_t i)
     n->type = i == 0 ? "text/plain" : "application/octet-stream";
 }
 
+static void let_go(void *ctx, size_t at)
+{
+    builder *b = ctx;
+    haul_spool_let_go(b->x->spool, b->x->octets.p + b->told, at - b->told);
+    b->told = at;
+}
+
 void haul_outlook_tree(haul_outlook *x)
 {
     haul_auto(haul_walk) *w = haul_walk_new(x->octets);
     builder b = {.x = x};
+    haul_walk_watch(w, let_go, &b);
     haul_piece e;
     while (haul_walk_next(w, &e)) {
         if (!e.entity && e.delimiter.len)
