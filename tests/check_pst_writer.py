@@ -317,8 +317,13 @@ def grow(top, source, sent):
 
 def split(top):
     source, store = os.path.join(top, "split"), os.path.join(top, "parts.pst")
-    sent = [Sent("", i, "S", subject=f"part {i}", attachments=[("big.bin", octets_of((6 << 20) + i))]) for i in range(4)]
+    sent = [Sent("", i, "S", subject=f"part {i}", attachments=[("big.bin", octets_of((6 << 20) + i))]) for i in range(3)]
     make_source(source, sent)
+    kept = os.path.join(top, "kept.pst")
+    run("convert", "--progress", "none", "--keep-original", source, kept)  # larger than what a process without files holds
+    run("convert", "--progress", "none", kept, os.path.join(top, "kept.jsonl"))
+    equal(sorted(i["sha256"] for i in items_of(os.path.join(top, "kept.jsonl"))), sorted(judge.sha256(m.octets) for m in sent), "kept")
+    os.remove(kept)
     run("convert", "--progress", "none", "--split-size", "16M", source, store)
     parts = sorted(p for p in os.listdir(top) if re.fullmatch(r"parts(-\d+)?\.pst", p))
     equal(parts, ["parts-2.pst", "parts.pst"], "split: stores")

@@ -1,9 +1,12 @@
 #include "mime/original.h"
 
-#include "io/spool.h"
+#include "io/eol.h"
 #include "mime/outlook_parts.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#define SUM_STEP 16384u /* octets at a time */
 
 static void add_prop(haul_sha256 *sha, const haul_bag *b, uint16_t tag)
 {
@@ -64,6 +67,40 @@ static bool find(haul_mapi *o, size_t *ret, haul_span *ret_seal)
     return false;
 }
 
+/* The digest of what is pushed, every line end CRLF, as the spool has it. */
+typedef struct summing {
+    haul_out out;
+    haul_sha256 *sum;
+    haul_eol_state eol;
+    char buf[2 * SUM_STEP + HAUL_EOL_SLACK];
+} summing;
+
+static haul_rc add_to_sum(haul_out *o, const void *p, size_t n, haul_err *e)
+{
+    summing *s = (summing *)o; /* out is its first member */
+    (void)e;
+    for (const char *at = p; n;) {
+        size_t k = n < SUM_STEP ? n : SUM_STEP;
+        haul_sha256_update(s->sum, s->buf, haul_eol_scan(&s->eol, at, k, s->buf));
+        at += k;
+        n -= k;
+    }
+    return HAUL_OK;
+}
+
+static haul_rc digest(haul_mapi *o, size_t i, uint8_t ret[HAUL_SHA256_LEN], haul_err *e)
+{
+    summing *s = haul_calloc(1, sizeof(*s));
+    s->out.write = add_to_sum;
+    s->sum = haul_sha256_new();
+    haul_rc rc = o->ops->data(o, i, &s->out, e);
+    haul_sha256_final(s->sum, ret);
+    haul_sha256_free(s->sum);
+    free(s);
+    return rc;
+}
+
+/* Read twice: a confined process has no place to put a large message while its digest is not known. */
 haul_rc haul_original_push(haul_mapi *o, haul_out *to, bool *ret_done, bool *ret_broken, haul_err *e)
 {
     haul_span seal;
@@ -72,20 +109,18 @@ haul_rc haul_original_push(haul_mapi *o, haul_out *to, bool *ret_done, bool *ret
     *ret_done = *ret_broken = false;
     if (o->depth || !find(o, &i, &seal))
         return HAUL_OK;
-    haul_auto(haul_spool) *s = haul_spool_new(true);
-    haul_rc rc = o->ops->data(o, i, haul_spool_out(s), e);
-    if (rc == HAUL_OK)
-        rc = haul_spool_freeze(s, e);
+    uint8_t sum[HAUL_SHA256_LEN];
+    haul_rc rc = digest(o, i, sum, e);
     if (rc == HAUL_SKIP) { /* what is left of it is an attachment like any other */
         *ret_broken = true;
         return HAUL_OK;
     }
     if (rc != HAUL_OK)
         return rc;
-    haul_original_seal(&o->props, haul_spool_get_facts(s)->sha256, now);
+    haul_original_seal(&o->props, sum, now);
     *ret_broken = seal.len != sizeof(now) || memcmp(seal.p, now, sizeof(now)) != 0;
     if (*ret_broken)
         return HAUL_OK;
     *ret_done = true;
-    return haul_spool_copy(s, HAUL_EOL_KEEP, to, e);
+    return o->ops->data(o, i, to, e);
 }
