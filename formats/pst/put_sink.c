@@ -1,9 +1,7 @@
 /* Outlook stores as a target: NAME.pst, and NAME-2.pst … where they are split. Rules: docs/formats/pst.md [pst-38]… */
-#include "crypt.h"
 #include "pst.h"
-#include "put.h"
+#include "put_files.h"
 
-#include "io/atomic.h"
 #include "mime/outlook.h"
 
 #include <fcntl.h>
@@ -14,8 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SUFFIX    ".pst"
-#define PART      ".part"
 #define SPLIT_MIN (UINT64_C(16) * 1024 * 1024)
 #define TITLE     "Outlook Data File" /* what Outlook itself calls a new one */
 
@@ -28,17 +24,11 @@ typedef struct place { /* a folder of the run, by its id */
 } place;
 
 typedef struct state {
-    int dir, own; /* of the target; of the journal */
-    char *name;   /* of the first store, in dir */
+    haul_pstw_files files;
     uint64_t split;
-    unsigned volume;   /* from 1 */
-    uint64_t logged;   /* of the log, at the last commit; 0 = none */
-    bool finished;     /* the volume has its name, and nothing came since */
-    bool begun;        /* its unfinished file is open */
     bool changed;      /* tokens */
     unsigned known;    /* the volume that the journal goes on with: logs of those before may go */
     unsigned dropped;  /* volumes whose logs are gone */
-    haul_pstw *store;  /* of the log; its file is open only when begun */
     GHashTable *names; /* "PARENT NAME" → nid */
     place *v;
     size_t n;
@@ -47,66 +37,7 @@ typedef struct state {
     const haul_msg *msg; /* that is being written */
 } state;
 
-/* ── names ── */
-
-/* "out.pst", "out-2.pst" … */
-static void numbered(const char *first, unsigned volume, haul_str *to)
-{
-    size_t n = strlen(first), stem = haul_iends(first, SUFFIX) ? n - strlen(SUFFIX) : n;
-    haul_str_clear(to);
-    haul_str_add(to, first, stem);
-    if (volume > 1)
-        haul_str_addf(to, "-%u", volume);
-    haul_str_addz(to, first + stem);
-}
-
-static void volume_name(const state *st, unsigned volume, haul_str *to)
-{
-    numbered(st->name, volume, to);
-}
-
-static void log_name(unsigned volume, haul_str *to)
-{
-    haul_str_clear(to);
-    haul_str_addf(to, "store-%u.log", volume);
-}
-
 /* ── opening ── */
-
-static haul_rc open_in(int dir, const char *name, int flags, int *ret, haul_err *e)
-{
-    *ret = openat(dir, name, flags | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0666);
-    return *ret >= 0 ? HAUL_OK : haul_fail_sys(e, HAUL_E_TARGET, "opening %s", name);
-}
-
-static haul_rc copy_all(int from, int to, const char *name, haul_err *e)
-{
-    char buf[65536];
-    for (;;) {
-        ssize_t n = read(from, buf, sizeof(buf));
-        if (n < 0)
-            return haul_fail_sys(e, HAUL_E_TARGET, "reading %s", name);
-        haul_rc rc = n ? haul_write_all(to, buf, (size_t)n, name, e) : HAUL_END;
-        if (rc != HAUL_OK)
-            return rc == HAUL_END ? HAUL_OK : rc;
-    }
-}
-
-/* A finished store is gone on with in a copy: there is a whole one at any time. */
-static haul_rc copy_store(const state *st, const char *name, const char *part, haul_err *e)
-{
-    haul_auto_fd int from = openat(st->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), to = -1;
-    haul_auto_str copy = {0};
-    haul_str_addf(&copy, "%s~", part);
-    if (from < 0)
-        return haul_fail_sys(e, HAUL_E_TARGET, "opening %s", name);
-    haul_rc rc = open_in(st->dir, copy.p, O_CREAT | O_TRUNC, &to, e);
-    if (rc == HAUL_OK)
-        rc = copy_all(from, to, copy.p, e);
-    if (rc == HAUL_OK && (fsync(to) != 0 || renameat(st->dir, copy.p, st->dir, part) != 0))
-        rc = haul_fail_sys(e, HAUL_E_TARGET, "writing %s", copy.p);
-    return rc;
-}
 
 static void know_name(state *st, uint32_t parent, const char *name, uint32_t nid)
 {
@@ -119,73 +50,18 @@ static void know_folders(state *st)
     const char *name;
     haul_role role;
     g_hash_table_remove_all(st->names);
-    for (size_t i = 0; haul_pstw_folder_at(st->store, i, &nid, &parent, &name, &role); i++)
+    for (size_t i = 0; haul_pstw_folder_at(st->files.store, i, &nid, &parent, &name, &role); i++)
         know_name(st, parent, name, nid);
     for (size_t i = 0; i < st->n; i++)
         st->v[i].nid = 0;
 }
 
-/* The log of the volume, taken up where the journal says; the store itself is opened when something is added. */
 static haul_rc open_log(state *st, haul_err *e)
 {
-    haul_auto_str file = {0}, name = {0};
-    log_name(st->volume, &file);
-    volume_name(st, st->volume, &name);
-    haul_pstw_setup setup = {.fd = -1,
-                             .log = -1,
-                             .name = name.p,
-                             .title = TITLE,
-                             .crypt = HAUL_CRYPT_PERMUTE,
-                             .resume = st->logged};
-    haul_rc rc = open_in(st->own, file.p, O_CREAT | (st->logged ? 0 : O_TRUNC), &setup.log, e);
-    if (rc == HAUL_OK)
-        rc = haul_pstw_open(&setup, &st->store, e);
+    haul_rc rc = haul_pstw_files_log(&st->files, TITLE, e);
     if (rc == HAUL_OK)
         know_folders(st);
     return rc;
-}
-
-/* Open the unfinished store, which is what the log says of it up to its last commit. */
-static haul_rc begin(state *st, haul_err *e)
-{
-    haul_auto_str name = {0}, part = {0};
-    int fd = -1;
-    struct stat info;
-    if (st->begun)
-        return HAUL_OK;
-    volume_name(st, st->volume, &name);
-    haul_str_addf(&part, "%s" PART, name.p);
-    haul_rc rc = HAUL_OK;
-    if (st->logged && fstatat(st->dir, part.p, &info, AT_SYMLINK_NOFOLLOW) != 0)
-        rc = copy_store(st, name.p, part.p, e);
-    if (rc == HAUL_OK)
-        rc = open_in(st->dir, part.p, O_CREAT | (st->logged ? 0 : O_TRUNC), &fd, e);
-    if (rc == HAUL_OK)
-        rc = haul_pstw_use(st->store, fd, e);
-    st->begun = rc == HAUL_OK;
-    st->finished = st->finished && !st->begun;
-    return rc;
-}
-
-static haul_rc open_dirs(haul_sink *s, const char *target, haul_err *e)
-{
-    state *st = s->state;
-    haul_auto_str parent = {0};
-    const char *slash = strrchr(target, '/');
-    st->name = haul_strdup(slash ? slash + 1 : target);
-    haul_str_add(&parent, target, slash ? (size_t)(slash - target) : 0);
-    if (slash == target)
-        haul_str_addc(&parent, '/');
-    if (!*st->name)
-        return haul_fail(e, HAUL_E_USAGE, "%s names no file", target);
-    haul_rc rc = parent.len ? haul_dirs_make(parent.p, e) : HAUL_OK;
-    if (rc != HAUL_OK)
-        return rc;
-    st->dir = open(parent.len ? parent.p : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (st->dir < 0)
-        return haul_fail_sys(e, HAUL_E_TARGET, "opening %s", haul_strz(&parent));
-    st->own = open(s->own, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return st->own >= 0 ? HAUL_OK : haul_fail_sys(e, HAUL_E_TARGET, "opening %s", s->own);
 }
 
 static haul_rc read_tokens(state *st, const haul_tokens *t, haul_err *e)
@@ -196,10 +72,10 @@ static haul_rc read_tokens(state *st, const haul_tokens *t, haul_err *e)
     if (!volume || !log)
         return HAUL_OK;
     if (!haul_parse_u64(volume, strlen(volume), &n) || !n || n > 9999 ||
-        !haul_parse_u64(log, strlen(log), &st->logged))
+        !haul_parse_u64(log, strlen(log), &st->files.logged))
         return haul_fail(e, HAUL_E_STATE, "the journal's place in the store is no number");
-    st->volume = st->known = (unsigned)n;
-    st->finished = finished && *finished == '1';
+    st->files.volume = st->known = (unsigned)n;
+    st->files.finished = finished && *finished == '1';
     return HAUL_OK;
 }
 
@@ -221,15 +97,16 @@ static haul_rc read_split(haul_sink *s, haul_err *e)
 static haul_rc sink_open(haul_sink *s, const char *target, const haul_tokens *resume, haul_err *e)
 {
     state *st = s->state;
-    *st = (state){.dir = -1, .own = -1, .volume = 1, .sink = s};
+    st->sink = s;
     st->names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    haul_rc rc = read_split(s, e);
+    haul_rc rc = haul_pstw_files_init(&st->files, target, s->own, e);
+    if (rc == HAUL_OK)
+        rc = read_split(s, e);
     if (rc == HAUL_OK)
         rc = read_tokens(st, resume, e);
-    if (rc == HAUL_OK)
-        rc = open_dirs(s, target, e);
     struct stat info;
-    if (rc == HAUL_OK && !st->logged && fstatat(st->dir, st->name, &info, 0) == 0 && info.st_size)
+    if (rc == HAUL_OK && !st->files.logged && fstatat(st->files.dir, st->files.name, &info, 0) == 0 &&
+        info.st_size)
         rc = haul_fail(e, HAUL_E_TARGET,
                        "%s is not empty: nothing can be added to a store that another program, or another "
                        "run without its journal, has written; name a new one (--merge does not help here)",
@@ -267,9 +144,9 @@ static uint32_t folder_below(state *st, uint32_t parent, const char *name, haul_
         return nid;
     if (parent == HAUL_PSTW_TOP && role == HAUL_ROLE_TRASH) {
         nid = HAUL_PSTW_TRASH;
-        haul_pstw_rename(st->store, nid, name, class_of(role), role);
+        haul_pstw_rename(st->files.store, nid, name, class_of(role), role);
     } else {
-        nid = haul_pstw_folder(st->store, parent, name, class_of(role), role);
+        nid = haul_pstw_folder(st->files.store, parent, name, class_of(role), role);
     }
     know_name(st, parent, name, nid);
     return nid;
@@ -336,7 +213,7 @@ static haul_rc sink_folder(haul_sink *s, uint32_t id, const haul_path *path, hau
     p->path = haul_strdup(haul_strz(&text));
     if (is_there(st, p))
         return use_folder(st, p, e);
-    haul_rc rc = begin(st, e);
+    haul_rc rc = haul_pstw_files_begin(&st->files, e);
     return rc == HAUL_OK ? use_folder(st, p, e) : rc;
 }
 
@@ -345,11 +222,11 @@ static haul_rc sink_folder(haul_sink *s, uint32_t id, const haul_path *path, hau
 static void put_tokens(const state *st, haul_tokens *to)
 {
     char text[24];
-    snprintf(text, sizeof(text), "%u", st->volume);
+    snprintf(text, sizeof(text), "%u", st->files.volume);
     haul_tokens_put(to, "volume", text);
-    snprintf(text, sizeof(text), "%llu", (unsigned long long)st->logged);
+    snprintf(text, sizeof(text), "%llu", (unsigned long long)st->files.logged);
     haul_tokens_put(to, "log", text);
-    haul_tokens_put(to, "finished", st->finished ? "1" : "0");
+    haul_tokens_put(to, "finished", st->files.finished ? "1" : "0");
 }
 
 static haul_rc save(state *st, haul_err *e)
@@ -361,28 +238,21 @@ static haul_rc save(state *st, haul_err *e)
 
 static haul_rc end_volume(state *st, haul_err *e)
 {
-    haul_auto_str name = {0}, part = {0};
     size_t left_out = 0;
-    volume_name(st, st->volume, &name);
-    haul_str_addf(&part, "%s" PART, name.p);
-    haul_rc rc = begin(st, e);
+    haul_rc rc = haul_pstw_files_begin(&st->files, e);
     if (rc == HAUL_OK)
-        rc = haul_pstw_commit(st->store, &st->logged, e);
+        rc = haul_pstw_commit(st->files.store, &st->files.logged, e);
     if (rc == HAUL_OK) /* a store that has its name is one that the journal knows */
         rc = save(st, e);
     if (rc == HAUL_OK)
-        rc = haul_pstw_finish(st->store, &left_out, e);
+        rc = haul_pstw_finish(st->files.store, &left_out, e);
+    if (rc == HAUL_OK)
+        rc = haul_pstw_files_publish(&st->files, e);
     if (rc != HAUL_OK)
         return rc;
     if (left_out)
-        haul_sink_issue(st->sink, NULL, HAUL_ISSUE_PST_TABLE_FULL, "%s: %zu values", name.p, left_out);
-    if (renameat(st->dir, part.p, st->dir, name.p) != 0)
-        return haul_fail_sys(e, HAUL_E_TARGET, "renaming %s to %s", part.p, name.p);
-    (void)fsync(st->dir);
-    haul_pstw_free(st->store);
-    st->store = NULL;
-    st->begun = false;
-    st->finished = st->changed = true;
+        haul_sink_issue(st->sink, NULL, HAUL_ISSUE_PST_TABLE_FULL, "%zu values", left_out);
+    st->changed = true;
     return HAUL_OK;
 }
 
@@ -391,11 +261,11 @@ static haul_rc next_volume(state *st, haul_err *e)
     haul_rc rc = end_volume(st, e);
     if (rc != HAUL_OK)
         return rc;
-    st->volume++;
-    st->logged = 0;
-    st->finished = false;
+    st->files.volume++;
+    st->files.logged = 0;
+    st->files.finished = false;
     rc = open_log(st, e);
-    return rc == HAUL_OK ? begin(st, e) : rc;
+    return rc == HAUL_OK ? haul_pstw_files_begin(&st->files, e) : rc;
 }
 
 /* About what a message takes: text of 8 bits becomes 16, base64 becomes less. */
@@ -408,15 +278,15 @@ static uint64_t expected_of(const haul_sink *s, const haul_msg *m)
 static haul_rc make_room(haul_sink *s, const haul_msg *m, haul_err *e)
 {
     state *st = s->state;
-    uint64_t size = haul_pstw_size(st->store) + expected_of(s, m),
+    uint64_t size = haul_pstw_size(st->files.store) + expected_of(s, m),
              most = st->split ? st->split : HAUL_PSTW_LARGEST;
-    if (size <= most || !st->split || !haul_pstw_holds(st->store))
+    if (size <= most || !st->split || !haul_pstw_holds(st->files.store))
         return size <= most || st->split
                    ? HAUL_OK
                    : haul_fail(e, HAUL_E_TARGET,
                                "%s has 50 GB, and Outlook opens none that is larger; have several made with "
                                "--split-size 40G",
-                               st->name);
+                               st->files.name);
     return next_volume(st, e);
 }
 
@@ -438,7 +308,8 @@ static haul_rc write_message(haul_sink *s, uint32_t folder, const haul_msg *m, u
                                 .ctx = st};
     st->msg = m;
     haul_rc rc = haul_outlook_open(m, &opt, &object, e);
-    return rc == HAUL_OK ? haul_pstw_message(st->store, folder, object, HAUL_PSTW_CONTENTS, ret_nid, e) : rc;
+    return rc == HAUL_OK ? haul_pstw_message(st->files.store, folder, object, HAUL_PSTW_CONTENTS, ret_nid, e)
+                         : rc;
 }
 
 static haul_rc sink_message(haul_sink *s, uint32_t id, const haul_msg *m, haul_err *e)
@@ -448,7 +319,7 @@ static haul_rc sink_message(haul_sink *s, uint32_t id, const haul_msg *m, haul_e
     if (id >= st->n || !st->v[id].path)
         return haul_fail(e, HAUL_E_TARGET, "a message for folder %u, which was never declared", (unsigned)id);
     place *p = &st->v[id];
-    haul_rc rc = begin(st, e);
+    haul_rc rc = haul_pstw_files_begin(&st->files, e);
     if (rc == HAUL_OK)
         rc = make_room(s, m, e);
     if (rc == HAUL_OK && !p->nid)
@@ -462,8 +333,8 @@ static haul_rc sink_message(haul_sink *s, uint32_t id, const haul_msg *m, haul_e
     if (rc != HAUL_OK)
         return rc;
     haul_str_clear(&st->line);
-    if (st->volume > 1) {
-        volume_name(st, st->volume, &st->line);
+    if (st->files.volume > 1) {
+        haul_pstw_file_name(st->files.name, st->files.volume, &st->line);
         haul_str_addc(&st->line, '/');
     }
     haul_str_addf(&st->line, "%s#0x%x", p->path, (unsigned)nid);
@@ -473,11 +344,8 @@ static haul_rc sink_message(haul_sink *s, uint32_t id, const haul_msg *m, haul_e
 
 static void drop_logs(state *st)
 {
-    haul_auto_str file = {0};
-    while (st->dropped + 1 < st->known) {
-        log_name(++st->dropped, &file);
-        (void)unlinkat(st->own, file.p, 0);
-    }
+    while (st->dropped + 1 < st->known)
+        haul_pstw_files_drop(&st->files, ++st->dropped);
 }
 
 static haul_rc sink_commit(haul_sink *s, haul_tokens *ret, haul_err *e)
@@ -485,14 +353,14 @@ static haul_rc sink_commit(haul_sink *s, haul_tokens *ret, haul_err *e)
     state *st = s->state;
     haul_rc rc = HAUL_OK;
     drop_logs(st); /* of what the journal has known since the commit before */
-    if (st->begun) {
-        rc = haul_pstw_commit(st->store, &st->logged, e);
+    if (st->files.begun) {
+        rc = haul_pstw_commit(st->files.store, &st->files.logged, e);
         st->changed = true;
     }
     if (rc != HAUL_OK || !st->changed)
         return rc;
     put_tokens(st, ret);
-    st->known = st->volume;
+    st->known = st->files.volume;
     st->changed = false;
     return HAUL_OK;
 }
@@ -500,15 +368,16 @@ static haul_rc sink_commit(haul_sink *s, haul_tokens *ret, haul_err *e)
 static haul_rc sink_finish(haul_sink *s, haul_err *e)
 {
     state *st = s->state;
-    return st->finished ? HAUL_OK : end_volume(st, e);
+    return st->files.finished ? HAUL_OK : end_volume(st, e);
 }
 
 static void sink_close(haul_sink *s)
 {
     state *st = s->state;
-    haul_pstw_free(st->store);
-    if (st->names)
-        g_hash_table_destroy(st->names);
+    if (!st->sink) /* never opened */
+        return;
+    haul_pstw_files_done(&st->files);
+    g_hash_table_destroy(st->names);
     for (size_t i = 0; i < st->n; i++) {
         for (size_t k = 0; k < st->v[i].n; k++)
             free(st->v[i].parts[k]);
@@ -516,9 +385,6 @@ static void sink_close(haul_sink *s)
         free(st->v[i].path);
     }
     free(st->v);
-    free(st->name);
-    haul_fd_autoclose(&st->dir);
-    haul_fd_autoclose(&st->own);
     haul_str_done(&st->line);
 }
 
@@ -531,7 +397,7 @@ static bool sink_is_file(const char *target, const haul_values *values)
 
 static void sink_further(const char *target, unsigned n, haul_str *ret)
 {
-    numbered(target, n, ret);
+    haul_pstw_file_name(target, n, ret);
 }
 
 /* Outlook takes names of up to 255 characters, and no two in one folder that differ in case only. A '/' it would take; paths here
@@ -547,7 +413,7 @@ static const haul_naming *sink_naming(const haul_values *values)
 const haul_sink_ops haul_pst_sink = {
     .state_size = sizeof(state),
     .asks_size = true,
-    .unfinished = PART,
+    .unfinished = HAUL_PSTW_UNFINISHED,
     .is_file = sink_is_file,
     .further = sink_further,
     .naming = sink_naming,
