@@ -34,6 +34,9 @@ const haul_format_option haul_pst_options[] = {
                          "give an Outlook item up that needs more memory than this; 0 = never"},
     [HAUL_PST_CONFINE] = {"confine", "yes|no", "yes",
                           "parse Outlook stores in a process that can do nothing else"},
+    [HAUL_PST_JOBS] =
+        {"jobs", NULL, "1",
+         "read an Outlook store with so many processes at once (1 to 16); the result is the same"},
     {NULL, NULL, NULL, NULL},
 };
 
@@ -343,6 +346,12 @@ static haul_rc read_limits(haul_reader *r, haul_confined_limits *ret, haul_err *
     text = haul_values_get(r->values, &haul_pst_options[HAUL_PST_MEMORY]);
     if (!haul_parse_size(text, &ret->memory))
         return haul_fail(e, HAUL_E_USAGE, "--item-memory: '%s' is no size; write 500M or 4G", text);
+    uint64_t jobs = 0;
+    text = haul_values_get(r->values, &haul_pst_options[HAUL_PST_JOBS]);
+    if (!haul_parse_u64(text, strlen(text), &jobs) || jobs < 1 || jobs > HAUL_CONFINED_JOBS_MAX)
+        return haul_fail(e, HAUL_E_USAGE, "--jobs: '%s' is no number from 1 to %u", text,
+                         HAUL_CONFINED_JOBS_MAX);
+    ret->jobs = (unsigned)jobs;
     ret->item_seconds = (unsigned)seconds;
     ret->off = haul_values_choice(r->values, &haul_pst_options[HAUL_PST_CONFINE]) == 1;
     return HAUL_OK;

@@ -16,6 +16,7 @@ enum { /* of haul_pst_options */
        HAUL_PST_SECONDS,
        HAUL_PST_MEMORY,
        HAUL_PST_CONFINE,
+       HAUL_PST_JOBS,
 };
 extern const haul_format_option haul_pst_options[];
 
