@@ -4,15 +4,13 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define GIVE_BACK 4 /* a part of the ring that the reader gives back at a time */
-
-bool haul_ring_open(haul_ring *r, size_t size)
+bool haul_ring_open(haul_ring *r, size_t size, size_t lot)
 {
     void *p = mmap(NULL, sizeof(haul_ring_shared) + size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
                    -1, 0);
     if (p == MAP_FAILED)
         return false;
-    *r = (haul_ring){.shared = p, .size = size};
+    *r = (haul_ring){.shared = p, .size = size, .lot = lot};
     return true;
 }
 
@@ -58,13 +56,14 @@ void haul_ring_patch(haul_ring *r, uint64_t at, const char *p, size_t n)
 
 /* Sequentially consistent, here and below: whoever goes to sleep says so and then looks again, whoever moves looks for
  * sleepers afterwards; were the two reordered, both could miss the other. */
-bool haul_ring_publish(haul_ring *r, bool wake)
+bool haul_ring_publish(haul_ring *r, bool now)
 {
-    if (!wake) {
+    if (!now && r->at - r->told < r->lot) {
         atomic_store_explicit(&r->shared->written, r->at, memory_order_release);
         return false;
     }
     atomic_store(&r->shared->written, r->at);
+    r->told = r->at;
     return atomic_load(&r->shared->reader_sleeps) && atomic_exchange(&r->shared->reader_sleeps, 0);
 }
 
@@ -100,7 +99,7 @@ bool haul_ring_return(haul_ring *r)
 bool haul_ring_take(haul_ring *r, size_t n)
 {
     r->at += n;
-    return r->at - r->told >= r->size / GIVE_BACK && haul_ring_return(r);
+    return r->at - r->told >= r->lot && haul_ring_return(r);
 }
 
 bool haul_ring_reader_sleeps(haul_ring *r)

@@ -23,13 +23,14 @@ typedef struct haul_ring_shared { /* the memory; octets follow. Each side writes
 typedef struct haul_ring { /* one side's view; zero-initialised = none */
     haul_ring_shared *shared;
     size_t size;    /* a power of two */
+    size_t lot;     /* octets after which a sleeper is woken while this side goes on */
     uint64_t at;    /* octets written, or taken, by this side since the start */
-    uint64_t told;  /* reader: of these, what the writer was told */
+    uint64_t told;  /* reader: of these, what the writer was told; writer: what the reader was woken for */
     uint64_t other; /* the other side's position as last seen */
 } haul_ring;
 
 /* Memory for `size` octets, a power of two; a process forked afterwards has it too. False: there is none. */
-bool haul_ring_open(haul_ring *r, size_t size);
+bool haul_ring_open(haul_ring *r, size_t size, size_t lot);
 void haul_ring_close(haul_ring *r);
 
 /* ── writer ── */
@@ -42,8 +43,9 @@ char *haul_ring_room(haul_ring *r, size_t *ret_n);
 void haul_ring_add(haul_ring *r, size_t n);
 /* Write over n octets at position `at`, which the reader has not been told of. */
 void haul_ring_patch(haul_ring *r, uint64_t at, const char *p, size_t n);
-/* Tell the reader of all that is there. True: it sleeps and has to be woken; only when `wake` is set, which costs more. */
-bool haul_ring_publish(haul_ring *r, bool wake);
+/* Tell the reader of all that is there. True: it sleeps and has to be woken: there is a lot, or `now`, since we are about to
+ * sleep ourselves. */
+bool haul_ring_publish(haul_ring *r, bool now);
 /* Before sleeping for room. False: there are n octets. */
 bool haul_ring_writer_sleeps(haul_ring *r, size_t n);
 

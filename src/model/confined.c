@@ -13,9 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RING_ALONE   (512u * 1024u)       /* octets between us and the only child: both stay in the cache */
-#define RING_SHARED  (4u * 1024u * 1024u) /* with several: what one may be ahead of the others */
-#define AHEAD        (2u * HAUL_STRETCH)  /* items that a child may be asked for beforehand */
+#define AHEAD        (2u * HAUL_STRETCH) /* items that a child may be asked for beforehand */
 #define UNUSED_MAX   16u      /* bodies that nobody wanted, less those that were: what is counted at most, */
 #define UNUSED_MANY  8u       /* and with so many, bodies are not asked for beforehand */
 #define STUCK_MAX    3u       /* children in a row that die without bringing anything */
@@ -238,7 +236,7 @@ static haul_rc start(haul_confined *c, part *p, haul_err *e)
     haul_child child = child_of(c, p);
     p->w.item_seconds = c->limits.item_seconds;
     share_processor(c);
-    haul_rc rc = haul_worker_start(&p->w, &child, c->n_parts > 1 ? RING_SHARED : RING_ALONE, e);
+    haul_rc rc = haul_worker_start(&p->w, &child, c->n_parts > 1, e);
     if (rc != HAUL_OK)
         leave_processor(c);
     return rc;
@@ -758,7 +756,8 @@ haul_rc haul_confined_body(haul_confined *c, haul_msg *m, haul_out *to, haul_err
         return rc;
     if (p->w.how == HAUL_STOPPED)
         return stopped(c, p, e);
-    bool unsure = p->w.how == HAUL_NONSENSE && p->w.ahead; /* it may have been said about an item behind this one */
+    bool unsure =
+        p->w.how == HAUL_NONSENSE && p->w.ahead; /* it may have been said about an item behind this one */
     p->careful = unsure ? atomic_load(&p->w.page->step) : p->careful;
     end_child(c, p);
     p->stuck = 0;

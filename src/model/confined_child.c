@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WAKE_AT    (64u * 1024u) /* octets from which the parent is woken while we go on */
 #define CHUNK_AT   (64u * 1024u) /* octets of a CHUNK with which it is given away */
 #define NO_CHUNK   UINT64_MAX
 #define ASKS_MAX   256u /* questions that wait */
@@ -24,7 +23,6 @@ typedef struct serving {
     haul_issue **seen; /* tail of the issues that the parent has */
     haul_str frame;    /* being made */
     uint64_t chunk;    /* where in the ring the head of the CHUNK being filled is */
-    uint64_t woken;    /* octets of the ring that the parent was woken for */
     char asks[ASKS_MAX];
     size_t n_asks;
     haul_out body;
@@ -45,14 +43,10 @@ static void wake_parent(const serving *s)
         _exit(0);
 }
 
-/* The parent may have what there is so far. It is woken when it is much, or, `now`, because we are about to sleep. */
+/* The parent may have what there is so far; `now`: we are about to sleep. */
 static void publish(serving *s, bool now)
 {
-    haul_ring *r = &s->child->ring;
-    bool wake = now || r->at - s->woken >= WAKE_AT;
-    if (wake)
-        s->woken = r->at;
-    if (haul_ring_publish(r, wake))
+    if (haul_ring_publish(&s->child->ring, now))
         wake_parent(s);
 }
 

@@ -13,10 +13,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PIECE    (64u * 1024u) /* octets of a body that are copied at a time */
-#define SLICE_MS 1000          /* the longest wait before the clock is looked at */
-#define STOP_MS  2000          /* of silence in which an interrupted run waits for its item */
-#define ASKS_MAX 64u
+#define PIECE       (64u * 1024u) /* octets of a body that are copied at a time */
+#define RING_ALONE  (512u * 1024u)
+#define RING_SHARED (4u * 1024u * 1024u)
+#define LOT         (64u * 1024u)
+#define SLICE_MS    1000 /* the longest wait before the clock is looked at */
+#define STOP_MS     2000 /* of silence in which an interrupted run waits for its item */
+#define ASKS_MAX    64u
 
 static const volatile sig_atomic_t *stop_asked;
 
@@ -52,13 +55,20 @@ static void drop_memory(haul_worker *w)
     haul_ring_close(&w->ring);
 }
 
-haul_rc haul_worker_start(haul_worker *w, haul_child *child, size_t ring, haul_err *e)
+/* A child that has us and the processor for itself fills a ring that stays in the cache, and we empty it: two switches for
+ * each filling. With others, each may be as far ahead as the rest need to catch up, and is woken early. */
+static bool open_ring(haul_ring *r, bool shares)
+{
+    return shares ? haul_ring_open(r, RING_SHARED, LOT) : haul_ring_open(r, RING_ALONE, RING_ALONE);
+}
+
+haul_rc haul_worker_start(haul_worker *w, haul_child *child, bool shares, haul_err *e)
 {
     haul_auto_fd int ours = -1, theirs = -1;
     int pair[2];
     drop_memory(w);
     w->page = new_page();
-    if (!w->page || !haul_ring_open(&w->ring, ring) ||
+    if (!w->page || !open_ring(&w->ring, shares) ||
         socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
         return haul_fail_sys(e, HAUL_E_SOURCE, "starting the parser");
     ours = pair[0];

@@ -26,8 +26,9 @@ typedef struct haul_worker { /* zero-initialised = none */
     char why[HAUL_WORKER_WHY];
 } haul_worker;
 
-/* Fork the child; its descriptors are kept in it, everything else is closed. ring: octets. HAUL_E_SOURCE: it cannot be. */
-HAUL_MUST_USE haul_rc haul_worker_start(haul_worker *w, haul_child *child, size_t ring, haul_err *e);
+/* Fork the child; its descriptors are kept in it, everything else is closed. shares: others run at the same time. HAUL_E_SOURCE:
+ * it cannot be. */
+HAUL_MUST_USE haul_rc haul_worker_start(haul_worker *w, haul_child *child, bool shares, haul_err *e);
 /* End it if there is one. w->why says how it ended, if it was lost. */
 void haul_worker_end(haul_worker *w, uint64_t memory);
 void haul_worker_done(haul_worker *w);
