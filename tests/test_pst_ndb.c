@@ -236,6 +236,28 @@ static void same_below(pair *p, libpff_item_t *parent)
     }
 }
 
+/* MS-PST 5.3, bit by bit: the reflected polynomial, begun with 0, not inverted at the end. */
+static uint32_t slow_checksum(const uint8_t *p, size_t n)
+{
+    uint32_t crc = 0;
+    for (size_t i = 0; i < n; i++) {
+        crc ^= p[i];
+        for (unsigned bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
+    }
+    return crc;
+}
+
+Test(pst_ndb, checksum)
+{
+    uint8_t p[1200];
+    for (size_t i = 0; i < sizeof(p); i++)
+        p[i] = (uint8_t)(i * 37 + i / 100);
+    for (size_t from = 0; from < 40; from += 3)
+        for (size_t n = 0; from + n <= sizeof(p); n += n < 300 ? 1 : 97)
+            cr_assert_eq(haul_nodes_checksum(p + from, n), slow_checksum(p + from, n), "%zu at %zu", n, from);
+}
+
 Test(pst_ndb, every_value_as_libpff_reads_it, .timeout = 200)
 {
     DIR *d = opendir(STORES);

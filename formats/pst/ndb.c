@@ -2,7 +2,7 @@
 
 #include "crypt.h"
 
-#include <zlib.h>
+#include <libdeflate.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +55,17 @@ static const haul_nodes_layout layouts[] = {
 
 uint32_t haul_nodes_checksum(const uint8_t *p, size_t n)
 {
-    return (uint32_t)crc32(0xffffffffu, p, (uInt)n) ^ 0xffffffffu;
+    return libdeflate_crc32(0xffffffffu, p, n) ^ 0xffffffffu;
+}
+
+bool haul_nodes_inflate(const uint8_t *p, size_t n, uint8_t *to, size_t size)
+{
+    struct libdeflate_decompressor *d = libdeflate_alloc_decompressor();
+    if (!d)
+        haul_oom();
+    bool ok = libdeflate_zlib_decompress(d, p, n, to, size, NULL) == LIBDEFLATE_SUCCESS;
+    libdeflate_free_decompressor(d);
+    return ok;
 }
 
 const haul_nodes_layout *haul_nodes_layout_of(unsigned version)
@@ -283,23 +293,17 @@ static haul_rc read_stored(haul_nodes *n, const extent *b, haul_err *e)
     return HAUL_OK;
 }
 
-static bool inflate_block(const extent *b, const uint8_t *p, uint8_t *to)
-{
-    uLongf n = b->size;
-    return uncompress(to, &n, p, b->stored) == Z_OK && n == b->size;
-}
-
 /* No store was seen whose blocks are both compressed and encoded; libpff takes it that what is compressed is encoded.
  * zlib's own checksum tells which it was. */
 static bool unpack(haul_nodes *n, const extent *b, uint8_t *to)
 {
     uint8_t crypt = b->id & INTERNAL ? (uint8_t)HAUL_CRYPT_NONE : n->crypt;
-    if (inflate_block(b, n->stored, to)) {
+    if (haul_nodes_inflate(n->stored, b->stored, to, b->size)) {
         haul_crypt_decode(crypt, b->id, 0, to, b->size);
         return true;
     }
     haul_crypt_decode(crypt, b->id, 0, n->stored, b->stored);
-    return crypt != HAUL_CRYPT_NONE && inflate_block(b, n->stored, to);
+    return crypt != HAUL_CRYPT_NONE && haul_nodes_inflate(n->stored, b->stored, to, b->size);
 }
 
 haul_rc haul_nodes_block(haul_nodes *n, uint64_t id, uint8_t *to, haul_block *ret, haul_err *e)

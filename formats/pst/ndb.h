@@ -169,6 +169,9 @@ HAUL_MUST_USE haul_rc haul_nodes_pour(haul_nodes *n, uint64_t id, haul_out *to, 
 /* Of pages, blocks and the header. MS-PST 5.3: zlib's polynomial, begun with 0 and not inverted at the end. */
 uint32_t haul_nodes_checksum(const uint8_t *p, size_t n);
 
+/* What is in a block of 4k pages: n octets of zlib's format, which give exactly `size`. */
+bool haul_nodes_inflate(const uint8_t *p, size_t n, uint8_t *to, size_t size);
+
 /* Of a page or block at that offset with that id. MS-PST 5.5. */
 uint32_t haul_nodes_signature(uint64_t at, uint64_t id);
 
