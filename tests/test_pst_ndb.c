@@ -258,6 +258,32 @@ Test(pst_ndb, checksum)
             cr_assert_eq(haul_nodes_checksum(p + from, n), slow_checksum(p + from, n), "%zu at %zu", n, from);
 }
 
+static haul_rc add_node(void *ctx, const haul_node *node, haul_err *e)
+{
+    (void)e;
+    haul_str_add(ctx, node, sizeof(*node));
+    return HAUL_OK;
+}
+
+/* Whatever was looked up before: the same node as the walk through the whole tree; and none where there is none. */
+static void found_in_any_order(pair *p)
+{
+    haul_auto_str all = {0};
+    cr_assert_eq(haul_nodes_walk(&p->nodes, add_node, &all, NULL), HAUL_OK);
+    const haul_node *v = (const haul_node *)(const void *)haul_strz(&all);
+    size_t n = all.len / sizeof(*v);
+    for (size_t i = 0; i < 3 * n; i++) {
+        const haul_node *want = &v[i < n ? i : haul_fnv64(&i, sizeof(i), 3) % n];
+        haul_node got = {0};
+        cr_assert_eq(haul_nodes_find(&p->nodes, want->nid, &got, NULL), HAUL_OK, "node 0x%x", want->nid);
+        cr_assert(got.nid == want->nid && got.data == want->data && got.sub == want->sub &&
+                  got.parent == want->parent && got.at == want->at);
+        bool last = want == &v[n - 1];
+        if (last || want[1].nid != want->nid + 1)
+            cr_assert_eq(haul_nodes_find(&p->nodes, want->nid + 1, &got, NULL), HAUL_SKIP);
+    }
+}
+
 Test(pst_ndb, every_value_as_libpff_reads_it, .timeout = 200)
 {
     DIR *d = opendir(STORES);
@@ -273,6 +299,7 @@ Test(pst_ndb, every_value_as_libpff_reads_it, .timeout = 200)
         if (open_pair(&p, path)) {
             cr_expect_eq(haul_names_open(&p.names, &p.nodes, NULL), HAUL_OK, "%s", f->d_name);
             cr_assert_eq(libpff_file_get_root_item(p.file, &root, NULL), 1);
+            found_in_any_order(&p);
             same_below(&p, root);
             libpff_item_free(&root, NULL);
             cr_expect_eq(p.faults, 0, "%s: %zu faults", f->d_name, p.faults);

@@ -111,8 +111,8 @@ haul_rc haul_nodes_open(haul_nodes *n, haul_view *v, haul_err *e)
 
 void haul_nodes_done(haul_nodes *n)
 {
-    for (size_t i = 0; i < HAUL_NODES_PAGES; i++)
-        free(n->pages[i].octets);
+    for (size_t i = 0; i < HAUL_NODES_SETS * HAUL_NODES_WAYS; i++)
+        free(n->pages[i / HAUL_NODES_WAYS][i % HAUL_NODES_WAYS].octets);
     free(n->stored);
     free(n->list);
     *n = (haul_nodes){0};
@@ -134,26 +134,65 @@ static void judge_page(haul_nodes *n, uint64_t at, uint64_t id, const uint8_t *p
         fault(n, true, at, id, "wrong signature");
 }
 
-haul_rc haul_nodes_page_get(haul_nodes *n, uint64_t at, uint64_t id, unsigned kind, const uint8_t **ret,
-                            haul_err *e)
+/* The page if it is kept, else the place for it: that of its set which was not used for longest. */
+static haul_nodes_page *slot_of(haul_nodes *n, uint64_t at)
+{
+    haul_nodes_page *set = n->pages[at / n->layout->page % HAUL_NODES_SETS], *old = set;
+    for (haul_nodes_page *p = set; p < set + HAUL_NODES_WAYS; p++) {
+        if (p->at == at)
+            return p;
+        old = p->used < old->used ? p : old;
+    }
+    return old;
+}
+
+static bool is_sorted(const haul_nodes *n, const uint8_t *page)
+{
+    haul_nodes_entries s;
+    if (!haul_nodes_page_entries(n, page, &s))
+        return false;
+    for (size_t i = 1; i < s.n; i++)
+        if (haul_nodes_id(n, s.p + (i - 1) * s.size) > haul_nodes_id(n, s.p + i * s.size))
+            return false;
+    return true;
+}
+
+static haul_rc load_page(haul_nodes *n, haul_nodes_page *to, uint64_t at, uint64_t id, unsigned kind,
+                         haul_err *e)
 {
     const haul_nodes_layout *l = n->layout;
-    haul_nodes_page *slot = &n->pages[at / l->page % HAUL_NODES_PAGES];
-    *ret = slot->octets;
-    if (slot->at == at && at && slot->octets[l->trailer] == kind)
-        return HAUL_OK;
-    slot->at = 0;
-    if (!slot->octets)
-        slot->octets = haul_alloc(HAUL_NODES_PAGE_MAX);
-    *ret = slot->octets;
-    const uint8_t *t = slot->octets + l->trailer;
-    if (!at || haul_view_read(n->view, at, slot->octets, l->page) != (ssize_t)l->page)
+    to->at = 0;
+    if (!to->octets)
+        to->octets = haul_alloc(HAUL_NODES_PAGE_MAX);
+    const uint8_t *t = to->octets + l->trailer;
+    if (!at || haul_view_read(n->view, at, to->octets, l->page) != (ssize_t)l->page)
         return haul_fail(e, HAUL_SKIP, "page 0x%llx is not in the file", (unsigned long long)id);
     if (t[0] != kind || t[1] != kind)
         return haul_fail(e, HAUL_SKIP, "no page at octet %llu", (unsigned long long)at);
-    judge_page(n, at, id, slot->octets);
-    slot->at = at;
+    judge_page(n, at, id, to->octets);
+    to->at = at;
+    to->sorted = is_sorted(n, to->octets);
     return HAUL_OK;
+}
+
+static haul_rc get_page(haul_nodes *n, uint64_t at, uint64_t id, unsigned kind, const haul_nodes_page **ret,
+                        haul_err *e)
+{
+    haul_nodes_page *slot = slot_of(n, at);
+    *ret = slot;
+    slot->used = ++n->uses;
+    if (at && slot->at == at && slot->octets[n->layout->trailer] == kind)
+        return HAUL_OK;
+    return load_page(n, slot, at, id, kind, e);
+}
+
+haul_rc haul_nodes_page_get(haul_nodes *n, uint64_t at, uint64_t id, unsigned kind, const uint8_t **ret,
+                            haul_err *e)
+{
+    const haul_nodes_page *page = NULL;
+    haul_rc rc = get_page(n, at, id, kind, &page, e);
+    *ret = page->octets;
+    return rc;
 }
 
 bool haul_nodes_page_entries(const haul_nodes *n, const uint8_t *page, haul_nodes_entries *ret)
@@ -164,6 +203,20 @@ bool haul_nodes_page_entries(const haul_nodes *n, const uint8_t *page, haul_node
     ret->size = f[wide ? 4 : 2];
     ret->level = f[wide ? 5 : 3];
     return ret->size >= 3u * n->layout->id && ret->n * ret->size <= n->layout->foot;
+}
+
+/* How many of the entries, which are in order, have keys up to `key`. */
+static size_t count_up_to(const haul_nodes *n, const haul_nodes_entries *s, uint64_t key)
+{
+    size_t low = 0, high = s->n;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (haul_nodes_id(n, s->p + mid * s->size) <= key)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
 }
 
 /* The entry with the largest key that is not above `key`; NULL = none. Keys are in order, unless one of them is damaged: that one
@@ -183,37 +236,64 @@ static const uint8_t *last_up_to(const haul_nodes *n, const haul_nodes_entries *
     return found;
 }
 
+/* The entry for `key` in a page, as last_up_to; *in shrinks to the keys that it stands for, and to none where order fails. */
+static const uint8_t *find_in(const haul_nodes *n, const haul_nodes_page *page, const haul_nodes_entries *s,
+                              uint64_t key, haul_nodes_near *in)
+{
+    if (!page->sorted) {
+        in->below = 0;
+        return last_up_to(n, s, key);
+    }
+    size_t i = count_up_to(n, s, key);
+    if (s->level && i)
+        in->from = haul_nodes_id(n, s->p + (i - 1) * s->size);
+    if (s->level && i < s->n && in->below)
+        in->below = haul_nodes_id(n, s->p + i * s->size);
+    return i ? s->p + (i - 1) * s->size : NULL;
+}
+
 typedef struct leaf {
     const uint8_t *p; /* valid until the next page is read */
     size_t size;
     uint64_t at; /* octet in the file */
 } leaf;
 
-/* The leaf entry with the largest key that is not above `key`. */
+/* The leaf entry with the largest key that is not above `key`. Neighbours are most often in the leaf that was looked
+ * into before. */
 static haul_rc look_up(haul_nodes *n, unsigned kind, uint64_t key, leaf *ret, haul_err *e)
 {
-    uint64_t at = kind == HAUL_NODES_NBT ? n->node_root : n->block_root;
-    uint64_t id = kind == HAUL_NODES_NBT ? n->node_id : n->block_id;
-    const char *what = kind == HAUL_NODES_NBT ? "node" : "block";
-    for (unsigned level = HAUL_NODES_LEVELS;;) {
-        const uint8_t *page;
+    bool nodes = kind == HAUL_NODES_NBT;
+    haul_nodes_near *near = &n->near[nodes ? 0 : 1], in = *near;
+    unsigned level = 1;
+    if (key < near->from || key >= near->below) {
+        level = HAUL_NODES_LEVELS;
+        in = (haul_nodes_near){.below = UINT64_MAX};
+        in.at = nodes ? n->node_root : n->block_root;
+        in.id = nodes ? n->node_id : n->block_id;
+    }
+    near->below = 0;
+    for (;;) {
+        const haul_nodes_page *page;
         haul_nodes_entries s;
-        haul_rc rc = haul_nodes_page_get(n, at, id, kind, &page, e);
+        haul_rc rc = get_page(n, in.at, in.id, kind, &page, e);
         if (rc != HAUL_OK)
             return rc;
-        if (!haul_nodes_page_entries(n, page, &s) ||
+        if (!haul_nodes_page_entries(n, page->octets, &s) ||
             s.level >= level) /* each is below the one before: it ends */
-            return haul_fail(e, HAUL_SKIP, "a page that is none at octet %llu", (unsigned long long)at);
+            return haul_fail(e, HAUL_SKIP, "a page that is none at octet %llu", (unsigned long long)in.at);
         level = s.level;
-        const uint8_t *found = last_up_to(n, &s, key);
+        const uint8_t *found = find_in(n, page, &s, key, &in);
+        if (!level)
+            *near = in;
         if (!found)
-            return haul_fail(e, HAUL_SKIP, "%s 0x%llx: not in the store", what, (unsigned long long)key);
+            return haul_fail(e, HAUL_SKIP, "%s 0x%llx: not in the store", nodes ? "node" : "block",
+                             (unsigned long long)key);
         if (!level) {
-            *ret = (leaf){.p = found, .size = s.size, .at = at + (size_t)(found - page)};
+            *ret = (leaf){.p = found, .size = s.size, .at = in.at + (size_t)(found - page->octets)};
             return HAUL_OK;
         }
-        id = haul_nodes_id(n, found + n->layout->id); /* BTENTRY: key, id, offset */
-        at = haul_nodes_id(n, found + 2 * n->layout->id);
+        in.id = haul_nodes_id(n, found + n->layout->id); /* BTENTRY: key, id, offset */
+        in.at = haul_nodes_id(n, found + 2 * n->layout->id);
     }
 }
 

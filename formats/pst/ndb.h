@@ -14,7 +14,8 @@
 
 #include "io/out.h"
 
-#define HAUL_NODES_PAGES   64u             /* pages that are kept */
+#define HAUL_NODES_SETS    16u /* pages that are kept: sets, and pages of each */
+#define HAUL_NODES_WAYS    4u
 #define HAUL_NODES_LEVELS  16u             /* of a B-tree of pages or of subnodes */
 #define HAUL_NODES_BLOCK   65536u          /* octets of one block, as stored with its trailer, and as read */
 #define HAUL_NODES_LEAVES  (1024u * 1024u) /* blocks of one data tree: 4 GiB are 525 314 of 8176 octets */
@@ -48,9 +49,16 @@ typedef struct haul_nodes_fault {
 } haul_nodes_fault;
 
 typedef struct haul_nodes_page {
-    uint64_t at; /* 0 = none */
+    uint64_t at;   /* 0 = none */
+    uint64_t used; /* haul_nodes.uses of its last use */
+    bool sorted;   /* its entries are in order */
     uint8_t *octets;
 } haul_nodes_page;
+
+typedef struct haul_nodes_near { /* the leaf that was looked into last */
+    uint64_t at, id;
+    uint64_t from, below; /* keys that no other page has; below 0 = none */
+} haul_nodes_near;
 
 struct haul_nodes {  /* zero-initialised = none */
     haul_view *view; /* borrowed */
@@ -60,9 +68,11 @@ struct haul_nodes {  /* zero-initialised = none */
     uint64_t node_root, block_root, node_id, block_id;   /* offsets and ids of the roots of the B-trees */
     void (*fault)(void *ctx, const haul_nodes_fault *f); /* set by the caller; may be NULL */
     void *ctx;
-    haul_nodes_page pages[HAUL_NODES_PAGES];
-    uint8_t *stored; /* a block as it is in the file */
-    uint8_t *list;   /* the list of subnodes read last */
+    haul_nodes_page pages[HAUL_NODES_SETS][HAUL_NODES_WAYS];
+    uint64_t uses;
+    haul_nodes_near near[2]; /* of nodes, of blocks */
+    uint8_t *stored;         /* a block as it is in the file */
+    uint8_t *list;           /* the list of subnodes read last */
     uint64_t list_id;
     size_t list_n;
 };
