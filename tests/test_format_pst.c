@@ -188,7 +188,7 @@ Test(pst_crypt, boxes)
     uint8_t p[3] = {0, 1, 2}, zero[1] = {0};
     haul_crypt_encode(HAUL_CRYPT_PERMUTE, 0, 0, p, sizeof(p));
     cr_expect(p[0] == 65 && p[1] == 54 && p[2] == 19);
-    haul_crypt_decode(HAUL_CRYPT_PERMUTE, 0, 0, p, sizeof(p));
+    haul_crypt_decode(HAUL_CRYPT_PERMUTE, 0, p, sizeof(p), p);
     cr_expect(p[0] == 0 && p[1] == 1 && p[2] == 2);
     haul_crypt_encode(HAUL_CRYPT_CYCLIC, 0, 0, zero, 1);
     cr_expect_eq(zero[0], 185, "%u", zero[0]);
@@ -208,7 +208,7 @@ Test(pst_crypt, any_part_of_a_block)
             haul_crypt_encode(methods[m], 0x1234abcdu, from, part, sizeof(part));
             cr_assert_arr_eq(part, whole + from, sizeof(part), "method %zu at %zu", m, from);
         }
-        haul_crypt_decode(methods[m], 0x1234abcdu, 0, whole, sizeof(whole));
+        haul_crypt_decode(methods[m], 0x1234abcdu, whole, sizeof(whole), whole);
         cr_expect_arr_eq(whole, plain, sizeof(whole));
     }
 }

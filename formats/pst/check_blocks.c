@@ -85,12 +85,14 @@ static bool decode(haul_pst_check *c, const haul_pstc_block *b, uint8_t *to)
 {
     uint8_t crypt = b->id & INTERNAL || c->crypt > HAUL_CRYPT_CYCLIC ? (uint8_t)HAUL_CRYPT_NONE : c->crypt;
     if (b->size == b->stored) {
-        memcpy(to, c->raw, b->stored);
-    } else if (!haul_nodes_inflate(c->raw, b->stored, to, b->size)) {
-        haul_crypt_decode(crypt, b->id, 0, c->raw, b->stored);
+        haul_crypt_decode(crypt, b->id, c->raw, b->stored, to);
+        return true;
+    }
+    if (!haul_nodes_inflate(c->raw, b->stored, to, b->size)) {
+        haul_crypt_decode(crypt, b->id, c->raw, b->stored, c->raw);
         return crypt != HAUL_CRYPT_NONE && haul_nodes_inflate(c->raw, b->stored, to, b->size);
     }
-    haul_crypt_decode(crypt, b->id, 0, to, b->size);
+    haul_crypt_decode(crypt, b->id, to, b->size, to);
     return true;
 }
 

@@ -104,7 +104,6 @@ haul_rc haul_nodes_open(haul_nodes *n, haul_view *v, haul_err *e)
     n->block_id = haul_nodes_id(n, root + 2 * id);
     n->block_root = haul_nodes_id(n, root + 3 * id);
     n->crypt = h[n->layout->crypt];
-    n->stored = haul_alloc(HAUL_NODES_BLOCK);
     n->list = haul_alloc(HAUL_NODES_BLOCK);
     return HAUL_OK;
 }
@@ -113,7 +112,6 @@ void haul_nodes_done(haul_nodes *n)
 {
     for (size_t i = 0; i < HAUL_NODES_SETS * HAUL_NODES_WAYS; i++)
         free(n->pages[i / HAUL_NODES_WAYS][i % HAUL_NODES_WAYS].octets);
-    free(n->stored);
     free(n->list);
     *n = (haul_nodes){0};
 }
@@ -357,17 +355,18 @@ static bool judge_block(haul_nodes *n, const extent *b, const uint8_t *p, const 
     return true;
 }
 
-static haul_rc read_stored(haul_nodes *n, const extent *b, haul_err *e)
+/* As it is in the file: borrowed until the next page or block is read. */
+static haul_rc look_at(haul_nodes *n, const extent *b, const uint8_t **ret, haul_err *e)
 {
     size_t align = n->layout->align, trailer = n->layout->block_trailer;
     size_t room = (b->stored + trailer + align - 1) / align * align;
-    ssize_t got = b->at ? haul_view_read(n->view, b->at, n->stored, room) : -1;
+    ssize_t got = b->at ? haul_view_look(n->view, b->at, room, ret) : -1;
     if (got < (ssize_t)b->stored)
         return haul_fail(e, HAUL_SKIP, "block 0x%llx: not in the file, at octet %llu",
                          (unsigned long long)b->id, (unsigned long long)b->at);
     if (got < (ssize_t)room)
         fault(n, false, b->at, b->id, "cut off");
-    else if (!judge_block(n, b, n->stored, n->stored + room - trailer))
+    else if (!judge_block(n, b, *ret, *ret + room - trailer))
         return haul_fail(e, HAUL_SKIP, "block 0x%llx: something else is at octet %llu",
                          (unsigned long long)b->id, (unsigned long long)b->at);
     return HAUL_OK;
@@ -375,38 +374,68 @@ static haul_rc read_stored(haul_nodes *n, const extent *b, haul_err *e)
 
 /* No store was seen whose blocks are both compressed and encoded; libpff takes it that what is compressed is encoded.
  * zlib's own checksum tells which it was. */
-static bool unpack(haul_nodes *n, const extent *b, uint8_t *to)
+static bool unpack(uint8_t crypt, const extent *b, const uint8_t *p, uint8_t *to)
 {
-    uint8_t crypt = b->id & INTERNAL ? (uint8_t)HAUL_CRYPT_NONE : n->crypt;
-    if (haul_nodes_inflate(n->stored, b->stored, to, b->size)) {
-        haul_crypt_decode(crypt, b->id, 0, to, b->size);
+    if (haul_nodes_inflate(p, b->stored, to, b->size)) {
+        haul_crypt_decode(crypt, b->id, to, b->size, to);
         return true;
     }
-    haul_crypt_decode(crypt, b->id, 0, n->stored, b->stored);
-    return crypt != HAUL_CRYPT_NONE && haul_nodes_inflate(n->stored, b->stored, to, b->size);
+    if (crypt == HAUL_CRYPT_NONE)
+        return false;
+    uint8_t *plain = haul_alloc(b->stored);
+    haul_crypt_decode(crypt, b->id, p, b->stored, plain);
+    bool ok = haul_nodes_inflate(plain, b->stored, to, b->size);
+    free(plain);
+    return ok;
+}
+
+static haul_rc decode(const haul_nodes *n, const extent *b, const uint8_t *p, uint8_t *to, haul_err *e)
+{
+    uint8_t crypt = b->id & INTERNAL ? (uint8_t)HAUL_CRYPT_NONE : n->crypt;
+    if (b->size == b->stored)
+        haul_crypt_decode(crypt, b->id, p, b->stored, to);
+    else if (!unpack(crypt, b, p, to))
+        return haul_fail(e, HAUL_SKIP, "block 0x%llx: cannot be unpacked", (unsigned long long)b->id);
+    return HAUL_OK;
+}
+
+static haul_rc find_and_look(haul_nodes *n, uint64_t id, extent *ret, const uint8_t **ret_p, haul_err *e)
+{
+    haul_rc rc = find_block(n, id, ret, e);
+    return rc == HAUL_OK ? look_at(n, ret, ret_p, e) : rc;
 }
 
 haul_rc haul_nodes_block(haul_nodes *n, uint64_t id, uint8_t *to, haul_block *ret, haul_err *e)
 {
     extent b = {0};
-    haul_rc rc = find_block(n, id, &b, e);
+    const uint8_t *p = NULL;
+    haul_rc rc = find_and_look(n, id, &b, &p, e);
     if (rc == HAUL_OK)
-        rc = read_stored(n, &b, e);
+        rc = decode(n, &b, p, to, e);
+    if (rc == HAUL_OK) {
+        ret->id = b.id;
+        ret->at = b.at;
+        ret->n = b.size;
+        ret->packed = b.size != b.stored;
+    }
+    return rc;
+}
+
+/* The same into memory of its own: from the arena, or the heap when there is none. */
+static haul_rc load_block(haul_nodes *n, uint64_t id, haul_arena *a, haul_block *ret, haul_err *e)
+{
+    extent b = {0};
+    const uint8_t *p = NULL;
+    haul_rc rc = find_and_look(n, id, &b, &p, e);
     if (rc != HAUL_OK)
         return rc;
-    if (b.size != b.stored) {
-        if (!unpack(n, &b, to))
-            return haul_fail(e, HAUL_SKIP, "block 0x%llx: cannot be unpacked", (unsigned long long)id);
-    } else {
-        memcpy(to, n->stored, b.stored);
-        if (!(id & INTERNAL))
-            haul_crypt_decode(n->crypt, b.id, 0, to, b.size);
-    }
-    ret->id = b.id;
-    ret->at = b.at;
-    ret->n = b.size;
-    ret->packed = b.size != b.stored;
-    return HAUL_OK;
+    uint8_t *to = a ? haul_arena_alloc(a, b.size) : haul_alloc(b.size);
+    rc = decode(n, &b, p, to, e);
+    if (rc == HAUL_OK)
+        *ret = (haul_block){.id = b.id, .at = b.at, .n = b.size, .packed = b.size != b.stored, .octets = to};
+    else if (!a)
+        free(to);
+    return rc;
 }
 
 bool haul_nodes_patch(const haul_nodes *n, haul_view *over, haul_block *b, size_t from, const uint8_t *p,
@@ -543,13 +572,12 @@ static haul_rc read_list(haul_data *d, unsigned i, uint64_t id, haul_err *e)
 {
     haul_data_list *l = &d->list[i];
     haul_block b = {0};
-    if (!l->octets)
-        l->octets = haul_alloc(HAUL_NODES_BLOCK);
-    l->i = l->n = 0;
-    haul_rc rc = haul_nodes_block(d->nodes, id, l->octets, &b, e);
+    free(l->octets);
+    *l = (haul_data_list){0};
+    haul_rc rc = load_block(d->nodes, id, NULL, &b, e);
     if (rc != HAUL_OK)
         return rc;
-    const uint8_t *p = l->octets;
+    const uint8_t *p = l->octets = b.octets;
     size_t n = b.n;
     size_t count = n < 8 ? 0 : haul_nodes16(p + 2);
     unsigned level = i ? 1 : n < 8 ? 0 : p[1];
@@ -644,42 +672,39 @@ haul_rc haul_blocks_open(haul_blocks *b, haul_nodes *n, uint64_t data, size_t mo
         b->v[b->n++] = (haul_block){.id = id};
     }
     haul_data_done(&d);
+    if (b->n > HAUL_BLOCKS_SHARED)
+        b->arena = NULL;
     return rc == HAUL_END ? HAUL_OK : rc;
 }
 
-/* Room for block i: its own, or that of the one which was read longest ago. */
-static uint8_t *room_for(haul_blocks *b, size_t i)
+/* Block i is in memory; the one that was read longest ago goes. */
+static void make_room(haul_blocks *b, size_t i)
 {
-    uint8_t *room = NULL;
     size_t slot = b->turn++ % HAUL_BLOCKS_KEPT;
-    if (!b->all && b->turn > HAUL_BLOCKS_KEPT) {
-        room = b->v[b->kept[slot]].octets;
-        b->v[b->kept[slot]].octets = NULL;
+    if (b->turn > HAUL_BLOCKS_KEPT) {
+        haul_block *old = &b->v[b->kept[slot]];
+        free(old->octets);
+        old->octets = NULL;
     }
     b->kept[slot] = i;
-    return room ? room : haul_alloc(HAUL_NODES_BLOCK);
 }
 
 haul_rc haul_blocks_get(haul_blocks *b, size_t i, haul_block **ret, haul_err *e)
 {
     if (i >= b->n)
         return haul_fail(e, HAUL_SKIP, "no block %zu of %zu", i, b->n);
-    haul_block *at = &b->v[i];
-    *ret = at;
-    if (at->octets)
+    *ret = &b->v[i];
+    if (b->v[i].octets)
         return HAUL_OK;
-    uint8_t *octets = room_for(b, i);
-    haul_rc rc = haul_nodes_block(b->nodes, at->id, octets, at, e);
-    if (rc != HAUL_OK)
-        free(octets);
-    else
-        at->octets = b->all ? haul_realloc(octets, at->n) : octets;
+    haul_rc rc = load_block(b->nodes, b->v[i].id, b->arena, &b->v[i], e);
+    if (rc == HAUL_OK && !b->all && !b->arena)
+        make_room(b, i);
     return rc;
 }
 
 void haul_blocks_done(haul_blocks *b)
 {
-    for (size_t i = 0; i < b->n; i++)
+    for (size_t i = 0; i < b->n && !b->arena; i++)
         free(b->v[i].octets);
     free(b->v);
     *b = (haul_blocks){0};
@@ -690,20 +715,35 @@ void haul_blocks_done(haul_blocks *b)
 typedef struct pour {
     haul_data d;
     haul_out *to;
+    uint8_t *fill; /* else: memory for all of them */
     uint64_t done;
     uint8_t *block;
+    size_t cap; /* of block */
     haul_data_loss *loss;
 } pour;
+
+static uint8_t *block_of(pour *p, size_t n)
+{
+    if (p->cap < n) {
+        free(p->block);
+        p->block = haul_alloc(p->cap = n);
+    }
+    return p->block;
+}
 
 static haul_rc push(pour *p, size_t n, haul_err *e)
 {
     uint64_t left = p->d.size - p->done;
+    uint8_t *fill = p->fill ? p->fill + p->done : NULL;
     if (n > left) { /* what the top says is what the reader was told */
         p->loss->more = true;
         n = (size_t)left;
     }
     p->done += n;
-    return haul_out_write(p->to, p->block, n, e);
+    if (!fill)
+        return haul_out_write(p->to, p->block, n, e);
+    memcpy(fill, p->block, n);
+    return HAUL_OK;
 }
 
 static haul_rc push_lost(pour *p, uint64_t n, haul_err *e)
@@ -713,7 +753,7 @@ static haul_rc push_lost(pour *p, uint64_t n, haul_err *e)
     if (!p->loss->places++)
         p->loss->first = p->done;
     p->loss->octets += n;
-    memset(p->block, 0, HAUL_NODES_BLOCK);
+    memset(block_of(p, HAUL_NODES_BLOCK), 0, HAUL_NODES_BLOCK);
     while (n) {
         size_t part = n < HAUL_NODES_BLOCK ? (size_t)n : HAUL_NODES_BLOCK;
         haul_rc rc = push(p, part, e);
@@ -727,11 +767,18 @@ static haul_rc push_lost(pour *p, uint64_t n, haul_err *e)
 /* Blocks in front of the last are full; the last one has the rest. */
 static haul_rc pour_block(pour *p, uint64_t id, haul_err *e)
 {
-    haul_block b = {0};
-    haul_rc rc = haul_nodes_block(p->d.nodes, id, p->block, &b, e);
+    extent b = {0};
+    const uint8_t *from = NULL;
+    haul_rc rc = find_and_look(p->d.nodes, id, &b, &from, e);
+    bool fits = p->fill && b.size <= p->d.size - p->done;
     if (rc == HAUL_OK)
-        return push(p, b.n, e);
-    return p->d.levels ? push_lost(p, p->d.block, e) : rc;
+        rc = decode(p->d.nodes, &b, from, fits ? p->fill + p->done : block_of(p, b.size), e);
+    if (rc != HAUL_OK)
+        return p->d.levels ? push_lost(p, p->d.block, e) : rc;
+    if (!fits)
+        return push(p, b.size, e);
+    p->done += b.size;
+    return HAUL_OK;
 }
 
 static haul_rc pour_all(pour *p, haul_err *e)
@@ -757,11 +804,24 @@ haul_rc haul_nodes_pour(haul_nodes *n, uint64_t id, haul_out *to, haul_data_loss
     *ret = (haul_data_loss){0};
     pour p = {.to = to, .loss = ret};
     haul_rc rc = haul_data_open(&p.d, n, id, e);
-    if (rc == HAUL_OK) {
-        p.block = haul_alloc(HAUL_NODES_BLOCK);
+    if (rc == HAUL_OK)
         rc = pour_all(&p, e);
-        free(p.block);
-    }
+    free(p.block);
+    haul_data_done(&p.d);
+    return rc;
+}
+
+haul_rc haul_nodes_fill(haul_nodes *n, uint64_t id, uint8_t *to, uint64_t size, haul_data_loss *ret,
+                        haul_err *e)
+{
+    *ret = (haul_data_loss){0};
+    pour p = {.fill = to, .loss = ret};
+    haul_rc rc = haul_data_open(&p.d, n, id, e);
+    if (rc == HAUL_OK && p.d.size != size) /* the file changes as it is read */
+        rc = haul_fail(e, HAUL_SKIP, "the data have changed");
+    if (rc == HAUL_OK)
+        rc = pour_all(&p, e);
+    free(p.block);
     haul_data_done(&p.d);
     return rc;
 }

@@ -12,6 +12,7 @@
 
 #include "view.h"
 
+#include "base/arena.h"
 #include "io/out.h"
 
 #define HAUL_NODES_SETS    16u /* pages that are kept: sets, and pages of each */
@@ -22,6 +23,7 @@
 #define HAUL_NODES_INDEXES 2u              /* of lists of subnodes above each other, where all are listed */
 #define HAUL_NODES_SUBS    65536u          /* subnodes of one node that are listed */
 #define HAUL_BLOCKS_KEPT   4u              /* of haul_blocks in memory */
+#define HAUL_BLOCKS_SHARED 64u             /* of haul_blocks in an arena */
 
 typedef struct haul_nodes haul_nodes;
 
@@ -71,7 +73,6 @@ struct haul_nodes {  /* zero-initialised = none */
     haul_nodes_page pages[HAUL_NODES_SETS][HAUL_NODES_WAYS];
     uint64_t uses;
     haul_nodes_near near[2]; /* of nodes, of blocks */
-    uint8_t *stored;         /* a block as it is in the file */
     uint8_t *list;           /* the list of subnodes read last */
     uint64_t list_id;
     size_t list_n;
@@ -153,14 +154,18 @@ typedef struct haul_blocks { /* zero-initialised = none */
     haul_nodes *nodes;
     haul_block *v;
     size_t n;
-    bool all; /* set it to keep all in memory once read; else the last HAUL_BLOCKS_KEPT */
+    /* Set `all` to keep them in memory once read, or arena to have them there; else it is the last HAUL_BLOCKS_KEPT. arena
+     * becomes NULL when they are more than HAUL_BLOCKS_SHARED. */
+    bool all;
+    haul_arena *arena;
     size_t kept[HAUL_BLOCKS_KEPT], turn;
 } haul_blocks;
 
 /* HAUL_SKIP: a list of them cannot be read, or they are more than `most`. haul_blocks_done after every outcome. */
 HAUL_MUST_USE haul_rc haul_blocks_open(haul_blocks *b, haul_nodes *n, uint64_t data, size_t most,
                                        haul_err *e);
-/* Borrowed until HAUL_BLOCKS_KEPT others were asked for, with `all` until haul_blocks_done. */
+/* Borrowed until HAUL_BLOCKS_KEPT others were asked for, with `all` until haul_blocks_done, with an arena as long as it
+ * lives. */
 HAUL_MUST_USE haul_rc haul_blocks_get(haul_blocks *b, size_t i, haul_block **ret, haul_err *e);
 void haul_blocks_done(haul_blocks *b);
 
@@ -175,6 +180,10 @@ typedef struct haul_data_loss {
  * place, and counted. HAUL_SKIP: the data end early, or none of it can be read; other failures are those of `to`. */
 HAUL_MUST_USE haul_rc haul_nodes_pour(haul_nodes *n, uint64_t id, haul_out *to, haul_data_loss *ret,
                                       haul_err *e);
+
+/* The same into memory. HAUL_SKIP: as above, or the data have not `size` octets. */
+HAUL_MUST_USE haul_rc haul_nodes_fill(haul_nodes *n, uint64_t id, uint8_t *to, uint64_t size,
+                                      haul_data_loss *ret, haul_err *e);
 
 /* Of pages, blocks and the header. MS-PST 5.3: zlib's polynomial, begun with 0 and not inverted at the end. */
 uint32_t haul_nodes_checksum(const uint8_t *p, size_t n);
