@@ -234,7 +234,8 @@ static const uint8_t *last_up_to(const haul_nodes *n, const haul_nodes_entries *
     return found;
 }
 
-/* The entry for `key` in a page, as last_up_to; *in shrinks to the keys that it stands for, and to none where order fails. */
+/* The entry for `key` in a page, as last_up_to. Of the keys in *in, which lead to this page, those stay that lead to this entry;
+ * none where order fails. */
 static const uint8_t *find_in(const haul_nodes *n, const haul_nodes_page *page, const haul_nodes_entries *s,
                               uint64_t key, haul_nodes_near *in)
 {
@@ -243,10 +244,10 @@ static const uint8_t *find_in(const haul_nodes *n, const haul_nodes_page *page, 
         return last_up_to(n, s, key);
     }
     size_t i = count_up_to(n, s, key);
-    if (s->level && i)
-        in->from = haul_nodes_id(n, s->p + (i - 1) * s->size);
-    if (s->level && i < s->n && in->below)
-        in->below = haul_nodes_id(n, s->p + i * s->size);
+    uint64_t from = s->level && i ? haul_nodes_id(n, s->p + (i - 1) * s->size) : 0;
+    uint64_t below = s->level && i < s->n ? haul_nodes_id(n, s->p + i * s->size) : UINT64_MAX;
+    in->from = from > in->from ? from : in->from; /* a damaged key above may promise less than the page has */
+    in->below = below < in->below ? below : in->below;
     return i ? s->p + (i - 1) * s->size : NULL;
 }
 
