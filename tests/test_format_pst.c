@@ -213,6 +213,22 @@ Test(pst_crypt, any_part_of_a_block)
     }
 }
 
+/* Whatever a processor takes at once: every length, and no octet behind it. */
+Test(pst_crypt, any_length)
+{
+    uint8_t plain[300], stored[300], got[301];
+    for (size_t i = 0; i < sizeof(plain); i++)
+        stored[i] = plain[i] = (uint8_t)(i * 11);
+    haul_crypt_encode(HAUL_CRYPT_PERMUTE, 0, 0, stored, sizeof(stored));
+    for (size_t from = 0; from < 70; from += 23)
+        for (size_t n = 0; from + n <= sizeof(plain); n++) {
+            memset(got, 0x5a, sizeof(got));
+            haul_crypt_decode(HAUL_CRYPT_PERMUTE, 0, stored + from, n, got);
+            cr_assert_arr_eq(got, plain + from, n, "%zu octets at %zu", n, from);
+            cr_assert_eq(got[n], 0x5a, "%zu octets at %zu", n, from);
+        }
+}
+
 /* ── recognising ── */
 
 Test(pst, probe)
