@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #define INTERNAL  UINT64_C(2)
 #define RESERVED  UINT64_C(1)
@@ -81,23 +80,19 @@ static bool read_raw(haul_pst_check *c, const haul_pstc_block *b)
     return haul_view_read(&c->view, b->at, c->raw, room) == (ssize_t)room;
 }
 
-static bool inflate_to(const haul_pstc_block *b, const uint8_t *p, uint8_t *to)
-{
-    uLongf n = b->size;
-    return uncompress(to, &n, p, b->stored) == Z_OK && n == b->size;
-}
-
 /* What is in c->raw, decoded; as in ndb.c, a compressed block may be encoded before or after. */
 static bool decode(haul_pst_check *c, const haul_pstc_block *b, uint8_t *to)
 {
     uint8_t crypt = b->id & INTERNAL || c->crypt > HAUL_CRYPT_CYCLIC ? (uint8_t)HAUL_CRYPT_NONE : c->crypt;
     if (b->size == b->stored) {
-        memcpy(to, c->raw, b->stored);
-    } else if (!inflate_to(b, c->raw, to)) {
-        haul_crypt_decode(crypt, b->id, 0, c->raw, b->stored);
-        return crypt != HAUL_CRYPT_NONE && inflate_to(b, c->raw, to);
+        haul_crypt_decode(crypt, b->id, c->raw, b->stored, to);
+        return true;
     }
-    haul_crypt_decode(crypt, b->id, 0, to, b->size);
+    if (!haul_nodes_inflate(c->raw, b->stored, to, b->size)) {
+        haul_crypt_decode(crypt, b->id, c->raw, b->stored, c->raw);
+        return crypt != HAUL_CRYPT_NONE && haul_nodes_inflate(c->raw, b->stored, to, b->size);
+    }
+    haul_crypt_decode(crypt, b->id, to, b->size, to);
     return true;
 }
 

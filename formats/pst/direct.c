@@ -146,7 +146,7 @@ static bool is_known(uint16_t type)
 /* A type that does not exist: octets when there is a value where it says, else a number [pst-23]. */
 static void mend_type(haul_direct *d, haul_props *props, haul_props_entry *entry)
 {
-    haul_props_value v = {0};
+    haul_props_value v;
     haul_err text;
     uint16_t type = entry->type;
     if (is_known(type))
@@ -167,7 +167,7 @@ static void take(haul_direct *d, haul_props *props, haul_props_entry entry, haul
     uint16_t type = entry.type;
     uint32_t nid = props->heap.node.nid;
     haul_span value = {"", 0};
-    haul_err why = {0};
+    haul_err why;
     mend_type(d, props, &entry);
     haul_prop p = {.id = entry.id, .type = is_octets(type) ? type : entry.type};
     if (haul_props_take(props, &entry, HAUL_PROP_MAX, a, &value, &why) != HAUL_OK)
@@ -182,10 +182,10 @@ static void take(haul_direct *d, haul_props *props, haul_props_entry entry, haul
 haul_rc haul_direct_bag(haul_direct *d, const haul_node *node, uint16_t skip, haul_arena *a, haul_bag *ret,
                         haul_err *e)
 {
-    haul_props p = {0};
+    haul_props p = {.heap.blocks.arena = a};
     haul_bth_walk w = {.tree = &p.tree};
     haul_props_entry entry = {0};
-    haul_err why = {0}, text;
+    haul_err why, text;
     haul_rc rc = haul_props_open(&p, &d->nodes, node, e);
     if (rc != HAUL_OK) {
         haul_props_done(&p);

@@ -54,7 +54,7 @@ void haul_native_row(haul_native *s, haul_tc *t, haul_arena *a, haul_bag *ret)
 {
     for (size_t i = 0; i < t->n_columns; i++) {
         haul_prop p;
-        haul_err why = {0};
+        haul_err why;
         haul_rc rc = haul_tc_cell(t, i, HAUL_PROP_MAX, a, &p, &why);
         if (rc == HAUL_SKIP)
             haul_direct_lost(&s->direct, t->props.heap.node.nid, p.id, p.type, why.text);
@@ -111,7 +111,7 @@ static void read_recipients(native_object *o, haul_tc *t)
 
 static void load_recipients(native_object *o, const haul_node_list *subs)
 {
-    haul_tc t = {0};
+    haul_tc t = {.props.heap.blocks.arena = &o->m.arena};
     haul_err why = {0};
     const haul_node *node = subnode(subs, RECIPIENTS);
     if (!node)
