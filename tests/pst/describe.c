@@ -423,8 +423,13 @@ haul_rc haul_pstw_describe(const char *path, const json_t *store, haul_err *e)
     const json_t *codepage = json_object_get(store, "codepage");
     const char *name = json_string_value(json_object_get(store, "name"));
     maker m = {.values = {.codepage = codepage ? (unsigned)json_integer_value(codepage) : 1252}};
-    uint32_t crypt = one_of(&m, json_string_value(json_object_get(store, "encryption")), encodings, 3, 1);
-    m.pst = haul_pstw_open(path, (uint8_t)crypt, name ? name : "test");
+    static const char *const pages[] = {"512", "4k"}, *const orders[] = {"encoded", "packed"};
+    haul_ndb_kind kind = {
+        .crypt =
+            (uint8_t)one_of(&m, json_string_value(json_object_get(store, "encryption")), encodings, 3, 1),
+        .wide = one_of(&m, json_string_value(json_object_get(store, "pages")), pages, 2, 0),
+        .pack_first = one_of(&m, json_string_value(json_object_get(store, "first")), orders, 2, 0)};
+    m.pst = haul_pstw_open(path, &kind, name ? name : "test");
     make_store(&m, store);
     haul_rc rc = haul_pstw_close(m.pst, e);
     if (m.values.rc != HAUL_OK) {

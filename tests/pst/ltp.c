@@ -60,16 +60,19 @@ static unsigned fixed_size(uint32_t tag)
     return width <= 8 ? (unsigned)width : 0;
 }
 
+static uint32_t put_tree(haul_subnodes *subs, uint64_t data)
+{
+    uint32_t nid = haul_subnodes_new(subs, HAUL_NDB_NID_LTP);
+    haul_subnodes_add(subs, nid, data, 0);
+    return nid;
+}
+
 /* A value outside its record: in the heap, or in a subnode when it is too large (2.3.3.2 HNID). */
 static uint32_t put_value(haul_ndb *ndb, haul_heap *h, haul_subnodes *subs, const void *p, size_t n)
 {
     if (n == 0)
         return 0;
-    if (n <= HAUL_HEAP_MAX)
-        return haul_heap_add(h, p, n);
-    uint32_t nid = haul_subnodes_new(subs, HAUL_NDB_NID_LTP);
-    haul_subnodes_add(subs, nid, haul_ndb_data(ndb, p, n), 0);
-    return nid;
+    return n <= HAUL_HEAP_MAX ? haul_heap_add(h, p, n) : put_tree(subs, haul_ndb_data(ndb, p, n));
 }
 
 static uint32_t inline_value(const uint8_t *p, size_t n)
@@ -84,7 +87,7 @@ static uint32_t inline_value(const uint8_t *p, size_t n)
 void haul_pc_init(haul_pc *pc, haul_ndb *n)
 {
     *pc = (haul_pc){.ndb = n};
-    haul_heap_init(&pc->heap, HAUL_HEAP_PROPS);
+    haul_heap_init(&pc->heap, n, HAUL_HEAP_PROPS);
     haul_heap_add(&pc->heap, NULL, 8); /* the B-tree's header is HID 0x20 */
 }
 
@@ -146,6 +149,12 @@ void haul_pc_object(haul_pc *pc, uint32_t tag, uint32_t nid, uint32_t size)
         pc_put(pc, tag, haul_heap_add(&pc->heap, p, 8));
 }
 
+void haul_pc_tree(haul_pc *pc, uint32_t tag, uint64_t data)
+{
+    if (!haul_pc_has(pc, tag))
+        pc_put(pc, tag, data ? put_tree(&pc->subs, data) : 0);
+}
+
 static int by_tag(const void *a, const void *b)
 {
     uint32_t x = ((const haul_pc_prop *)a)->tag, y = ((const haul_pc_prop *)b)->tag;
@@ -164,8 +173,7 @@ haul_object haul_pc_end(haul_pc *pc)
     }
     haul_bth_build(&pc->heap, 0x20, 2, 6, records, pc->n);
     free(records);
-    haul_object o = {.data = haul_heap_end(&pc->heap, pc->ndb, 0x20),
-                     .sub = haul_subnodes_end(&pc->subs, pc->ndb)};
+    haul_object o = {.data = haul_heap_end(&pc->heap, 0x20), .sub = haul_subnodes_end(&pc->subs, pc->ndb)};
     free(pc->v);
     *pc = (haul_pc){0};
     return o;
@@ -235,23 +243,45 @@ void haul_tc_init(haul_tc *t, haul_ndb *n, const haul_tc_column *columns, size_t
     }
     lay_out(t, n_columns);
     qsort(t->columns, t->n_columns, sizeof(*t->columns), by_column);
-    haul_heap_init(&t->heap, HAUL_HEAP_TABLE);
+    haul_heap_init(&t->heap, n, HAUL_HEAP_TABLE);
     haul_heap_add(&t->heap, NULL, 8);                     /* the row index is HID 0x20, */
     haul_heap_add(&t->heap, NULL, 22 + 8 * t->n_columns); /* TCINFO HID 0x40: some readers rely on it */
 }
 
+static size_t rows_in_block(const haul_tc *t)
+{
+    return haul_ndb_most(t->ndb) / t->end[3];
+}
+
 static uint8_t *last_row(haul_tc *t)
 {
-    return t->rows + (t->n_rows - 1) * t->end[3];
+    return t->rows + (t->n_open - 1) * t->end[3];
+}
+
+/* Blocks hold whole rows, and those in front of the last one are full (2.3.4.4). */
+static void end_block(haul_tc *t)
+{
+    if (!t->matrix.ndb)
+        haul_dtree_init(&t->matrix, t->ndb);
+    haul_dtree_pad(&t->matrix);
+    haul_dtree_add(&t->matrix, t->rows, t->n_open * t->end[3]);
+    t->n_open = 0;
 }
 
 void haul_tc_row(haul_tc *t, uint32_t id, uint32_t version)
 {
-    if (t->n_rows == t->cap_rows) {
-        t->cap_rows = t->cap_rows ? t->cap_rows * 2 : 8;
-        t->rows = haul_realloc(t->rows, t->cap_rows * t->end[3]);
+    if (t->n_open == rows_in_block(t))
+        end_block(t);
+    if (t->n_open == t->cap_open) {
+        t->cap_open = t->cap_open ? t->cap_open * 2 : 4;
+        t->rows = haul_realloc(t->rows, t->cap_open * t->end[3]);
     }
-    t->n_rows++;
+    if (t->n_rows == t->cap_ids) {
+        t->cap_ids = t->cap_ids ? t->cap_ids * 2 : 4;
+        t->ids = haul_realloc(t->ids, t->cap_ids * sizeof(*t->ids));
+    }
+    t->ids[t->n_rows++] = id;
+    t->n_open++;
     memset(last_row(t), 0, t->end[3]);
     haul_tc_u32(t, 0x67f20003, id);
     haul_tc_u32(t, 0x67f30003, version);
@@ -285,23 +315,13 @@ void haul_tc_text(haul_tc *t, uint16_t id, const char *utf8)
     haul_tc_cell(t, (uint32_t)id << 16 | HAUL_PT_UNICODE, s.p, s.len);
 }
 
-/* 2.3.4.4: in the heap when they fit, else in a subnode whose blocks hold whole rows. */
+/* 2.3.4.4: in the heap when they fit, else in a subnode. */
 static uint32_t put_rows(haul_tc *t)
 {
-    size_t row = t->end[3], per = HAUL_BLOCK_DATA / row;
-    if (t->n_rows * row <= HAUL_HEAP_MAX)
-        return t->n_rows ? haul_heap_add(&t->heap, t->rows, t->n_rows * row) : 0;
-    haul_dtree d;
-    haul_dtree_init(&d, t->ndb);
-    for (size_t i = 0; i < t->n_rows; i += per) {
-        size_t n = t->n_rows - i < per ? t->n_rows - i : per;
-        haul_dtree_add(&d, t->rows + i * row, n * row);
-        if (i + n < t->n_rows)
-            haul_dtree_pad(&d);
-    }
-    uint32_t nid = haul_subnodes_new(&t->subs, HAUL_NDB_NID_LTP);
-    haul_subnodes_add(&t->subs, nid, haul_dtree_end(&d), 0);
-    return nid;
+    if (!t->matrix.ndb && t->n_rows * t->end[3] <= HAUL_HEAP_MAX)
+        return t->n_rows ? haul_heap_add(&t->heap, t->rows, t->n_rows * t->end[3]) : 0;
+    end_block(t);
+    return put_tree(&t->subs, haul_dtree_end(&t->matrix));
 }
 
 typedef struct row_key {
@@ -319,7 +339,7 @@ static void put_index(haul_tc *t) /* 2.3.4.3 */
     row_key *keys = haul_calloc(t->n_rows + 1, sizeof(*keys));
     uint8_t *records = haul_calloc(t->n_rows + 1, 8);
     for (size_t i = 0; i < t->n_rows; i++)
-        keys[i] = (row_key){.id = haul_le32(t->rows + i * t->end[3]), .row = (uint32_t)i};
+        keys[i] = (row_key){.id = t->ids[i], .row = (uint32_t)i};
     qsort(keys, t->n_rows, sizeof(*keys), by_row);
     for (size_t i = 0; i < t->n_rows; i++) {
         haul_put32(records + 8 * i, keys[i].id);
@@ -348,10 +368,10 @@ haul_object haul_tc_end(haul_tc *t)
         c[6] = t->columns[i].size;
         c[7] = t->columns[i].bit;
     }
-    haul_object o = {.data = haul_heap_end(&t->heap, t->ndb, 0x40),
-                     .sub = haul_subnodes_end(&t->subs, t->ndb)};
+    haul_object o = {.data = haul_heap_end(&t->heap, 0x40), .sub = haul_subnodes_end(&t->subs, t->ndb)};
     free(t->columns);
     free(t->rows);
+    free(t->ids);
     *t = (haul_tc){0};
     return o;
 }

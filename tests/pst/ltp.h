@@ -1,6 +1,6 @@
 /* Lists, tables and properties: heaps on nodes, B-trees on heaps, property contexts, table contexts.
- * Source: MS-PST 2.3; shared/reference/pst-writer.md. Built in memory, written once; large values and row matrices go
- * to subnodes. */
+ * Source: MS-PST 2.3; shared/reference/pst-writer.md. Large values and row matrices go to subnodes. Blocks are written as soon
+ * as they are full: in memory are the first page of a heap and each 128th, and 8 octets a row. */
 #ifndef HAUL_PSTW_LTP_H
 #define HAUL_PSTW_LTP_H
 
@@ -16,25 +16,28 @@ enum { HAUL_HEAP_TABLE = 0x7c, HAUL_HEAP_QUEUE = 0x9c, HAUL_HEAP_BTH = 0xb5, HAU
 
 /* ── Heap on node (2.3.1) ── */
 typedef struct haul_heap_page {
-    uint8_t *p; /* HAUL_BLOCK_DATA octets */
-    uint16_t used;
+    uint8_t *p;          /* NULL: it was written */
+    uint16_t used, room; /* octets: in use, and allocated */
     uint16_t n, cap;
     uint16_t *start; /* offset of each allocation */
+    uint8_t level;   /* how full it is, of a page that was written */
 } haul_heap_page;
 
 typedef struct haul_heap {
     uint8_t client;
+    size_t most; /* octets of a page */
+    haul_dtree tree;
     haul_heap_page *pages;
     size_t n, cap;
 } haul_heap;
 
-void haul_heap_init(haul_heap *h, uint8_t client);
+void haul_heap_init(haul_heap *h, haul_ndb *n, uint8_t client);
 /* Copy n octets (1..HAUL_HEAP_MAX; NULL = zeros) into the heap. Returns the HID. */
 uint32_t haul_heap_add(haul_heap *h, const void *p, size_t n);
-/* The allocation behind a HID, for writing what is known late. Valid until the next haul_heap_add. */
+/* An allocation in the first page, for writing what is known late. Valid until the next haul_heap_add. */
 uint8_t *haul_heap_at(haul_heap *h, uint32_t hid);
 /* Write it as a data tree with that user root, and free it. Returns the block id. */
-uint64_t haul_heap_end(haul_heap *h, haul_ndb *n, uint32_t user_root);
+uint64_t haul_heap_end(haul_heap *h, uint32_t user_root);
 
 /* ── B-tree on heap (2.3.2) ── Records are sorted by key; header is a HID of 8 octets that are filled here. */
 void haul_bth_build(haul_heap *h, uint32_t header, unsigned key, unsigned entry, const uint8_t *records,
@@ -78,6 +81,8 @@ void haul_pc_u64(haul_pc *pc, uint32_t tag, uint64_t v);
 void haul_pc_text(haul_pc *pc, uint16_t id, const char *utf8); /* PT_UNICODE */
 /* PT_OBJECT: a subnode that holds something else, and its size (2.3.3.5). */
 void haul_pc_object(haul_pc *pc, uint32_t tag, uint32_t nid, uint32_t size);
+/* A value that is a data tree already. */
+void haul_pc_tree(haul_pc *pc, uint32_t tag, uint64_t data);
 bool haul_pc_has(const haul_pc *pc, uint32_t tag);
 /* Write it, free what it holds. */
 haul_object haul_pc_end(haul_pc *pc);
@@ -97,8 +102,11 @@ typedef struct haul_tc {
     haul_tc_column *columns; /* sorted by tag */
     size_t n_columns;
     uint16_t end[4]; /* rgib: ends of the 4- and 8-octet, 2-octet, 1-octet columns and of the bitmap */
-    uint8_t *rows;
-    size_t n_rows, cap_rows;
+    uint8_t *rows;   /* of the open block */
+    size_t n_open, cap_open;
+    uint32_t *ids; /* of all rows */
+    size_t n_rows, cap_ids;
+    haul_dtree matrix; /* blocks of rows that were written */
 } haul_tc;
 
 /* n columns as a template lays them out, sorted by tag; `more` tags (not among them) are laid out behind. */

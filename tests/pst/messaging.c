@@ -17,6 +17,7 @@
 #define FLAG_ATTACH    0x10u
 #define ROW_OVERHEAD   64u
 #define DEPTH_MAX      32u
+#define PIECE          65536u /* octets of an attachment in memory */
 
 /* PidTagRecordKey of the store, part of every entry id. Fixed: the same description gives the same octets. */
 static const uint8_t record_key[16] = {'m', 'a', 'i', 'l', 'h', 'a',  'u',  'l',
@@ -74,10 +75,10 @@ static void own_entry_id(haul_pstw *s, uint32_t tag, uint32_t nid)
     haul_pc_add(&s->store, tag, id, sizeof(id));
 }
 
-haul_pstw *haul_pstw_open(const char *path, uint8_t crypt, const char *name)
+haul_pstw *haul_pstw_open(const char *path, const haul_ndb_kind *kind, const char *name)
 {
     haul_pstw *s = haul_calloc(1, sizeof(*s));
-    s->ndb = haul_ndb_open(path, crypt);
+    s->ndb = haul_ndb_open(path, kind);
     for (unsigned i = 0; i < 3; i++) /* 0x8022 to 0x8062 are given */
         (void)haul_ndb_new_nid(s->ndb, HAUL_NDB_NID_FOLDER);
     haul_pc_init(&s->store, s->ndb);
@@ -206,6 +207,37 @@ static void put_recipients(haul_pstw *s, const haul_pstw_message *m, haul_subnod
 
 static haul_object put_message(haul_pstw *s, const haul_pstw_message *m, unsigned depth);
 
+/* The data of an attachment as a data tree. */
+static uint64_t put_data(haul_pstw *s, const haul_pstw_attachment *a)
+{
+    if (!a->fill)
+        return haul_ndb_data(s->ndb, a->data, (size_t)a->size);
+    haul_dtree t;
+    haul_dtree_init(&t, s->ndb);
+    uint8_t *p = haul_alloc(PIECE);
+    for (uint64_t done = 0; done < a->size;) {
+        size_t n = a->size - done < PIECE ? (size_t)(a->size - done) : PIECE;
+        a->fill(a->ctx, p, n);
+        haul_dtree_add(&t, p, n);
+        done += n;
+    }
+    free(p);
+    return haul_dtree_end(&t);
+}
+
+/* PidTagAttachDataBinary */
+static void put_binary(haul_pstw *s, haul_pc *pc, const haul_pstw_attachment *a)
+{
+    uint8_t p[HAUL_HEAP_MAX];
+    if (a->fill && a->size > sizeof(p)) {
+        haul_pc_tree(pc, 0x37010102, put_data(s, a));
+        return;
+    }
+    if (a->fill)
+        a->fill(a->ctx, p, (size_t)a->size);
+    haul_pc_add(pc, 0x37010102, a->fill ? p : a->data, (size_t)a->size);
+}
+
 /* PidTagAttachDataObject: a message or an OLE storage in a subnode (2.4.6.2). */
 static void put_object(haul_pstw *s, haul_pc *pc, const haul_pstw_attachment *a, unsigned depth)
 {
@@ -214,9 +246,14 @@ static void put_object(haul_pstw *s, haul_pc *pc, const haul_pstw_attachment *a,
     if (a->embedded)
         o = put_message(s, a->embedded, depth + 1);
     else
-        o.data = haul_ndb_data(s->ndb, a->data, a->size);
+        o.data = put_data(s, a);
     haul_subnodes_add(&pc->subs, nid, o.data, o.sub);
     haul_pc_object(pc, 0x3701000d, nid, (uint32_t)a->size);
+}
+
+static uint32_t bounded(uint64_t n) /* sizes are signed (MS-OXCDATA 2.11.1) */
+{
+    return n > INT32_MAX ? INT32_MAX : (uint32_t)n;
 }
 
 static haul_object put_attachment(haul_pstw *s, const haul_pstw_attachment *a, size_t index, unsigned depth)
@@ -225,13 +262,13 @@ static haul_object put_attachment(haul_pstw *s, const haul_pstw_attachment *a, s
     haul_pc_init(&pc, s->ndb);
     for (size_t i = 0; i < a->props.n; i++)
         haul_pc_add(&pc, a->props.v[i].tag, a->props.v[i].p, a->props.v[i].n);
-    haul_pc_u32(&pc, 0x0e200003, (uint32_t)(a->size + size_of(&a->props)));
+    haul_pc_u32(&pc, 0x0e200003, bounded(a->size + size_of(&a->props)));
     haul_pc_u32(&pc, 0x0e210003, (uint32_t)index);
     haul_pc_u32(&pc, 0x370b0003, UINT32_MAX);
     if (a->embedded || (a->has_data && a->object))
         put_object(s, &pc, a, depth);
     else if (a->has_data)
-        haul_pc_add(&pc, 0x37010102, a->data, a->size);
+        put_binary(s, &pc, a);
     return haul_pc_end(&pc);
 }
 
@@ -246,7 +283,7 @@ static void put_attachments(haul_pstw *s, const haul_pstw_message *m, haul_subno
         haul_object o = put_attachment(s, a, i, depth);
         haul_subnodes_add(subs, nid, o.data, o.sub);
         haul_tc_row(&t, nid, 1);
-        haul_tc_u32(&t, 0x0e200003, (uint32_t)(a->size + size_of(&a->props)));
+        haul_tc_u32(&t, 0x0e200003, bounded(a->size + size_of(&a->props)));
         haul_tc_u32(&t, 0x37050003, u32_of(&a->props, 0x37050003, 0));
         haul_tc_u32(&t, 0x370b0003, u32_of(&a->props, 0x370b0003, UINT32_MAX));
         const haul_pstw_value *name = value_of(&a->props, 0x3704001f);
@@ -264,12 +301,12 @@ static uint32_t message_flags(const haul_pstw_message *m)
 
 static uint32_t message_size(const haul_pstw_message *m)
 {
-    size_t n = size_of(&m->props);
+    uint64_t n = size_of(&m->props);
     for (size_t i = 0; i < m->n_recipients; i++)
         n += size_of(&m->recipients[i]) + ROW_OVERHEAD;
     for (size_t i = 0; i < m->n_attachments; i++)
         n += m->attachments[i].size + size_of(&m->attachments[i].props);
-    return n > INT32_MAX ? INT32_MAX : (uint32_t)n;
+    return bounded(n);
 }
 
 static haul_object put_message(haul_pstw *s, const haul_pstw_message *m, unsigned depth) /* 2.4.5 */
@@ -437,11 +474,11 @@ static void put_fixed_nodes(haul_pstw *s)
             put_empty_table(s, haul_templates[i].nid, (haul_template_id)i);
     static const uint8_t root[4] = {0x40, 0, 0, 0};
     haul_heap h;
-    haul_heap_init(&h, HAUL_HEAP_QUEUE);
+    haul_heap_init(&h, s->ndb, HAUL_HEAP_QUEUE);
     haul_heap_add(&h, root, sizeof(root));
     haul_heap_add(&h, NULL, 8);
     haul_bth_build(&h, 0x40, 16, 4, NULL, 0);
-    haul_ndb_node(s->ndb, 0xc01, haul_heap_end(&h, s->ndb, 0x20), 0, 0);
+    haul_ndb_node(s->ndb, 0xc01, haul_heap_end(&h, 0x20), 0, 0);
 }
 
 haul_rc haul_pstw_close(haul_pstw *s, haul_err *e)

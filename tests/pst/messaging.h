@@ -1,7 +1,7 @@
 /* Stores, folders and messages. Source: MS-PST 2.4, 2.7; shared/reference/pst-writer.md and pst-template-tables.txt.
  *
  * Order: folders before what lies in them; messages are written at once, folders and the store at haul_pstw_close. Memory:
- * the rows of each folder's tables, nothing of bodies. Errors stick, as in ndb.h. */
+ * that of ndb.h and, of each folder's tables, of ltp.h; nothing of bodies. Errors stick, as in ndb.h. */
 #ifndef HAUL_PSTW_MESSAGING_H
 #define HAUL_PSTW_MESSAGING_H
 
@@ -35,7 +35,10 @@ typedef struct haul_pstw_attachment {
     bool has_data;
     bool object; /* data behind a PT_OBJECT (OLE) instead of PT_BINARY */
     const void *data;
-    size_t size;
+    uint64_t size;
+    void (*fill)(void *ctx, uint8_t *p,
+                 size_t n); /* instead of data: the next octets of it; asked for once each */
+    void *ctx;
     const haul_pstw_message *embedded; /* or NULL */
 } haul_pstw_attachment;
 
@@ -56,7 +59,7 @@ typedef enum haul_pstw_place {
 } haul_pstw_place;
 
 /* Creates path with the folders every store has, empty. Never NULL. */
-haul_pstw *haul_pstw_open(const char *path, uint8_t crypt, const char *name);
+haul_pstw *haul_pstw_open(const char *path, const haul_ndb_kind *kind, const char *name);
 HAUL_MUST_USE haul_rc haul_pstw_close(haul_pstw *s, haul_err *e);
 
 /* A folder below another one. name is UTF-8, class may be NULL. Returns its nid. */
