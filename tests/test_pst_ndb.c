@@ -350,3 +350,19 @@ Test(pst_ndb, every_value_as_libpff_reads_it, .timeout = 200)
     cr_expect(versions[32] && versions[64] && versions[65]);
     cr_expect(stores > 30 && objects > 1000 && values > 30000 && named > 10000 && streams > 50);
 }
+
+/* An entry whose text is not there has no name at all; number 0 of the set is another one. */
+Test(pst_ndb, names_whose_text_is_not_there)
+{
+    static const char entries[] = "\0\0\0\0\5\0\0\0"  /* text 0 in set 2 */
+                                  "\0\0\0\0\4\0\1\0"  /* number 0 in set 2 */
+                                  "\0\1\0\0\5\0\2\0"; /* text 256 */
+    static const char strings[] = "\2\0\0\0x\0";
+    haul_names m = {.entries = {entries, 24}, .strings = {strings, 6}};
+    haul_prop text = {.id = 0x8000}, number = {.id = 0x8001}, none = {.id = 0x8002};
+    cr_expect(haul_names_find(&m, &text) && text.set == HAUL_PSET_PUBLIC_STRINGS);
+    cr_expect(text.name && strcmp(text.name, "x") == 0);
+    cr_expect(haul_names_find(&m, &number) && number.set == HAUL_PSET_PUBLIC_STRINGS && !number.name);
+    cr_expect(!haul_names_find(&m, &none) && none.set == HAUL_PSET_NONE && !none.guid);
+    haul_names_done(&m);
+}

@@ -217,6 +217,7 @@ static void load_attachment(native_object *o, const haul_node_list *subs, uint32
     const haul_node *node = subnode(subs, nid);
     haul_rc rc = node ? read_attachment(o, node, at, d, kept, &why)
                       : haul_fail(&why, HAUL_SKIP, "subnode 0x%x: not there", nid);
+    at->node = nid;
     at->props.codepage = m->props.codepage;
     if (rc == HAUL_OK)
         return;

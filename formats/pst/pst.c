@@ -27,7 +27,8 @@ const haul_format_option haul_pst_options[] = {
     [HAUL_PST_CODEPAGE] =
         {"pst-codepage", NULL, "",
          "character set of old (ANSI) Outlook items that name none: windows-1252, shift_jis, …"},
-    [HAUL_PST_ENGINE] = {"engine", "auto|libpff|native", "auto", "what parses Outlook stores"},
+    [HAUL_PST_ENGINE] = {"engine", "auto|libpff|native|both", "auto",
+                         "what parses Outlook stores; both: two parsers, and how they differ"},
     [HAUL_PST_SECONDS] = {"item-timeout", NULL, "300",
                           "give an Outlook item up after so many seconds; 0 = never"},
     [HAUL_PST_MEMORY] = {"item-memory", NULL, "4G",
