@@ -248,10 +248,10 @@ static void toy_close(haul_reader *r)
 }
 
 const haul_reader_ops TOY = {.state_size = sizeof(toy_state),
-                                    .open = toy_open,
-                                    .next = toy_next,
-                                    .body = toy_body,
-                                    .close = toy_close};
+                             .open = toy_open,
+                             .next = toy_next,
+                             .body = toy_body,
+                             .close = toy_close};
 
 /* ── reading all of it as text ── */
 
