@@ -2,10 +2,12 @@
 and at its place (offset, node or block). Checksums in front of a fault are made right again, so that it is the fault that is found
 and not a checksum. Then mutations at random end by themselves, and the stores of the corpus are as docs/check.md says."""
 import glob
+import gzip
 import json
 import os
 import random
 import re
+import shutil
 import subprocess
 
 import judge
@@ -559,6 +561,62 @@ def statuses(good, work):
         equal((got, "pst." + finding in found["counts"]), (status, True), f"exit status with {finding}")
 
 
+def dead_process(good, work):
+    """The process that checks dies: what it had found is there, the store has an error, the exit status is 3, and the next is checked."""
+    s = Editor(good)
+    for at in (4, 524):
+        s.put(at, "I", 0)
+    bad = os.path.join(work, "bad.pst")
+    with open(bad, "wb") as f:
+        f.write(s.d)
+    text = "its check did not come to its end: the process "
+    for fault_at, n, why in (("kill@0", 0, "was ended by signal 9"), ("kill@1", 1, "was ended by signal 9"),
+                             ("oom@1", 1, "takes more than 4294967296 octets of memory")):
+        done = run("check", "--json", bad, good, exits=(3,), env={**judge.environment(), "MAILHAUL_CHECK_FAULT": fault_at})
+        first, second = json.loads(done.stdout)["stores"]
+        if first["error"] is None:
+            return say("no faults on demand in this build")
+        equal((len(first["findings"]), first["error"]), (n, f"{bad}: {text}{why}"), fault_at)
+        equal(second["error"], None if fault_at == "kill@1" or fault_at == "oom@1" else f"{good}: {text}{why}", f"{fault_at}: the next store")
+
+
+def found_in(work, *paths):
+    done = run("check", "--json", *paths, exits=(0, 1, 3))
+    return done.returncode, [(os.path.relpath(s["path"], work), len(s["findings"]), s["error"] is None) for s in json.loads(done.stdout)["stores"]]
+
+
+def places(good, work):
+    """Stores in directories and containers, in order; other files are passed over."""
+    top = os.path.join(work, "tree")
+    os.makedirs(os.path.join(top, "b/c"))
+    os.makedirs(os.path.join(work, "none"))
+    s = Editor(good)
+    s.put(4, "I", 0)
+    for path, octets in (("b/c/bad.pst", s.d), ("a.pst", whole(good)), ("notes.txt", b"no store\n"), ("a.txt", b"!BD")):
+        with open(os.path.join(top, path), "wb") as f:
+            f.write(octets)
+    stores = [("a.pst", 0, True), ("b/c/bad.pst", 1, True)]
+    equal(found_in(work, top), (1, [("tree/" + p, n, fine) for p, n, fine in stores]), "a directory")
+    shutil.make_archive(os.path.join(work, "all"), "zip", top)
+    with open(os.path.join(work, "a.gz"), "wb") as f:
+        f.write(gzip.compress(whole(good), 1))
+    status, got = found_in(work, os.path.join(work, "all.zip"), os.path.join(work, "a.gz"))
+    equal((status, sorted(got)), (1, [("a.gz", 0, True)] + [("all.zip/" + p, n, fine) for p, n, fine in stores]), "containers")
+    with open(os.path.join(top, "b/old.ost"), "wb") as f:
+        f.write(bytes(600))
+    equal(found_in(work, os.path.join(top, "b")), (3, [("tree/b/c/bad.pst", 1, True), ("tree/b/old.ost", 0, False)]), "named as a store")
+    equal(found_in(work, os.path.join(work, "none"), good), (3, [("none", 0, False), (os.path.basename(good), 0, True)]), "a directory without a store")
+    with open(os.path.join(work, "cut.zip"), "wb") as f:
+        f.write(whole(os.path.join(work, "all.zip"))[:-400])
+    status, got = found_in(work, os.path.join(work, "cut.zip"))
+    equal((status, [g for g in got if not g[2]] != []), (3, True), f"a container that is cut off: {got}")
+
+
+def whole(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
 def mutate(good, work):
     """Octets changed anywhere, or in blocks whose checksums are made right again: the check ends by itself."""
     chance = random.Random(7)
@@ -611,6 +669,8 @@ def main():
         equal((status, found["findings"]), (0, []), f"the good store {store}")
         spoil_all(store, work, faults)
     statuses(good, work)
+    dead_process(good, work)
+    places(good, work)
     mutate(good, work)
     with open(os.path.join(judge.TESTDATA, "../docs/check.md"), encoding="utf-8") as f:
         page_text = f.read()
