@@ -245,7 +245,7 @@ static void check_refs(haul_pst_check *c)
         const haul_pstc_block *b = &c->blocks[i];
         if (!b->refs)
             haul_pst_say(c, HAUL_FINDING_PST_BLOCK_UNUSED, b->at, b->id, "%u octets", b->stored);
-        else if (b->count != b->refs + 1) /* one for the entry itself (2.2.2.7.7.3) */
+        else if (b->count != b->refs + 1) /* one for the entry itself (2.2.2.7.7.3.1) */
             haul_pst_say(c, HAUL_FINDING_PST_BLOCK_REFS, b->at, b->id, "cRef is %u, %u refer to it", b->count,
                          b->refs);
     }
@@ -299,6 +299,29 @@ bool haul_pst_leaves(haul_pst_check *c, uint64_t id, uint64_t **ret, size_t *ret
     bool good = add_leaves(c, id, 3, ret, ret_n, &cap);
     c->work += *ret_n / 16;
     return good;
+}
+
+uint8_t *haul_pst_copy(haul_pst_check *c, uint64_t id, size_t *ret_n)
+{
+    uint64_t *leaves = NULL, size = haul_pst_size(c, id);
+    size_t n = 0, at = 0;
+    bool good = size <= HAUL_PSTC_COPY && haul_pst_leaves(c, id, &leaves, &n);
+    if (size > HAUL_PSTC_COPY)
+        haul_pst_say(c, HAUL_FINDING_PST_LIMIT, HAUL_NOWHERE, id, "more than %u octets", HAUL_PSTC_COPY);
+    good =
+        good && n * c->layout->most <= HAUL_PSTC_COPY + (size_t)c->layout->most; /* the size may be a lie */
+    uint8_t *to = haul_alloc((good ? n * c->layout->most : 0) + HAUL_NODES_BLOCK);
+    for (size_t i = 0, got; good && i < n; i++, at += got) {
+        got = haul_pst_octets(c, leaves[i], to + at);
+        good = got > 0;
+    }
+    free(leaves);
+    if (!good) {
+        free(to);
+        return NULL;
+    }
+    *ret_n = at;
+    return to;
 }
 
 static bool add_subs(haul_pst_check *c, uint64_t id, unsigned below, haul_node **v, size_t *n, size_t *cap)

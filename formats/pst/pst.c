@@ -390,6 +390,8 @@ static const haul_reader_ops pst_reader_ops = {
     .close = pst_close,
 };
 
+static const char *const store_suffixes[] = {".pst", ".ost", NULL};
+
 const haul_format haul_format_pst = {
     .name = "pst",
     .title = "Outlook PST and OST",
@@ -397,6 +399,7 @@ const haul_format haul_format_pst = {
     .reader = &pst_reader_ops,
     .options = haul_pst_options,
     .check = haul_pst_check_run,
+    .check_suffixes = store_suffixes,
     .keeps_flags = HAUL_FLAG_SEEN | HAUL_FLAG_ANSWERED | HAUL_FLAG_FLAGGED | HAUL_FLAG_DRAFT |
                    HAUL_FLAG_DELETED | HAUL_FLAG_FORWARDED,
     .keeps_keywords = true,
