@@ -179,28 +179,31 @@ static void take(haul_direct *d, haul_props *props, haul_props_entry entry, haul
         haul_direct_lost(d, nid, entry.id, type, "the object has too many properties");
 }
 
+/* All of them but `skip`, 0 = none. */
+static void take_all(haul_direct *d, haul_props *p, uint16_t skip, haul_arena *a, haul_bag *ret)
+{
+    haul_bth_walk w = {.tree = &p->tree};
+    haul_props_entry entry = {0};
+    haul_err why, text;
+    for (haul_rc rc; (rc = haul_props_next(&w, &entry, &why)) != HAUL_END;) {
+        if (rc == HAUL_OK && (entry.id != skip || !skip)) {
+            take(d, p, entry, a, ret);
+        } else if (rc != HAUL_OK) {
+            haul_fail(&text, HAUL_SKIP, "some properties: %s", why.text);
+            haul_direct_tell(d->pst, p->heap.node.nid, HAUL_ISSUE_PST_PROPERTY_LOST, text.text);
+        }
+    }
+}
+
 haul_rc haul_direct_bag(haul_direct *d, const haul_node *node, uint16_t skip, haul_arena *a, haul_bag *ret,
                         haul_err *e)
 {
     haul_props p = {.heap.blocks.arena = a};
-    haul_bth_walk w = {.tree = &p.tree};
-    haul_props_entry entry = {0};
-    haul_err why, text;
     haul_rc rc = haul_props_open(&p, &d->nodes, node, e);
-    if (rc != HAUL_OK) {
-        haul_props_done(&p);
-        return rc;
-    }
-    while ((rc = haul_props_next(&w, &entry, &why)) != HAUL_END) {
-        if (rc == HAUL_OK && (entry.id != skip || !skip)) {
-            take(d, &p, entry, a, ret);
-        } else if (rc != HAUL_OK) {
-            haul_fail(&text, HAUL_SKIP, "some properties: %s", why.text);
-            haul_direct_tell(d->pst, node->nid, HAUL_ISSUE_PST_PROPERTY_LOST, text.text);
-        }
-    }
+    if (rc == HAUL_OK)
+        take_all(d, &p, skip, a, ret);
     haul_props_done(&p);
-    return HAUL_OK;
+    return rc;
 }
 
 /* ── data of attachments ── */
@@ -237,22 +240,42 @@ static haul_rc locate_object(haul_props *p, const haul_props_entry *entry, haul_
     return rc;
 }
 
+static haul_rc locate(haul_props *p, uint64_t *kept, haul_arena *a, haul_direct_data *ret, haul_err *e)
+{
+    haul_props_entry entry = {0};
+    haul_rc rc = haul_props_find(p, HAUL_ATTACH_DATA, &entry, e);
+    ret->type = entry.type;
+    if (rc == HAUL_OK)
+        rc = entry.type == HAUL_PT_OBJECT ? locate_object(p, &entry, ret, e)
+                                          : locate_value(p, &entry, kept, a, ret, e);
+    ret->known = rc == HAUL_OK || rc == HAUL_END;
+    return ret->known ? HAUL_OK : rc;
+}
+
 haul_rc haul_direct_locate(haul_direct *d, const haul_node *attachment, uint64_t *kept, haul_arena *a,
                            haul_direct_data *ret, haul_err *e)
 {
     haul_props p = {0};
-    haul_props_entry entry = {0};
     *ret = (haul_direct_data){0};
     haul_rc rc = haul_props_open(&p, &d->nodes, attachment, e);
     if (rc == HAUL_OK)
-        rc = haul_props_find(&p, HAUL_ATTACH_DATA, &entry, e);
-    ret->type = entry.type;
-    if (rc == HAUL_OK)
-        rc = entry.type == HAUL_PT_OBJECT ? locate_object(&p, &entry, ret, e)
-                                          : locate_value(&p, &entry, kept, a, ret, e);
+        rc = locate(&p, kept, a, ret, e);
     haul_props_done(&p);
-    ret->known = rc == HAUL_OK || rc == HAUL_END;
-    return ret->known ? HAUL_OK : rc;
+    return rc;
+}
+
+haul_rc haul_direct_attachment(haul_direct *d, const haul_node *node, uint64_t *kept, haul_arena *a,
+                               haul_bag *ret, haul_direct_data *ret_data, haul_err *e)
+{
+    haul_props p = {.heap.blocks.arena = a};
+    *ret_data = (haul_direct_data){0};
+    haul_rc rc = haul_props_open(&p, &d->nodes, node, e);
+    if (rc == HAUL_OK) {
+        take_all(d, &p, HAUL_ATTACH_DATA, a, ret);
+        rc = locate(&p, kept, a, ret_data, e);
+    }
+    haul_props_done(&p);
+    return rc;
 }
 
 haul_rc haul_direct_pour(haul_direct *d, const haul_direct_data *data, haul_out *to, haul_err *e)

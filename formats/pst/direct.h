@@ -62,6 +62,10 @@ void haul_direct_tell(const haul_pst *p, uint32_t nid, haul_issue_id id, const c
  * they cannot be found. */
 HAUL_MUST_USE haul_rc haul_direct_locate(haul_direct *d, const haul_node *attachment, uint64_t *kept,
                                          haul_arena *a, haul_direct_data *ret, haul_err *e);
+/* Both in one: the properties of an attachment but its data, and where those are. */
+HAUL_MUST_USE haul_rc haul_direct_attachment(haul_direct *d, const haul_node *node, uint64_t *kept,
+                                             haul_arena *a, haul_bag *ret, haul_direct_data *ret_data,
+                                             haul_err *e);
 /* Push them, block by block. What cannot be read is an issue, and NULs. */
 HAUL_MUST_USE haul_rc haul_direct_pour(haul_direct *d, const haul_direct_data *data, haul_out *to,
                                        haul_err *e);
