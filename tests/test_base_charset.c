@@ -136,7 +136,7 @@ Test(charset, utf16_in_steps)
         uint16_t unit;
         const char *utf8;
     } odd[] = {{0x7f, "\x7f"}, {0x80, "\xc2\x80"}, {0xff, "ÿ"}, {0x100, "Ā"},
-               {0x7fff, "翿"}, {0xff41, "ａ"},   {0, FFFD}};
+               {0x7fff, "翿"}, {0xff41, "ａ"},     {0, FFFD}};
     for (size_t k = 0; k < HAUL_COUNT(odd) * 40 * 40; k++) {
         size_t n = k % 40 + 1, at = k / 40 % 40 % n;
         haul_auto_str got = {0}, want = {0};
