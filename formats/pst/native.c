@@ -183,7 +183,7 @@ static void describe(haul_native *s)
 {
     uint8_t crypt = s->direct.nodes.crypt;
     s->pst.version = s->direct.nodes.version;
-    s->pst.ost = is_ost(&s->direct.view);
+    s->pst.ost = s->direct.header == HAUL_HEADER_GUESSED ? s->pst.version == 65 : is_ost(&s->direct.view);
     s->pst.encryption = crypt == 1 ? HAUL_PST_PERMUTE : crypt == 2 ? HAUL_PST_CYCLIC : HAUL_PST_PLAIN;
     s->pst.root = haul_native_find(s, HAUL_NID_ROOT) ? HAUL_NID_ROOT : 0;
 }
@@ -210,7 +210,8 @@ static haul_rc open_store(int fd, uint64_t size, bool asks,
     s->asks = asks;
     haul_rc rc = haul_direct_open(&s->direct, &s->pst, fd, size, e);
     if (rc == HAUL_OK) {
-        haul_direct_header(&s->pst, &s->direct.view);
+        if (s->direct.header != HAUL_HEADER_GUESSED)
+            haul_direct_header(&s->pst, &s->direct.view);
         (void)haul_direct_parents(&s->direct, &s->direct.view);
         rc = haul_native_tree(s, e);
     }

@@ -64,11 +64,15 @@ typedef struct pst_reader {
 
 /* ── recognising it ── */
 
-/* MS-PST 2.2.2.6: magic "!BDN", dwCRCPartial, "SM" (PST), "SO" (OST) or "AB" (PAB), version. */
+/* MS-PST 2.2.2.6: magic "!BDN", dwCRCPartial, "SM" (PST), "SO" (OST) or "AB" (PAB), wVer, wVerClient, bPlatformCreate and
+ * bPlatformAccess. Where the magic is damaged the others tell. */
 static int score(const char *p, size_t n)
 {
-    if (n < 12 || memcmp(p, "!BDN", 4) != 0)
+    static const char others[4] = {19, 0, 1, 1};
+    if (n < 16)
         return 0;
+    if (memcmp(p, "!BDN", 4) != 0)
+        return p[8] == 'S' && (p[9] == 'M' || p[9] == 'O') && memcmp(p + 12, others, 4) == 0 ? 48 : 0;
     bool known = memcmp(p + 8, "SM", 2) == 0 || memcmp(p + 8, "SO", 2) == 0 || memcmp(p + 8, "AB", 2) == 0;
     return known ? 64 : 32;
 }
