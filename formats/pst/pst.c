@@ -69,10 +69,11 @@ typedef struct pst_reader {
 static int score(const char *p, size_t n)
 {
     static const char others[4] = {19, 0, 1, 1};
-    if (n < 16)
+    if (n < 12)
         return 0;
     if (memcmp(p, "!BDN", 4) != 0)
-        return p[8] == 'S' && (p[9] == 'M' || p[9] == 'O') && memcmp(p + 12, others, 4) == 0 ? 48 : 0;
+        return n >= 16 && p[8] == 'S' && (p[9] == 'M' || p[9] == 'O') && memcmp(p + 12, others, 4) == 0 ? 48
+                                                                                                        : 0;
     bool known = memcmp(p + 8, "SM", 2) == 0 || memcmp(p + 8, "SO", 2) == 0 || memcmp(p + 8, "AB", 2) == 0;
     return known ? 64 : 32;
 }
