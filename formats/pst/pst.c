@@ -68,12 +68,13 @@ typedef struct pst_reader {
  * bPlatformAccess. Where the magic is damaged the others tell. */
 static int score(const char *p, size_t n)
 {
-    static const char others[4] = {19, 0, 1, 1};
     if (n < 12)
         return 0;
     if (memcmp(p, "!BDN", 4) != 0)
-        return n >= 16 && p[8] == 'S' && (p[9] == 'M' || p[9] == 'O') && memcmp(p + 12, others, 4) == 0 ? 48
-                                                                                                        : 0;
+        return n >= 16 && p[8] == 'S' && (p[9] == 'M' || p[9] == 'O') && (p[12] == 19 || p[12] == 12) &&
+                       !p[13] && p[14] == 1 && p[15] == 1
+                   ? 48
+                   : 0;
     bool known = memcmp(p + 8, "SM", 2) == 0 || memcmp(p + 8, "SO", 2) == 0 || memcmp(p + 8, "AB", 2) == 0;
     return known ? 64 : 32;
 }
