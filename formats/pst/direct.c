@@ -45,12 +45,30 @@ static void tell_place(haul_direct *d, uint64_t at, const char *text)
     d->pst->issue(d->pst->issue_ctx, HAUL_ISSUE_PST_BLOCK_DAMAGED, text);
 }
 
+/* What damaged pages cost is told in full: each page comes once. */
+static void tell_page(haul_direct *d, const haul_nodes_fault *f)
+{
+    haul_err text;
+    bool bypassed = f->outcome == HAUL_NODES_BYPASSED;
+    if (bypassed)
+        haul_fail(&text, HAUL_SKIP, "page at octet %llu: %zu %s of those it led to were found without it",
+                  (unsigned long long)f->at, f->found, f->what);
+    else
+        haul_fail(&text, HAUL_SKIP, "page at octet %llu: %s", (unsigned long long)f->at, f->what);
+    d->pst->issue(d->pst->issue_ctx, bypassed ? HAUL_ISSUE_PST_PAGE_BYPASSED : HAUL_ISSUE_PST_PAGE_MENDED,
+                  text.text);
+}
+
 /* Beside libpff pages were told when it read them all, and a block is told as haul_pff_check does: it may have read it,
  * too. */
 static void on_fault(void *ctx, const haul_nodes_fault *f)
 {
     haul_direct *d = ctx;
     haul_err text;
+    if (f->outcome != HAUL_NODES_DAMAGED) {
+        tell_page(d, f);
+        return;
+    }
     if ((f->page || !d->pst->msg) && !d->alone)
         return;
     haul_fail(&text, HAUL_SKIP, "%s at octet %llu", f->page ? "page" : "block", (unsigned long long)f->at);
@@ -69,15 +87,28 @@ void haul_direct_lost(haul_direct *d, uint32_t nid, uint16_t id, uint16_t type, 
 
 /* ── opening ── */
 
+static haul_rc open_alone(haul_direct *d, haul_err *e)
+{
+    haul_err told;
+    haul_rc rc = haul_rescue_open(&d->nodes, &d->view, &told, &d->header, e);
+    if (rc == HAUL_OK && *told.text)
+        d->pst->issue(d->pst->issue_ctx,
+                      d->header == HAUL_HEADER_GUESSED ? HAUL_ISSUE_PST_HEADER_LOST
+                                                       : HAUL_ISSUE_PST_HEADER_DAMAGED,
+                      told.text);
+    return rc;
+}
+
 haul_rc haul_direct_open(haul_direct *d, haul_pst *p, int fd, uint64_t size, haul_err *e)
 {
     d->pst = p;
     haul_view_init(&d->view, fd, size);
-    haul_rc rc = haul_nodes_open(&d->nodes, &d->view, e);
+    haul_rc rc = d->alone ? open_alone(d, e) : haul_nodes_open(&d->nodes, &d->view, e);
     d->open = rc == HAUL_OK;
     d->nodes.fault = on_fault;
     d->nodes.ctx = d;
-    return rc;
+    d->nodes.rescues = d->open && d->alone;
+    return rc == HAUL_OK && d->header != HAUL_HEADER_GOOD ? haul_rescue_crypt(&d->nodes, e) : rc;
 }
 
 void haul_direct_done(haul_direct *d)
@@ -95,8 +126,7 @@ static void on_parent(void *ctx, haul_issue_id id, const char *text)
 
 bool haul_direct_parents(haul_direct *d, haul_view *v)
 {
-    const haul_parents_tree tree = {d->nodes.node_root, d->nodes.version};
-    return d->open && haul_parents_mend(v, &tree, on_parent, d->pst);
+    return d->open && haul_parents_mend(v, &d->nodes, on_parent, d->pst);
 }
 
 haul_rc haul_direct_names(haul_direct *d, haul_err *e)

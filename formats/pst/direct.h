@@ -5,6 +5,7 @@
 
 #include "engine.h"
 #include "names.h"
+#include "rescue.h"
 
 #define HAUL_DIRECT_KEPT                                                                                     \
     (8u * 1024u * 1024u)       /* attachment data of one message that stays loaded until it is asked for */
@@ -23,8 +24,10 @@ typedef struct haul_direct {
     haul_pst *pst;  /* borrowed: where issues go */
     haul_view view; /* the file without repairs but those of its nodes */
     haul_nodes nodes;
-    bool open;  /* nodes can be read */
-    bool alone; /* nobody else reads the store: pages and blocks outside of items are told here */
+    bool open; /* nodes can be read */
+    bool
+        alone; /* nobody else reads the store: pages and blocks outside of items are told here, damage of its trees is bypassed */
+    haul_header header;
     size_t n_told;
     uint64_t told[HAUL_DIRECT_TOLD];
     bool named; /* names was tried */
