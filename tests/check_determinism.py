@@ -1,6 +1,6 @@
 """The same input gives the same output: two runs in other time zones, locales, umasks and working directories write the
-same names, octets and mtimes, items.jsonl included; report.json differs in the times of the run only. Outlook stores, too: and
-a copy of a store in another directory, read without a confined parser, is the same source."""
+same names, octets and mtimes, items.jsonl included; report.json differs in the times of the run only. Outlook stores, too, by one
+process and by three; and a copy of a store in another directory, read without a confined parser, is the same source."""
 import json
 import os
 import re
@@ -36,7 +36,7 @@ def once(src, target, fmt, env, umask, cwd, options=()):
     return files, judge.read(os.path.join(judge.state_of(target), "items.jsonl")), report
 
 
-def check(work, src, fmt, options=()):
+def check(work, src, fmt, options=(), again=()):
     # The same path both times: the target's own path may be part of report.json.
     target = os.path.join(work, "out", fmt)
     first = once(src, target, fmt, HERE, 0o022, os.path.join(work, "cwd1"), options)
@@ -44,7 +44,7 @@ def check(work, src, fmt, options=()):
     os.rename(target, target + ".first")
     if os.path.exists(state):
         os.rename(state, target + ".first-state")
-    second = once(src, target, fmt, THERE, 0o077, os.path.join(work, "cwd2", "deeper"), options)
+    second = once(src, target, fmt, THERE, 0o077, os.path.join(work, "cwd2", "deeper"), (*options, *again))
     same(first[0] == second[0], f"{fmt}: {judge.differences(second[0], first[0])}")
     same(first[1] == second[1], f"{fmt}: items.jsonl differs: " + first_difference(first[1], second[1]))
     same(first[2] == second[2], f"{fmt}: report.json differs: "
@@ -101,7 +101,10 @@ def main():
     if os.access(MAKE, os.X_OK):
         src = stores(os.path.join(work, "stores"))
         for fmt in ("maildir", "mbox", "eml"):
-            check(os.path.join(work, "outlook"), src, fmt, ("--from", "pst", "--recover", "--unpack-tnef"))
+            check(os.path.join(work, "outlook"), src, fmt, ("--from", "pst", "--recover", "--unpack-tnef"), ("--jobs", "3"))
+        bulk = os.path.join(work, "bulk.pst") # several stretches of items
+        subprocess.run([MAKE, "--bulk", "130", "--seed", "5", bulk], check=True, timeout=60)
+        check(os.path.join(work, "bulk"), bulk, "eml", again=("--jobs", "2"))
         check_copy(os.path.join(work, "copies"), os.path.join(src, "embedded-kinds.pst"))
     a = json.loads(run("inspect", "--json", source(work), env=judge.environment(**HERE)).stdout)
     b = json.loads(run("inspect", "--json", source(work), env=judge.environment(**THERE)).stdout)

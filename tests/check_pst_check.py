@@ -2,31 +2,36 @@
 and at its place (offset, node or block). Checksums in front of a fault are made right again, so that it is the fault that is found
 and not a checksum. Then mutations at random end by themselves, and the stores of the corpus are as docs/check.md says."""
 import glob
+import gzip
 import json
 import os
 import random
 import re
+import shutil
 import subprocess
 
 import judge
+import pst_item_faults
 from judge import equal, run, same, say
 from pst_faults import Editor
 
 MAKE = os.environ.get("MAKE_PST") or os.path.join(os.path.dirname(judge.PROGRAM), "tests/make_pst")
 MUTATIONS = int(os.environ.get("HAUL_MUTATIONS") or 20)
 ROOT, TOP, TRASH, STORE, NAMES = 0x122, 0x8022, 0x8062, 0x21, 0x61
+# of a message, what 2.4.5.1.1 asks for and make_pst does not write by itself
+ASKED = {"0x30070040": "2020-01-01T00:00:00Z", "0x30080040": "2020-01-01T00:00:00Z", "0x300b0102": {"hex": "0102030405060708"}}
 FAULTS = []
 
 
 def description():
     """Two folders; many messages, one with values and an attachment of several blocks and a message within it."""
     person = {"type": "to", "name": "Ben", "address": "ben@lighthouse.example"}
-    inner = {"subject": "inner", "body": "x", "recipients": [person]}
-    large = {"subject": "large", "body": {"fill": 20000, "seed": 1}, "recipients": [person],
+    inner = {"subject": "inner", "body": "x", "recipients": [person], "props": ASKED}
+    large = {"subject": "large", "props": ASKED, "body": {"fill": 20000, "seed": 1}, "recipients": [person],
              "named": [{"set": "PUBLIC_STRINGS", "name": "Keywords", "type": "0x101F", "value": ["a", "b"]}],
              "attachments": [{"method": "value", "name": "a.bin", "data": {"fill": 30000, "seed": 2}},
                              {"method": "embedded", "name": "inner", "embedded": inner}]}
-    many = {"subject": "number {n}", "body": "x", "recipients": [person], "repeat": 60}
+    many = {"subject": "number {n}", "body": "x", "props": ASKED, "recipients": [person], "repeat": 60}
     return {"store": {"encryption": "none", "folders": [
         {"name": "Inbox", "role": "inbox", "messages": [large, many], "folders": [{"name": "Below"}]}]}}
 
@@ -449,7 +454,8 @@ LARGE = [("list-total", list_of_lists), ("list-order", order_of_lists), ("list",
 def large_description():
     parts = [{"method": "value", "name": "{n}.bin", "data": "x", "repeat": 400},
              {"method": "value", "name": "large.bin", "data": {"fill": 9000000, "seed": 2}}]
-    return {"store": {"encryption": "none", "folders": [{"name": "Inbox", "messages": [{"subject": "s", "attachments": parts}]}]}}
+    people = [{"type": "to", "name": "Person {n} of the harbour watch", "address": "person{n}@lighthouse.example", "repeat": 600}]
+    return {"store": {"encryption": "none", "folders": [{"name": "Inbox", "messages": [{"subject": "s", "props": ASKED, "attachments": parts, "recipients": people}]}]}}
 
 
 # ── ANSI and 4k pages: stores of the corpus, an octet flipped in pages and blocks ──
@@ -520,19 +526,95 @@ def make(work, name, plan_of):
     return store
 
 
-def one_fault(good, work, finding, spoil):
-    s = Editor(good)
-    place = spoil(s)
-    path = os.path.join(work, "bad.pst")
-    with open(path, "wb") as f:
-        f.write(s.d)
-    status, found = check(path)
-    name = getattr(spoil, "__name__", "?")
+def judge_fault(found, finding, name, place):
     hits = [f for f in found["findings"] if f["id"] == "pst." + finding]
     right = [f for f in hits if all(f[k] == v for k, v in place.items())]
     same(right, f"{name}: pst.{finding} at {place}; got {[(f['id'], f['offset'], f['node'], f['block']) for f in found['findings']][:6]}")
-    damage = any(f["severity"] == "damage" for f in found["findings"])
-    equal(status, 1 if damage else 0, f"{name}: exit status")
+
+
+def spoil_all(good, work, faults):
+    """Each fault in a copy of its own; one run checks them all."""
+    whole = Editor(good)
+    paths, places = [], []
+    for i, (_, spoil) in enumerate(faults):
+        s = whole.copy()
+        places.append(spoil(s))
+        paths.append(os.path.join(work, f"bad{i}.pst"))
+        with open(paths[-1], "wb") as f:
+            f.write(s.d)
+    done = run("check", "--json", *paths, exits=(1,), timeout=300)
+    stores = json.loads(done.stdout)["stores"]
+    for (finding, spoil), place, found, path in zip(faults, places, stores, paths):
+        judge_fault(found, finding, getattr(spoil, "__name__", "?"), place)
+        os.remove(path)
+
+
+def statuses(good, work):
+    """0 with nothing but notes, 1 with damage."""
+    for spoil, finding, status in ((bit_set, "amap-unused", 0), (cut_off, "header-size", 1)):
+        s = Editor(good)
+        spoil(s)
+        path = os.path.join(work, "bad.pst")
+        with open(path, "wb") as f:
+            f.write(s.d)
+        got, found = check(path)
+        equal((got, "pst." + finding in found["counts"]), (status, True), f"exit status with {finding}")
+
+
+def dead_process(good, work):
+    """The process that checks dies: what it had found is there, the store has an error, the exit status is 3, and the next is checked."""
+    s = Editor(good)
+    for at in (4, 524):
+        s.put(at, "I", 0)
+    bad = os.path.join(work, "bad.pst")
+    with open(bad, "wb") as f:
+        f.write(s.d)
+    text = "its check did not come to its end: the process "
+    for fault_at, n, why in (("kill@0", 0, "was ended by signal 9"), ("kill@1", 1, "was ended by signal 9"),
+                             ("oom@1", 1, "takes more than 4294967296 octets of memory")):
+        done = run("check", "--json", bad, good, exits=(3,), env={**judge.environment(), "MAILHAUL_CHECK_FAULT": fault_at})
+        first, second = json.loads(done.stdout)["stores"]
+        if first["error"] is None:
+            return say("no faults on demand in this build")
+        equal((len(first["findings"]), first["error"]), (n, f"{bad}: {text}{why}"), fault_at)
+        equal(second["error"], None if fault_at == "kill@1" or fault_at == "oom@1" else f"{good}: {text}{why}", f"{fault_at}: the next store")
+
+
+def found_in(work, *paths):
+    done = run("check", "--json", *paths, exits=(0, 1, 3))
+    return done.returncode, [(os.path.relpath(s["path"], work), len(s["findings"]), s["error"] is None) for s in json.loads(done.stdout)["stores"]]
+
+
+def places(good, work):
+    """Stores in directories and containers, in order; other files are passed over."""
+    top = os.path.join(work, "tree")
+    os.makedirs(os.path.join(top, "b/c"))
+    os.makedirs(os.path.join(work, "none"))
+    s = Editor(good)
+    s.put(4, "I", 0)
+    for path, octets in (("b/c/bad.pst", s.d), ("a.pst", whole(good)), ("notes.txt", b"no store\n"), ("a.txt", b"!BD")):
+        with open(os.path.join(top, path), "wb") as f:
+            f.write(octets)
+    stores = [("a.pst", 0, True), ("b/c/bad.pst", 1, True)]
+    equal(found_in(work, top), (1, [("tree/" + p, n, fine) for p, n, fine in stores]), "a directory")
+    shutil.make_archive(os.path.join(work, "all"), "zip", top)
+    with open(os.path.join(work, "a.gz"), "wb") as f:
+        f.write(gzip.compress(whole(good), 1))
+    status, got = found_in(work, os.path.join(work, "all.zip"), os.path.join(work, "a.gz"))
+    equal((status, sorted(got)), (1, [("a.gz", 0, True)] + [("all.zip/" + p, n, fine) for p, n, fine in stores]), "containers")
+    with open(os.path.join(top, "b/old.ost"), "wb") as f:
+        f.write(bytes(600))
+    equal(found_in(work, os.path.join(top, "b")), (3, [("tree/b/c/bad.pst", 1, True), ("tree/b/old.ost", 0, False)]), "named as a store")
+    equal(found_in(work, os.path.join(work, "none"), good), (3, [("none", 0, False), (os.path.basename(good), 0, True)]), "a directory without a store")
+    with open(os.path.join(work, "cut.zip"), "wb") as f:
+        f.write(whole(os.path.join(work, "all.zip"))[:-400])
+    status, got = found_in(work, os.path.join(work, "cut.zip"))
+    equal((status, [g for g in got if not g[2]] != []), (3, True), f"a container that is cut off: {got}")
+
+
+def whole(path):
+    with open(path, "rb") as f:
+        return f.read()
 
 
 def mutate(good, work):
@@ -580,18 +662,22 @@ def main():
         judge.skip("make_pst is not built")
     work = judge.temporary(memory=True)
     good = make(work, "good", description())
-    for store, faults in ((good, FAULTS), (make(work, "large", large_description()), LARGE)):
+    large = make(work, "large", large_description())
+    every = ((good, FAULTS + pst_item_faults.FAULTS), (large, LARGE + pst_item_faults.LARGE))
+    for store, faults in every:
         status, found = check(store)
         equal((status, found["findings"]), (0, []), f"the good store {store}")
-        for finding, spoil in faults:
-            one_fault(store, work, finding, spoil)
+        spoil_all(store, work, faults)
+    statuses(good, work)
+    dead_process(good, work)
+    places(good, work)
     mutate(good, work)
     with open(os.path.join(judge.TESTDATA, "../docs/check.md"), encoding="utf-8") as f:
         page_text = f.read()
     if judge.CORPUS:
         corpus(page_text)
         other_layouts(work)
-    say(f"{len(FAULTS) + len(LARGE)} faults, {MUTATIONS} mutations")
+    say(f"{sum(len(faults) for _, faults in every)} faults, {MUTATIONS} mutations")
     judge.finish()
 
 

@@ -1,5 +1,6 @@
 """Places in a Unicode PST that is not encoded, and faults put there with the checksums behind them made right again. After MS-PST;
 nothing of it is shared with the program."""
+import copy
 import struct
 
 from pst_structure import AMAP_AT, Store, crc
@@ -16,6 +17,11 @@ class Editor(Store):
         self.page_tree(self.bbt, self.block_entry)
         self.page_tree(self.nbt, self.node_entry)
         self.taken.clear()
+
+    def copy(self):
+        other = copy.copy(self)
+        other.d, other.blocks, other.nodes = bytearray(self.d), dict(self.blocks), dict(self.nodes)
+        return other
 
     def page_tree(self, ref, leaf, level=None, kind=None):
         if hasattr(self, "pages"):
@@ -76,8 +82,29 @@ class Editor(Store):
     def allocation(self, nid, hid):
         """Block id, offset and size of an allocation of the first page of a node's heap."""
         bid, at = self.data_at(nid)
+        return (bid, *self.heap_at(at, hid))
+
+    def heap_at(self, at, hid):
+        """Offset and size of an allocation of the heap whose first page is at an offset."""
         table = at + self.get(at, "H") + 4 + 2 * ((hid >> 5) - 1)
-        return bid, at + self.get(table, "H"), self.get(table + 2, "H") - self.get(table, "H")
+        return at + self.get(table, "H"), self.get(table + 2, "H") - self.get(table, "H")
+
+    def subnodes_of(self, nid):
+        return self.entries(self.nodes[nid][1])
+
+    def subnode(self, nid, sub):
+        return self.subnodes_of(nid)[sub]
+
+    def subnode_entry(self, nid, sub):
+        """Block id and offset of an entry of a node's list of subnodes, which is one block."""
+        bid = self.nodes[nid][1]
+        at = self.blocks[bid][0]
+        return bid, next(p for p in range(at + 8, at + 8 + 24 * self.get(at + 2, "H"), 24) if self.get(p, "Q") == sub)
+
+    def leaf_ids(self, bid):
+        """The data blocks below an XBLOCK."""
+        at = self.blocks[bid][0]
+        return [self.get(at + 8 + 8 * i, "Q") for i in range(self.get(at + 2, "H"))]
 
     def records(self, nid):
         """Block id, offset and number of the records of a property context."""

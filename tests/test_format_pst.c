@@ -136,6 +136,51 @@ Test(pst_view, repairs_show_at_any_cut)
     close(fd);
 }
 
+/* Forwards, backwards, in ten places in turn, anywhere; in pieces that no window ends with. */
+static size_t place_of(size_t i, size_t size)
+{
+    switch (i / 1000) {
+    case 0:
+        return i * 600;
+    case 1:
+        return size - 1 - (i - 1000) * 600;
+    case 2:
+        return i % 10 * 60000 + i / 10 * 100;
+    default:
+        return haul_fnv64(&i, sizeof(i), 1) % size;
+    }
+}
+
+Test(pst_view, any_order_of_reading)
+{
+    static uint8_t file[700000], got[sizeof(file)];
+    for (size_t i = 0; i < sizeof(file); i++)
+        file[i] = (uint8_t)(i * 7 + i / 1000);
+    const char *path = testing_path("windows");
+    testing_write(path, file, sizeof(file));
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    haul_view v;
+    haul_view_init(&v, fd, sizeof(file));
+    cr_assert_eq(haul_view_read(&v, 345000, got, 1000),
+                 1000); /* a repair shows in what was read before it, too */
+    memset(file + 345678, 0xee, HAUL_VIEW_PATCH);
+    cr_assert(haul_view_patch_add(&v, 345678, file + 345678, HAUL_VIEW_PATCH));
+    for (size_t i = 0; i < 4000; i++) {
+        const uint8_t *p = NULL;
+        size_t n = haul_fnv64(&i, sizeof(i), 2) % (i % 50 ? 9000u : 2 * HAUL_VIEW_LOOK);
+        size_t at = place_of(i, sizeof(file));
+        size_t want = n < sizeof(file) - at ? n : sizeof(file) - at;
+        cr_assert_eq(haul_view_read(&v, at, got, n), (ssize_t)want);
+        cr_assert_arr_eq(got, file + at, want, "%zu octets at %zu", want, at);
+        if (n > HAUL_VIEW_LOOK)
+            continue;
+        cr_assert_eq(haul_view_look(&v, at, n, &p), (ssize_t)want);
+        cr_assert_arr_eq(p, file + at, want, "%zu octets at %zu", want, at);
+    }
+    haul_view_done(&v);
+    close(fd);
+}
+
 /* MS-PST 5.1: the first octets of the box R are 65, 54, 19; 5.2 worked by hand for key 0 and octet 0: R gives 65, S of
  * 65 is 80, I of 80 is where R has 80: 185. */
 Test(pst_crypt, boxes)
@@ -143,7 +188,7 @@ Test(pst_crypt, boxes)
     uint8_t p[3] = {0, 1, 2}, zero[1] = {0};
     haul_crypt_encode(HAUL_CRYPT_PERMUTE, 0, 0, p, sizeof(p));
     cr_expect(p[0] == 65 && p[1] == 54 && p[2] == 19);
-    haul_crypt_decode(HAUL_CRYPT_PERMUTE, 0, 0, p, sizeof(p));
+    haul_crypt_decode(HAUL_CRYPT_PERMUTE, 0, p, sizeof(p), p);
     cr_expect(p[0] == 0 && p[1] == 1 && p[2] == 2);
     haul_crypt_encode(HAUL_CRYPT_CYCLIC, 0, 0, zero, 1);
     cr_expect_eq(zero[0], 185, "%u", zero[0]);
@@ -163,9 +208,25 @@ Test(pst_crypt, any_part_of_a_block)
             haul_crypt_encode(methods[m], 0x1234abcdu, from, part, sizeof(part));
             cr_assert_arr_eq(part, whole + from, sizeof(part), "method %zu at %zu", m, from);
         }
-        haul_crypt_decode(methods[m], 0x1234abcdu, 0, whole, sizeof(whole));
+        haul_crypt_decode(methods[m], 0x1234abcdu, whole, sizeof(whole), whole);
         cr_expect_arr_eq(whole, plain, sizeof(whole));
     }
+}
+
+/* Whatever a processor takes at once: every length, and no octet behind it. */
+Test(pst_crypt, any_length)
+{
+    uint8_t plain[300], stored[300], got[301];
+    for (size_t i = 0; i < sizeof(plain); i++)
+        stored[i] = plain[i] = (uint8_t)(i * 11);
+    haul_crypt_encode(HAUL_CRYPT_PERMUTE, 0, 0, stored, sizeof(stored));
+    for (size_t from = 0; from < 70; from += 23)
+        for (size_t n = 0; from + n <= sizeof(plain); n++) {
+            memset(got, 0x5a, sizeof(got));
+            haul_crypt_decode(HAUL_CRYPT_PERMUTE, 0, stored + from, n, got);
+            cr_assert_arr_eq(got, plain + from, n, "%zu octets at %zu", n, from);
+            cr_assert_eq(got[n], 0x5a, "%zu octets at %zu", n, from);
+        }
 }
 
 /* ── recognising ── */
@@ -177,9 +238,10 @@ Test(pst, probe)
         size_t n;
         bool is;
     } rows[] = {
-        {"!BDN\1\2\3\4SM\x17\0", 12, true},  {"!BDN\1\2\3\4SO\x24\0", 12, true},
-        {"!BDN\1\2\3\4AB\x0e\0", 12, true},  {"!BDN\1\2\3\4SM", 10, false},
-        {"!BDM\1\2\3\4SM\x17\0", 12, false}, {"From x\nTo: y\n", 13, false},
+        {"!BDN\1\2\3\4SM\x17\0", 12, true},           {"!BDN\1\2\3\4SO\x24\0", 12, true},
+        {"!BDN\1\2\3\4AB\x0e\0", 12, true},           {"!BDN\1\2\3\4SM", 10, false},
+        {"!BDM\1\2\3\4SM\x17\0", 12, false},          {"From x\nTo: y\n", 13, false},
+        {"!BDM\1\2\3\4SM\x17\0\x13\0\1\1", 16, true},
     };
     for (size_t i = 0; i < HAUL_COUNT(rows); i++) {
         haul_probe p = {.label = "a.pst", .head = rows[i].head, .head_len = rows[i].n};

@@ -236,6 +236,84 @@ static void same_below(pair *p, libpff_item_t *parent)
     }
 }
 
+/* MS-PST 5.3, bit by bit: the reflected polynomial, begun with 0, not inverted at the end. */
+static uint32_t slow_checksum(const uint8_t *p, size_t n)
+{
+    uint32_t crc = 0;
+    for (size_t i = 0; i < n; i++) {
+        crc ^= p[i];
+        for (unsigned bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
+    }
+    return crc;
+}
+
+Test(pst_ndb, checksum)
+{
+    uint8_t p[1200];
+    for (size_t i = 0; i < sizeof(p); i++)
+        p[i] = (uint8_t)(i * 37 + i / 100);
+    for (size_t from = 0; from < 40; from += 3)
+        for (size_t n = 0; from + n <= sizeof(p); n += n < 300 ? 1 : 97)
+            cr_assert_eq(haul_nodes_checksum(p + from, n), slow_checksum(p + from, n), "%zu at %zu", n, from);
+}
+
+static haul_rc add_node(void *ctx, const haul_node *node, haul_err *e)
+{
+    (void)e;
+    haul_str_add(ctx, node, sizeof(*node));
+    return HAUL_OK;
+}
+
+/* A key of the root of the blocks is damaged: what was looked up before changes nothing all the same, on either side of
+ * that key. */
+static void same_as_alone(pair *p, uint64_t damage)
+{
+    static uint8_t to[HAUL_NODES_BLOCK];
+    haul_view view;
+    haul_nodes together = {0};
+    size_t width = p->nodes.layout->id;
+    uint64_t at = p->nodes.block_root + damage % 3 * 3 * width, key = 0;
+    uint8_t octet = (uint8_t)(damage * 37);
+    haul_view_init(&view, p->fd, p->view.size);
+    cr_assert(haul_view_patch_add(&view, at + damage / 3 % 2, &octet, 1));
+    cr_assert_eq(haul_view_read(&view, at, &key, 4), 4);
+    cr_assert_eq(haul_nodes_open(&together, &view, NULL), HAUL_OK);
+    for (uint64_t id = key < 160 ? 4 : (key & ~UINT64_C(3)) - 160; id < key + 160; id += 4) {
+        haul_nodes alone = {0};
+        haul_block got = {0}, want = {0};
+        cr_assert_eq(haul_nodes_open(&alone, &view, NULL), HAUL_OK);
+        haul_rc rc = haul_nodes_block(&alone, id, to, &want, NULL);
+        cr_assert_eq(haul_nodes_block(&together, id, to, &got, NULL), rc, "block 0x%llx",
+                     (unsigned long long)id);
+        cr_assert(got.at == want.at && got.n == want.n);
+        haul_nodes_done(&alone);
+    }
+    haul_nodes_done(&together);
+    haul_view_done(&view);
+}
+
+/* Whatever was looked up before: the same node as the walk through the whole tree; and none where there is none. */
+static void found_in_any_order(pair *p)
+{
+    haul_auto_str all = {0};
+    cr_assert_eq(haul_nodes_walk(&p->nodes, add_node, &all, NULL), HAUL_OK);
+    const haul_node *v = (const haul_node *)(const void *)haul_strz(&all);
+    size_t n = all.len / sizeof(*v);
+    for (uint64_t damage = 0; damage < 12; damage++)
+        same_as_alone(p, damage);
+    for (size_t i = 0; i < 3 * n; i++) {
+        const haul_node *want = &v[i < n ? i : haul_fnv64(&i, sizeof(i), 3) % n];
+        haul_node got = {0};
+        cr_assert_eq(haul_nodes_find(&p->nodes, want->nid, &got, NULL), HAUL_OK, "node 0x%x", want->nid);
+        cr_assert(got.nid == want->nid && got.data == want->data && got.sub == want->sub &&
+                  got.parent == want->parent && got.at == want->at);
+        bool last = want == &v[n - 1];
+        if (last || want[1].nid != want->nid + 1)
+            cr_assert_eq(haul_nodes_find(&p->nodes, want->nid + 1, &got, NULL), HAUL_SKIP);
+    }
+}
+
 Test(pst_ndb, every_value_as_libpff_reads_it, .timeout = 200)
 {
     DIR *d = opendir(STORES);
@@ -251,6 +329,7 @@ Test(pst_ndb, every_value_as_libpff_reads_it, .timeout = 200)
         if (open_pair(&p, path)) {
             cr_expect_eq(haul_names_open(&p.names, &p.nodes, NULL), HAUL_OK, "%s", f->d_name);
             cr_assert_eq(libpff_file_get_root_item(p.file, &root, NULL), 1);
+            found_in_any_order(&p);
             same_below(&p, root);
             libpff_item_free(&root, NULL);
             cr_expect_eq(p.faults, 0, "%s: %zu faults", f->d_name, p.faults);
@@ -270,4 +349,20 @@ Test(pst_ndb, every_value_as_libpff_reads_it, .timeout = 200)
             values, named, streams);
     cr_expect(versions[32] && versions[64] && versions[65]);
     cr_expect(stores > 30 && objects > 1000 && values > 30000 && named > 10000 && streams > 50);
+}
+
+/* An entry whose text is not there has no name at all; number 0 of the set is another one. */
+Test(pst_ndb, names_whose_text_is_not_there)
+{
+    static const char entries[] = "\0\0\0\0\5\0\0\0"  /* text 0 in set 2 */
+                                  "\0\0\0\0\4\0\1\0"  /* number 0 in set 2 */
+                                  "\0\1\0\0\5\0\2\0"; /* text 256 */
+    static const char strings[] = "\2\0\0\0x\0";
+    haul_names m = {.entries = {entries, 24}, .strings = {strings, 6}};
+    haul_prop text = {.id = 0x8000}, number = {.id = 0x8001}, none = {.id = 0x8002};
+    cr_expect(haul_names_find(&m, &text) && text.set == HAUL_PSET_PUBLIC_STRINGS);
+    cr_expect(text.name && strcmp(text.name, "x") == 0);
+    cr_expect(haul_names_find(&m, &number) && number.set == HAUL_PSET_PUBLIC_STRINGS && !number.name);
+    cr_expect(!haul_names_find(&m, &none) && none.set == HAUL_PSET_NONE && !none.guid);
+    haul_names_done(&m);
 }

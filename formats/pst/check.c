@@ -79,6 +79,39 @@ static void check_sums(haul_pst_check *c)
         haul_pst_say(c, HAUL_FINDING_PST_HEADER_CRC, CRC_FULL, 0, "dwCRCFull");
 }
 
+static bool has_density(haul_pst_check *c)
+{
+    uint8_t kind = 0;
+    return c->maps->older && haul_view_read(&c->view, c->maps->density + c->layout->trailer, &kind, 1) == 1 &&
+           kind == HAUL_PTYPE_DENSITY;
+}
+
+/* Fields that have one value (2.2.2.6): octets from..to. Where there is a density list, the maps of free space in the
+ * header are no longer kept. Not qwUnused: Outlook has a number there, that of blocks which nothing refers to. */
+static void check_fields(haul_pst_check *c)
+{
+    uint16_t end = c->maps->sentinel, maps = (uint16_t)(end - 256), n = has_density(c) ? 128 : 0;
+    uint16_t align = c->version == 32 ? 0 : 252;
+    const struct {
+        const char *what;
+        uint16_t from, n;
+        uint8_t value;
+    } fields[] = {{"bPlatformCreate", 14, 1, 1},
+                  {"bPlatformAccess", 15, 1, 1},
+                  {"dwAlign", align, align ? 4 : 0, 0},
+                  {"rgbFM", maps, n, 0xff},
+                  {"rgbFP", (uint16_t)(maps + 128), n, 0xff},
+                  {"rgbReserved", (uint16_t)(end + 2), 2, 0}};
+    for (size_t i = 0; i < HAUL_COUNT(fields); i++) {
+        unsigned k = fields[i].from, last = k + fields[i].n;
+        while (k < last && c->head[k] == fields[i].value)
+            k++;
+        if (k < last)
+            haul_pst_say(c, HAUL_FINDING_PST_HEADER_FIELD, k, 0, "%s: 0x%02x instead of 0x%02x",
+                         fields[i].what, c->head[k], fields[i].value);
+    }
+}
+
 static void check_size(haul_pst_check *c)
 {
     uint64_t at = c->maps->root + 4u;
@@ -101,6 +134,7 @@ static void check_header(haul_pst_check *c)
         haul_pst_say(c, HAUL_FINDING_PST_HEADER_SENTINEL, m->sentinel, 0, "0x%02x", h[m->sentinel]);
     if (c->crypt > HAUL_CRYPT_CYCLIC)
         haul_pst_say(c, HAUL_FINDING_PST_HEADER_CRYPT, c->layout->crypt, 0, "bCryptMethod is %u", c->crypt);
+    check_fields(c);
     check_size(c);
 }
 
@@ -116,6 +150,7 @@ static haul_rc open_store(haul_pst_check *c, haul_err *e)
     c->layout = haul_nodes_layout_of(c->version);
     c->maps = &layouts[c->version == 32 ? 0 : c->version == 64 ? 1 : 2];
     c->crypt = h[c->layout->crypt];
+    c->ost = memcmp(h + 8, "SO", 2) == 0;
     c->eof = haul_pst_id(c, h + c->maps->root + 4);
     c->next_page = haul_pst_id(c, h + c->maps->next_page);
     c->next_block = haul_pst_id(c, h + c->maps->next_block);

@@ -12,13 +12,50 @@
 
 #include "model/finding.h"
 
-#define HAUL_PSTC_ENTRIES (64u * 1024u * 1024u) /* blocks, and nodes, of one store */
-#define HAUL_PSTC_LEAVES  65536u                /* blocks of one heap or of the rows of one table */
-#define HAUL_PSTC_SUBS    65536u                /* subnodes of one node */
-#define HAUL_PSTC_DEPTH   64u                   /* nodes within nodes */
-#define HAUL_PSTC_READS   64u                   /* of one block, on the average */
-#define HAUL_PSTC_PARENTS 1024u                 /* folders within folders */
-#define HAUL_PSTC_ROWS    (16u * 1024u * 1024u) /* of one table */
+#define HAUL_PSTC_ENTRIES     (64u * 1024u * 1024u) /* blocks, and nodes, of one store */
+#define HAUL_PSTC_LEAVES      65536u                /* blocks of one heap or of the rows of one table */
+#define HAUL_PSTC_SUBS        65536u                /* subnodes of one node */
+#define HAUL_PSTC_DEPTH       64u                   /* nodes within nodes */
+#define HAUL_PSTC_READS       64u                   /* of one block, on the average */
+#define HAUL_PSTC_PARENTS     1024u                 /* folders within folders */
+#define HAUL_PSTC_ROWS        (16u * 1024u * 1024u) /* of one table */
+#define HAUL_PSTC_PAGE        4096u                 /* octets of the largest page */
+
+#define HAUL_PSTC_COPY        (16u * 1024u * 1024u) /* octets of a queue, or of a stream of the name-to-id map */
+
+#define HAUL_PSTC_SIG_PROPS   0xbcu /* bClientSig (2.3.1.2) */
+#define HAUL_PSTC_SIG_TABLE   0x7cu
+
+#define HAUL_PSTC_STORE       0x21u /* 2.4.1 */
+#define HAUL_PSTC_NAMES       0x61u
+#define HAUL_PSTC_ROOT        0x122u
+#define HAUL_PSTC_RECIPIENTS  0x692u
+#define HAUL_PSTC_ATTACHMENTS 0x671u
+
+enum haul_ntype { /* 2.2.2.1 */
+                  HAUL_NTYPE_INTERNAL = 0x01,
+                  HAUL_NTYPE_FOLDER = 0x02,
+                  HAUL_NTYPE_SEARCH = 0x03,
+                  HAUL_NTYPE_MESSAGE = 0x04,
+                  HAUL_NTYPE_ATTACHMENT = 0x05,
+                  HAUL_NTYPE_SEARCH_QUEUE = 0x06,
+                  HAUL_NTYPE_CRITERIA = 0x07,
+                  HAUL_NTYPE_ASSOCIATED = 0x08,
+                  HAUL_NTYPE_HIERARCHY = 0x0d,
+                  HAUL_NTYPE_CONTENTS = 0x0e,
+                  HAUL_NTYPE_ASSOC_CONTENTS = 0x0f,
+                  HAUL_NTYPE_SEARCH_CONTENTS = 0x10,
+};
+
+enum haul_ptype { /* 2.2.2.7.1 */
+                  HAUL_PTYPE_BBT = 0x80,
+                  HAUL_PTYPE_NBT,
+                  HAUL_PTYPE_FMAP,
+                  HAUL_PTYPE_PMAP,
+                  HAUL_PTYPE_AMAP,
+                  HAUL_PTYPE_FPMAP,
+                  HAUL_PTYPE_DENSITY,
+};
 
 typedef struct haul_pstc_block {
     uint64_t id, at;
@@ -60,6 +97,7 @@ typedef struct haul_pst_check {
     const haul_pstc_maps *maps;
     uint8_t head[564];
     uint8_t crypt;
+    bool ost; /* wMagicClient "SO": not quite what MS-PST describes */
     uint64_t eof, next_page, next_block;
     haul_pstc_block *blocks; /* sorted by id */
     size_t n_blocks, cap_blocks;
@@ -104,6 +142,8 @@ haul_pstc_node *haul_pst_node(const haul_pst_check *c, uint32_t nid);
 
 /* The data blocks of a tree, at most HAUL_PSTC_LEAVES: malloc'd. False: a part is missing, which was said before. */
 bool haul_pst_leaves(haul_pst_check *c, uint64_t id, uint64_t **ret, size_t *ret_n);
+/* All octets of a data tree, up to HAUL_PSTC_COPY: malloc'd. NULL: a part is missing, or it is larger; that was said. */
+uint8_t *haul_pst_copy(haul_pst_check *c, uint64_t id, size_t *ret_n);
 /* The subnodes below a block, sorted: malloc'd. */
 bool haul_pst_subnodes(haul_pst_check *c, uint64_t id, haul_node **ret, size_t *ret_n);
 
@@ -144,25 +184,50 @@ typedef struct haul_pstc_tree {
 } haul_pstc_tree;
 bool haul_pstc_tree_walk(haul_pstc_tree *t, uint32_t hid);
 
-typedef struct haul_pstc_facts { /* what a folder says, and the store */
-    bool has_count, has_unread, has_subfolders;
-    uint32_t count, unread, subfolders;
+/* What MS-PST demands of an object or table of its kind at least; without what Outlook itself leaves out (check_schema.c). */
+typedef struct haul_pstc_schema {
+    const uint32_t *tags; /* of properties or columns */
+    uint8_t n;            /* 0: nothing is demanded; else at most 31 */
+    const char *section;
+} haul_pstc_schema;
+haul_pstc_schema haul_pstc_schema_of(const haul_pst_check *c, uint32_t nid);
+/* The bit of a tag that is demanded, else 0. types: a type must fit, too, strings of either sort. */
+uint32_t haul_pstc_schema_bit(const haul_pstc_schema *s, uint32_t tag, bool types);
+void haul_pstc_schema_judge(haul_pst_check *c, const haul_pstc_schema *s, uint32_t seen, haul_finding_id id);
+
+typedef struct haul_pstc_facts { /* what a folder or message says */
+    bool has_count, has_unread, has_subfolders, has_flags;
+    uint32_t count, unread, subfolders, flags;
 } haul_pstc_facts;
 
 /* The value behind an HNID: its size. False: it is not there. */
 bool haul_pstc_value(haul_pstc_heap *h, uint32_t hnid, uint64_t *ret_size);
-void haul_pstc_props(haul_pstc_heap *h, haul_pstc_facts *ret);
-/* row: called with the id of every row that the index names, and whether its item is unread: UINT32_MAX = the table does
- * not say; or NULL. */
-void haul_pstc_table(haul_pstc_heap *h, void (*row)(void *ctx, uint32_t id, uint32_t unread), void *ctx);
+/* Its octets, as haul_pst_copy. */
+uint8_t *haul_pstc_copy(haul_pstc_heap *h, uint32_t hnid, size_t *ret_n);
+/* Whether a value of `size` octets can be one of the type, and the offsets of multi-values in it. */
+void haul_pstc_judge_value(haul_pstc_heap *h, uint32_t tag, uint32_t hnid, uint64_t size);
+/* The properties of the node nid, against its schema. */
+void haul_pstc_props(haul_pstc_heap *h, uint32_t nid, haul_pstc_facts *ret);
+/* The same of a table. row: called with the id of every row that the index names, and whether its item is unread:
+ * UINT32_MAX = the table does not say; or NULL. */
+void haul_pstc_table(haul_pstc_heap *h, uint32_t nid, void (*row)(void *ctx, uint32_t id, uint32_t unread),
+                     void *ctx);
 /* All nodes, by their type, and what is in them. */
 void haul_pst_check_nodes(haul_pst_check *c);
 
 /* ── messaging (2.4, 2.7) ── */
 
 void haul_pst_check_store(haul_pst_check *c);
+/* An object or table, and the nodes below it. */
+void haul_pst_check_object(haul_pst_check *c, const haul_node *n, unsigned depth, haul_pstc_facts *facts);
+bool haul_pstc_is_props(uint32_t nid);
+bool haul_pstc_is_table(uint32_t nid);
 /* A folder, its properties and tables. */
 void haul_pst_check_folder(haul_pst_check *c, const haul_pstc_node *n);
 void haul_pst_check_names(haul_pst_check *c, const haul_pstc_node *n);
+/* A queue or list of searches; other nodes are passed over. */
+void haul_pst_check_queue(haul_pst_check *c, const haul_pstc_node *n);
+/* The folders that the store names (2.4.3.1, 2.7.2). */
+void haul_pst_check_tops(haul_pst_check *c, const haul_pstc_node *n);
 
 #endif

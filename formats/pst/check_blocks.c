@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #define INTERNAL  UINT64_C(2)
 #define RESERVED  UINT64_C(1)
@@ -81,23 +80,19 @@ static bool read_raw(haul_pst_check *c, const haul_pstc_block *b)
     return haul_view_read(&c->view, b->at, c->raw, room) == (ssize_t)room;
 }
 
-static bool inflate_to(const haul_pstc_block *b, const uint8_t *p, uint8_t *to)
-{
-    uLongf n = b->size;
-    return uncompress(to, &n, p, b->stored) == Z_OK && n == b->size;
-}
-
 /* What is in c->raw, decoded; as in ndb.c, a compressed block may be encoded before or after. */
 static bool decode(haul_pst_check *c, const haul_pstc_block *b, uint8_t *to)
 {
     uint8_t crypt = b->id & INTERNAL || c->crypt > HAUL_CRYPT_CYCLIC ? (uint8_t)HAUL_CRYPT_NONE : c->crypt;
     if (b->size == b->stored) {
-        memcpy(to, c->raw, b->stored);
-    } else if (!inflate_to(b, c->raw, to)) {
-        haul_crypt_decode(crypt, b->id, 0, c->raw, b->stored);
-        return crypt != HAUL_CRYPT_NONE && inflate_to(b, c->raw, to);
+        haul_crypt_decode(crypt, b->id, c->raw, b->stored, to);
+        return true;
     }
-    haul_crypt_decode(crypt, b->id, 0, to, b->size);
+    if (!haul_nodes_inflate(c->raw, b->stored, to, b->size)) {
+        haul_crypt_decode(crypt, b->id, c->raw, b->stored, c->raw);
+        return crypt != HAUL_CRYPT_NONE && haul_nodes_inflate(c->raw, b->stored, to, b->size);
+    }
+    haul_crypt_decode(crypt, b->id, to, b->size, to);
     return true;
 }
 
@@ -250,7 +245,7 @@ static void check_refs(haul_pst_check *c)
         const haul_pstc_block *b = &c->blocks[i];
         if (!b->refs)
             haul_pst_say(c, HAUL_FINDING_PST_BLOCK_UNUSED, b->at, b->id, "%u octets", b->stored);
-        else if (b->count != b->refs + 1) /* one for the entry itself (2.2.2.7.7.3) */
+        else if (b->count != b->refs + 1) /* one for the entry itself (2.2.2.7.7.3.1) */
             haul_pst_say(c, HAUL_FINDING_PST_BLOCK_REFS, b->at, b->id, "cRef is %u, %u refer to it", b->count,
                          b->refs);
     }
@@ -304,6 +299,29 @@ bool haul_pst_leaves(haul_pst_check *c, uint64_t id, uint64_t **ret, size_t *ret
     bool good = add_leaves(c, id, 3, ret, ret_n, &cap);
     c->work += *ret_n / 16;
     return good;
+}
+
+uint8_t *haul_pst_copy(haul_pst_check *c, uint64_t id, size_t *ret_n)
+{
+    uint64_t *leaves = NULL, size = haul_pst_size(c, id);
+    size_t n = 0, at = 0;
+    bool good = size <= HAUL_PSTC_COPY && haul_pst_leaves(c, id, &leaves, &n);
+    if (size > HAUL_PSTC_COPY)
+        haul_pst_say(c, HAUL_FINDING_PST_LIMIT, HAUL_NOWHERE, id, "more than %u octets", HAUL_PSTC_COPY);
+    good =
+        good && n * c->layout->most <= HAUL_PSTC_COPY + (size_t)c->layout->most; /* the size may be a lie */
+    uint8_t *to = haul_alloc((good ? n * c->layout->most : 0) + HAUL_NODES_BLOCK);
+    for (size_t i = 0, got; good && i < n; i++, at += got) {
+        got = haul_pst_octets(c, leaves[i], to + at);
+        good = got > 0;
+    }
+    free(leaves);
+    if (!good) {
+        free(to);
+        return NULL;
+    }
+    *ret_n = at;
+    return to;
 }
 
 static bool add_subs(haul_pst_check *c, uint64_t id, unsigned below, haul_node **v, size_t *n, size_t *cap)

@@ -3,9 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SIG_HEAP     0xecu /* MS-PST 2.3.1.2 */
-#define SIG_BTH      0xb5u /* 2.3.2.1 */
-#define CLIENT_TABLE 0x7cu
+#define SIG_HEAP 0xecu /* MS-PST 2.3.1.2 */
+#define SIG_BTH  0xb5u /* 2.3.2.1 */
 #define CLIENT_RESERVED                                                                                      \
     0xacu /* tables of search folders have it in some stores; what is in them is not written down */
 #define HEAD_FIRST 12u /* octets in front of the allocations of the first page (2.3.1.2), */
@@ -40,14 +39,64 @@ static bool check_map(haul_pstc_heap *h, size_t i)
     return true;
 }
 
+/* ── fill levels (2.3.1.2, 2.3.1.4) ── */
+
+typedef struct levels {
+    uint8_t v[64];
+    size_t first, n; /* pages of the heap that they are of */
+} levels;
+
+static unsigned level_at(const levels *l, size_t page)
+{
+    size_t i = page - l->first;
+    return l->v[i / 2] >> (i % 2 ? 4 : 0) & 0xf;
+}
+
+static unsigned level_of(size_t free)
+{
+    static const uint16_t least[] = {3584, 2560, 2048, 1792, 1536, 1280, 1024, 768,
+                                     512,  256,  128,  64,   32,   16,   8};
+    unsigned i = 0;
+    while (i < HAUL_COUNT(least) && free < least[i])
+        i++;
+    return i;
+}
+
+static void say_level(const haul_pstc_heap *h, size_t page, unsigned has, unsigned want)
+{
+    haul_pst_say(h->c, HAUL_FINDING_PST_HEAP_FILL, HAUL_NOWHERE, 0, "%u instead of %u of page %zu", has, want,
+                 page);
+}
+
+/* Page i, which was read, and whose map is sound. */
+static void check_level(haul_pstc_heap *h, size_t i, levels *l)
+{
+    if (h->c->version == 65) /* levels of other sizes, which are not written down */
+        return;
+    if (i == 0 || i == l->first + l->n) {
+        *l = (levels){.first = i, .n = i ? 128 : 8};
+        memcpy(l->v, h->block + (i ? 2 : 8), l->n / 2);
+        for (size_t k = h->n; k < l->first + l->n; k++)
+            if (level_at(l, k))
+                say_level(h, k, level_at(l, k), 0);
+    }
+    size_t map = haul_nodes16(h->block), end = map + 4 + 2 * (haul_nodes16(h->block + map) + 1u);
+    unsigned has = level_at(l, i), want = level_of(h->c->layout->most - end);
+    if (has != want)
+        say_level(h, i, has, want);
+}
+
 static void check_pages(haul_pstc_heap *h)
 {
+    levels l = {.n = 1};
     h->first = haul_calloc(h->n + 1, sizeof(*h->first));
     for (size_t i = 0; i < h->n; i++) {
         size_t before = h->n_ends;
         h->first[i] = (uint32_t)before;
-        if (read_leaf(h, i) && check_map(h, i))
+        if (read_leaf(h, i) && check_map(h, i)) {
+            check_level(h, i, &l);
             continue;
+        }
         if (h->len)
             haul_pst_say(h->c, HAUL_FINDING_PST_HEAP_MAP, haul_pst_block(h->c, h->leaves[i])->at,
                          h->leaves[i], "page %zu of the heap", i);
@@ -82,7 +131,7 @@ bool haul_pstc_heap_open(haul_pstc_heap *h, haul_pst_check *c, uint64_t data, ui
     if (heap)
         h->root = haul_nodes32(h->block + 4);
     if (!heap || h->block[3] != want) {
-        bool reserved = heap && want == CLIENT_TABLE && h->block[3] == CLIENT_RESERVED;
+        bool reserved = heap && want == HAUL_PSTC_SIG_TABLE && h->block[3] == CLIENT_RESERVED;
         if ((good || !data) && !reserved)
             haul_pst_say(c, HAUL_FINDING_PST_HEAP, top ? top->at : HAUL_NOWHERE, data,
                          "bSig 0x%02x, bClientSig 0x%02x instead of 0x%02x", good ? h->block[2] : 0,
@@ -154,6 +203,19 @@ bool haul_pstc_value(haul_pstc_heap *h, uint32_t hnid, uint64_t *ret_size)
         return false;
     *ret_size = end - from;
     return true;
+}
+
+uint8_t *haul_pstc_copy(haul_pstc_heap *h, uint32_t hnid, size_t *ret_n)
+{
+    const uint8_t *p = NULL;
+    const haul_node *n = hnid & 0x1f ? haul_pstc_heap_sub(h, hnid) : NULL;
+    if (n)
+        return haul_pst_copy(h->c, n->data, ret_n);
+    if (hnid & 0x1f || !haul_pstc_heap_get(h, hnid, &p, ret_n))
+        return NULL;
+    uint8_t *to = haul_alloc(*ret_n + 1);
+    memcpy(to, p, *ret_n);
+    return to;
 }
 
 /* ── B-trees (2.3.2) ── */

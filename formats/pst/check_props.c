@@ -3,25 +3,105 @@
 #include "mime/prop.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#define SIG_TABLE 0x7cu
-#define ROW_ID    0x67f20003u
-#define ROW_VER   0x67f30003u
-#define FLAGS     0x0e070003u /* PidTagMessageFlags */
-#define READ      1u
-#define INFO      22u /* octets of TCINFO in front of its columns (2.3.4.1) */
-#define NONE      UINT32_MAX
+/* ── values (2.3.3.3, 2.3.3.4) ── */
+
+static bool is_multi(uint32_t tag)
+{
+    return tag & HAUL_PT_MULTI;
+}
+
+static unsigned single(uint32_t tag)
+{
+    return tag & 0xffff & ~(unsigned)HAUL_PT_MULTI;
+}
+
+/* Whether a size can be one of the type: width 0 = any. */
+static bool fits(uint32_t tag, size_t width, uint64_t size)
+{
+    if (is_multi(tag))
+        return width ? size % width == 0 : size >= 4;
+    return width ? size == width : single(tag) != HAUL_PT_UNICODE || size % 2 == 0;
+}
+
+typedef struct offsets { /* of a multi-value of values whose size is not fixed (2.3.3.4.2) */
+    bool even;           /* values are UTF-16 */
+    bool good;
+    uint64_t size, at, last; /* of the whole; octets that were read; the offset in front */
+    uint64_t end;            /* of the offsets */
+} offsets;
+
+/* Numbers of 4 octets, in order. Those of a larger value come block by block: none lies in two. */
+static void read_offsets(offsets *o, const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; o->good && o->at < o->end && i + 4 <= n; i += 4, o->at += 4) {
+        uint64_t v = haul_nodes32(p + i);
+        if (!o->at) {
+            o->end = 4 + 4 * v;
+            o->last = o->end;
+            o->good = o->end <= o->size;
+            continue;
+        }
+        o->good = v >= o->last && v <= o->size && !(o->even && o->at > 4 && (v - o->last) % 2);
+        o->last = v;
+    }
+}
+
+static bool read_leaves(haul_pstc_heap *h, uint32_t nid, offsets *o)
+{
+    const haul_node *n = haul_pstc_heap_sub(h, nid);
+    uint64_t *leaves = NULL;
+    size_t n_leaves = 0;
+    uint8_t *p = haul_alloc(HAUL_NODES_BLOCK);
+    bool good = n && n->data && haul_pst_leaves(h->c, n->data, &leaves, &n_leaves);
+    for (size_t i = 0; good && i < n_leaves && o->good && o->at < o->end; i++) {
+        size_t got = haul_pst_octets(h->c, leaves[i], p);
+        good = got > 0;
+        read_offsets(o, p, got);
+    }
+    free(p);
+    free(leaves);
+    return good;
+}
+
+static void judge_offsets(haul_pstc_heap *h, uint32_t tag, uint32_t hnid, uint64_t size)
+{
+    const uint8_t *p = NULL;
+    size_t n = 0;
+    offsets o = {.even = single(tag) == HAUL_PT_UNICODE, .good = true, .size = size, .end = 4};
+    if (hnid & 0x1f) {
+        if (!read_leaves(h, hnid, &o)) /* what cannot be read was said */
+            return;
+    } else if (haul_pstc_heap_get(h, hnid, &p, &n)) {
+        read_offsets(&o, p, n);
+    }
+    if (!o.good || o.at < o.end || (o.even && (size - o.last) % 2))
+        haul_pst_say(h->c, HAUL_FINDING_PST_PROP_MULTI, HAUL_NOWHERE, 0,
+                     "property 0x%08x: number %llu of the count and offsets, of %llu octets", tag,
+                     (unsigned long long)o.at / 4, (unsigned long long)size);
+}
+
+void haul_pstc_judge_value(haul_pstc_heap *h, uint32_t tag, uint32_t hnid, uint64_t size)
+{
+    size_t width = haul_prop_width(single(tag));
+    if (!fits(tag, width, size))
+        haul_pst_say(h->c, HAUL_FINDING_PST_PROP_SIZE, HAUL_NOWHERE, 0, "property 0x%08x: %llu octets", tag,
+                     (unsigned long long)size);
+    else if (is_multi(tag) && !width)
+        judge_offsets(h, tag, hnid, size);
+}
 
 /* ── property context (2.3.3) ── */
 
 typedef struct props {
     haul_pstc_heap *h;
     haul_pstc_facts *facts;
+    haul_pstc_schema schema;
+    uint32_t seen; /* of the schema */
 } props;
 
-/* The entry of an object names a subnode, and its size (2.3.3.5). Read later: the walk holds the page. */
-static void check_object(props *p, uint32_t hid, unsigned id)
+/* The entry of an object names a subnode, and its size (2.3.3.5). */
+static void check_object(props *p, uint32_t hid, uint32_t tag)
 {
     const uint8_t *o = NULL;
     size_t n = 0;
@@ -29,278 +109,56 @@ static void check_object(props *p, uint32_t hid, unsigned id)
         return;
     if (n != 8 || !haul_pstc_heap_sub(p->h, haul_nodes32(o)))
         haul_pst_say(p->h->c, HAUL_FINDING_PST_PROP_VALUE, HAUL_NOWHERE, 0,
-                     "property 0x%04x: no subnode of it", id);
+                     "property 0x%08x: no subnode of it", tag);
 }
 
-/* Whether a size can be one of the type: width 0 = any. */
-static bool fits(unsigned type, size_t width, uint64_t size)
+static void note_fact(haul_pstc_facts *f, uint32_t tag, uint32_t value)
 {
-    unsigned single = type & ~(unsigned)HAUL_PT_MULTI;
-    if (type & HAUL_PT_MULTI)
-        return width ? size % width == 0 : size >= 4;
-    return width ? size == width : single != HAUL_PT_UNICODE || size % 2 == 0;
-}
-
-static void note_fact(haul_pstc_facts *f, unsigned id, unsigned type, uint32_t value)
-{
-    if (id == 0x3602 && type == 0x0003) {
+    if (tag == 0x36020003) {
         f->has_count = true;
         f->count = value;
-    } else if (id == 0x3603 && type == 0x0003) {
+    } else if (tag == 0x36030003) {
         f->has_unread = true;
         f->unread = value;
-    } else if (id == 0x360a && type == 0x000b) {
+    } else if (tag == 0x360a000b) {
         f->has_subfolders = true;
         f->subfolders = value & 0xff;
+    } else if (tag == 0x0e070003) {
+        f->has_flags = true;
+        f->flags = value;
     }
 }
 
 static void check_prop(void *ctx, const uint8_t *r, size_t n)
 {
     props *p = ctx;
-    (void)n;
-    unsigned id = haul_nodes16(r), type = haul_nodes16(r + 2);
-    uint32_t value = haul_nodes32(r + 4);
+    uint32_t tag = haul_nodes16(r) << 16 | haul_nodes16(r + 2), value = haul_nodes32(r + 4);
     uint64_t size = 0;
-    size_t width = haul_prop_width(type & ~(unsigned)HAUL_PT_MULTI);
+    size_t width = haul_prop_width(single(tag));
+    (void)n;
     if (width == SIZE_MAX) {
-        haul_pst_say(p->h->c, HAUL_FINDING_PST_PROP_TYPE, HAUL_NOWHERE, 0, "property 0x%04x: 0x%04x", id,
-                     type);
+        haul_pst_say(p->h->c, HAUL_FINDING_PST_PROP_TYPE, HAUL_NOWHERE, 0, "property 0x%04x: 0x%04x",
+                     tag >> 16, tag & 0xffff);
         return;
     }
-    note_fact(p->facts, id, type, value);
-    if ((width && width <= 4 && !(type & HAUL_PT_MULTI)) || !value)
+    p->seen |= haul_pstc_schema_bit(&p->schema, tag, true);
+    note_fact(p->facts, tag, value);
+    if ((width && width <= 4 && !is_multi(tag)) || !value)
         return;
     if (!haul_pstc_value(p->h, value, &size))
-        haul_pst_say(p->h->c, HAUL_FINDING_PST_PROP_VALUE, HAUL_NOWHERE, 0, "property 0x%04x: HNID 0x%x", id,
+        haul_pst_say(p->h->c, HAUL_FINDING_PST_PROP_VALUE, HAUL_NOWHERE, 0, "property 0x%08x: HNID 0x%x", tag,
                      value);
-    else if (type == HAUL_PT_OBJECT)
-        check_object(p, value, id);
-    else if (!fits(type, width, size))
-        haul_pst_say(p->h->c, HAUL_FINDING_PST_PROP_SIZE, HAUL_NOWHERE, 0,
-                     "property 0x%04x of type 0x%04x: %llu", id, type, (unsigned long long)size);
+    else if (single(tag) == HAUL_PT_OBJECT)
+        check_object(p, value, tag);
+    else
+        haul_pstc_judge_value(p->h, tag, value, size);
 }
 
-void haul_pstc_props(haul_pstc_heap *h, haul_pstc_facts *ret)
+void haul_pstc_props(haul_pstc_heap *h, uint32_t nid, haul_pstc_facts *ret)
 {
     *ret = (haul_pstc_facts){0};
-    props p = {.h = h, .facts = ret};
+    props p = {.h = h, .facts = ret, .schema = haul_pstc_schema_of(h->c, nid)};
     haul_pstc_tree t = {.heap = h, .key = 2, .data = 6, .record = check_prop, .ctx = &p};
-    (void)haul_pstc_tree_walk(&t, h->root);
-}
-
-/* ── table context (2.3.4) ── */
-
-typedef struct column {
-    uint32_t tag;
-    uint16_t at;
-    uint8_t size, bit;
-} column;
-
-typedef struct table {
-    haul_pstc_heap *h;
-    column columns[255];
-    size_t n_columns;
-    uint16_t ends[4]; /* of the columns of 4 and 8, 2 and 1 octets, and of the bitmap */
-    uint32_t index, rows;
-    uint32_t *ids; /* of every row by the index; NONE = it has none */
-    size_t n;
-    const column *flags;
-    void (*row)(void *ctx, uint32_t id, uint32_t unread);
-    void *ctx;
-    bool said;
-} table;
-
-static bool read_info(table *t)
-{
-    const uint8_t *p = NULL;
-    size_t n = 0;
-    if (!haul_pstc_heap_get(t->h, t->h->root, &p, &n))
-        return false;
-    if (n < INFO || p[0] != SIG_TABLE || !p[1] || n != INFO + 8u * p[1]) {
-        haul_pst_say(t->h->c, HAUL_FINDING_PST_TABLE, HAUL_NOWHERE, 0, "TCINFO of %zu octets", n);
-        return false;
-    }
-    for (unsigned i = 0; i < 4; i++)
-        t->ends[i] = (uint16_t)haul_nodes16(p + 2 + 2 * i);
-    t->index = haul_nodes32(p + 10);
-    t->rows = haul_nodes32(p + 14);
-    t->n_columns = p[1];
-    for (size_t i = 0; i < t->n_columns; i++) {
-        const uint8_t *c = p + INFO + 8 * i;
-        t->columns[i] =
-            (column){.tag = haul_nodes32(c), .at = (uint16_t)haul_nodes16(c + 4), .size = c[6], .bit = c[7]};
-    }
-    if (t->ends[0] < 8 || t->ends[0] > t->ends[1] || t->ends[1] > t->ends[2] ||
-        t->ends[3] != t->ends[2] + (t->n_columns + 7) / 8) {
-        haul_pst_say(t->h->c, HAUL_FINDING_PST_TABLE, HAUL_NOWHERE, 0, "rows of %u, %u, %u, %u octets",
-                     t->ends[0], t->ends[1], t->ends[2], t->ends[3]);
-        return false;
-    }
-    return true;
-}
-
-static bool check_column(const table *t, size_t i)
-{
-    const column *c = &t->columns[i];
-    unsigned type = c->tag & 0xffff, group = c->size >= 4 ? 0 : c->size == 2 ? 1 : 2;
-    size_t width = haul_prop_width(type & ~(unsigned)HAUL_PT_MULTI);
-    size_t want = type & HAUL_PT_MULTI || !width || width > 8 ? 4 : width;
-    if (width == SIZE_MAX || c->size != want || c->at + c->size > t->ends[group] || c->bit >= t->n_columns)
-        return false;
-    for (size_t k = 0; k < i; k++) {
-        const column *o = &t->columns[k];
-        if (o->bit == c->bit || o->tag >= c->tag || (c->at < o->at + o->size && o->at < c->at + c->size))
-            return false;
-    }
-    return (c->tag != ROW_ID || c->at == 0) && (c->tag != ROW_VER || c->at == 4);
-}
-
-static void check_columns(table *t)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < t->n_columns; i++) {
-        const column *c = &t->columns[i];
-        n += c->tag == ROW_ID || c->tag == ROW_VER;
-        if (c->tag == FLAGS)
-            t->flags = c;
-        if (!check_column(t, i))
-            haul_pst_say(t->h->c, HAUL_FINDING_PST_TABLE_COLUMN, HAUL_NOWHERE, 0,
-                         "column 0x%08x at %u, of %u octets, bit %u", c->tag, c->at, c->size, c->bit);
-    }
-    if (n < 2)
-        haul_pst_say(t->h->c, HAUL_FINDING_PST_TABLE_COLUMN, HAUL_NOWHERE, 0, "row id or row version");
-}
-
-static void index_fault(table *t, const char *what, uint64_t row)
-{
-    if (!t->said)
-        haul_pst_say(t->h->c, HAUL_FINDING_PST_TABLE_INDEX, HAUL_NOWHERE, 0, "row %llu: %s",
-                     (unsigned long long)row, what);
-    t->said = true;
-}
-
-static void index_row(void *ctx, const uint8_t *p, size_t n)
-{
-    table *t = ctx;
-    uint32_t row = n == 8 ? haul_nodes32(p + 4) : haul_nodes16(p + 4);
-    if (row >= t->n)
-        index_fault(t, "it is beyond the rows", row);
-    else if (t->ids[row] != NONE)
-        index_fault(t, "two entries of the index", row);
-    else
-        t->ids[row] = haul_nodes32(p);
-}
-
-static void check_cells(table *t, const uint8_t *row)
-{
-    for (size_t i = 0; i < t->n_columns; i++) {
-        const column *c = &t->columns[i];
-        size_t width = haul_prop_width(c->tag & 0xffff);
-        bool there = row[t->ends[2] + c->bit / 8] & 0x80 >> c->bit % 8;
-        uint32_t hnid = there && c->at + 4u <= t->ends[2] ? haul_nodes32(row + c->at) : 0;
-        uint64_t size = 0;
-        if (!hnid || (width && width <= 8))
-            continue;
-        if (!haul_pstc_value(t->h, hnid, &size))
-            haul_pst_say(t->h->c, HAUL_FINDING_PST_TABLE_VALUE, HAUL_NOWHERE, 0,
-                         "row 0x%x, column 0x%08x: HNID 0x%x", haul_nodes32(row), c->tag, hnid);
-    }
-}
-
-static void check_row(table *t, size_t i, const uint8_t *row)
-{
-    uint32_t id = haul_nodes32(row), flags = 0;
-    if (t->ids[i] == NONE) { /* a row that was taken out of the index is free */
-        return;
-    }
-    if (t->ids[i] != id)
-        index_fault(t, "it has another id than the index says", i);
-    bool cells = true;
-    for (size_t k = 0; k < t->n_columns; k++)
-        cells = cells && t->columns[k].bit / 8u + t->ends[2] < t->ends[3];
-    if (cells)
-        check_cells(t, row);
-    if (t->flags && t->flags->at + 4u <= t->ends[2])
-        flags = haul_nodes32(row + t->flags->at);
-    if (t->row)
-        t->row(t->ctx, t->ids[i], t->flags ? !(flags & READ) : NONE);
-}
-
-/* Rows in the heap, or in the blocks of a subnode, none over the border of two (2.3.4.4). */
-static void rows_in_heap(table *t)
-{
-    const uint8_t *p = NULL;
-    size_t n = 0, size = t->ends[3];
-    if (!haul_pstc_heap_get(t->h, t->rows, &p, &n))
-        return;
-    uint8_t *copy = haul_alloc(n + 1);
-    memcpy(copy, p, n);
-    for (size_t i = 0; i < t->n && (i + 1) * size <= n; i++)
-        check_row(t, i, copy + i * size);
-    free(copy);
-}
-
-static void rows_in_node(table *t, const uint64_t *leaves, size_t n)
-{
-    uint8_t *p = haul_alloc(HAUL_NODES_BLOCK);
-    size_t size = t->ends[3], per = t->h->c->layout->most / size, row = 0;
-    for (size_t i = 0; i < n; i++, row = i * per) {
-        size_t len = haul_pst_octets(t->h->c, leaves[i], p);
-        for (size_t k = 0; k < per && (k + 1) * size <= len && row < t->n; k++, row++)
-            check_row(t, row, p + k * size);
-    }
-    free(p);
-}
-
-static void count_rows(table *t, uint64_t **leaves, size_t *n_leaves)
-{
-    haul_pst_check *c = t->h->c;
-    uint64_t size = 0, row = t->ends[3], per = c->layout->most / row;
-    if (!t->rows)
-        return;
-    if (!per || !haul_pstc_value(t->h, t->rows, &size)) {
-        haul_pst_say(c, HAUL_FINDING_PST_TABLE, HAUL_NOWHERE, 0, "its rows, HNID 0x%x", t->rows);
-        return;
-    }
-    const haul_node *n = t->rows & 0x1f ? haul_pstc_heap_sub(t->h, t->rows) : NULL;
-    if (!n) {
-        t->n = (size_t)(size / row);
-    } else if (n->data && haul_pst_leaves(c, n->data, leaves, n_leaves)) {
-        const haul_pstc_block *last = haul_pst_block(c, (*leaves)[*n_leaves - 1]);
-        t->n = (*n_leaves - 1) * (size_t)per + last->size / (size_t)row;
-    }
-}
-
-static void check_rows(table *t)
-{
-    uint64_t *leaves = NULL;
-    size_t n_leaves = 0;
-    count_rows(t, &leaves, &n_leaves);
-    if (t->n > HAUL_PSTC_ROWS) {
-        haul_pst_say(t->h->c, HAUL_FINDING_PST_LIMIT, HAUL_NOWHERE, 0, "more than %u rows", HAUL_PSTC_ROWS);
-        t->n = HAUL_PSTC_ROWS;
-    }
-    t->ids = haul_alloc((t->n + 1) * sizeof(*t->ids));
-    memset(t->ids, 0xff, (t->n + 1) * sizeof(*t->ids));
-    haul_pstc_tree index = {.heap = t->h, .key = 4, .data = 4, .record = index_row, .ctx = t};
-    if (t->h->c->version == 32)
-        index.data = 2; /* 2.3.4.3.1 */
-    if (haul_pstc_tree_walk(&index, t->index) && t->n)
-        leaves ? rows_in_node(t, leaves, n_leaves) : rows_in_heap(t);
-    free(t->ids);
-    free(leaves);
-}
-
-void haul_pstc_table(haul_pstc_heap *h, void (*row)(void *ctx, uint32_t id, uint32_t unread), void *ctx)
-{
-    table *t = haul_calloc(1, sizeof(*t));
-    t->h = h;
-    t->row = row;
-    t->ctx = ctx;
-    if (read_info(t)) {
-        check_columns(t);
-        check_rows(t);
-    }
-    free(t);
+    if (haul_pstc_tree_walk(&t, h->root))
+        haul_pstc_schema_judge(h->c, &p.schema, p.seen, HAUL_FINDING_PST_PROP_MISSING);
 }

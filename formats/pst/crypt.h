@@ -8,8 +8,9 @@
 /* bCryptMethod of the header, MS-PST 2.2.2.6 */
 enum { HAUL_CRYPT_NONE = 0, HAUL_CRYPT_PERMUTE = 1, HAUL_CRYPT_CYCLIC = 2 };
 
+/* The n octets of block `bid`, to `to`, which may be p. */
+void haul_crypt_decode(uint8_t method, uint64_t bid, const uint8_t *p, size_t n, uint8_t *to);
 /* n octets that lie at octet `from` of the data of block `bid`, in place. */
-void haul_crypt_decode(uint8_t method, uint64_t bid, size_t from, uint8_t *p, size_t n);
 void haul_crypt_encode(uint8_t method, uint64_t bid, size_t from, uint8_t *p, size_t n);
 
 #endif

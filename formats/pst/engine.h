@@ -20,6 +20,8 @@ enum {
 #define HAUL_NID_SUBTREE   0x8022u /* what Outlook gives the top of the visible folders */
 
 #define HAUL_PST_NODES_MAX (64u * 1024u * 1024u) /* nodes of one store that are listed */
+#define HAUL_PST_LOADED_MAX                                                                                  \
+    (256u * 1024u * 1024u) /* octets of an attachment that libpff, unaided, is asked for */
 
 typedef enum haul_pst_encryption { HAUL_PST_PLAIN, HAUL_PST_PERMUTE, HAUL_PST_CYCLIC } haul_pst_encryption;
 
@@ -69,6 +71,8 @@ typedef struct haul_pst_ops {
     haul_rc (*recover)(haul_pst *p, bool deleted, const haul_pst_found **ret, size_t *ret_n, size_t *ret_gone,
                        haul_err *e);
     haul_rc (*recovered)(haul_pst *p, const haul_pst_found *f, haul_mapi **ret, haul_err *e);
+    /* Nothing more will be asked: say what is to be said of the whole. NULL = nothing is. */
+    void (*end)(haul_pst *p);
 } haul_pst_ops;
 
 struct haul_pst { /* the head of what an engine allocates */
@@ -80,6 +84,9 @@ struct haul_pst { /* the head of what an engine allocates */
     unsigned codepage; /* for text of items that name none; set by the reader, 0 = unknown */
     haul_msg *msg;     /* where issues of the item being read go; set by haul_pst_reads, may be NULL */
     haul_pst *second;  /* another engine that this one asks; NULL = none. Closed with it */
+    bool
+        unaided; /* of libpff: give what it has itself, also cells that are not there, and read nothing past it, for
+                          comparing; what was repaired for it is HAUL_ISSUE_PST_ENGINES_KNOWN. Set after opening */
     void (*issue)(void *ctx, haul_issue_id id, const char *detail); /* issues of the store */
     void *issue_ctx;
 };
@@ -93,6 +100,12 @@ HAUL_MUST_USE haul_rc haul_pff_open(int fd, uint64_t size, void (*issue)(void *,
 HAUL_MUST_USE haul_rc haul_pst_native_open(int fd, uint64_t size, bool asks,
                                            void (*issue)(void *, haul_issue_id, const char *), void *ctx,
                                            haul_pst **ret, haul_err *e);
+
+/* The native engine, as it is opened when it asks; and beside it one that does not, and libpff, unaided, which are compared in
+ * all that is asked for [pst-38]. Differences are issues of the item being read, else of the store. */
+HAUL_MUST_USE haul_rc haul_pst_both_open(int fd, uint64_t size,
+                                         void (*issue)(void *, haul_issue_id, const char *), void *ctx,
+                                         haul_pst **ret, haul_err *e);
 
 /* Whose issues are told from here on; NULL = the store's. */
 static inline void haul_pst_reads(haul_pst *p, haul_msg *msg)

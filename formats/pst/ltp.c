@@ -247,30 +247,14 @@ haul_rc haul_props_value_of(haul_props *p, const haul_props_entry *entry, haul_p
         return value_in_node(p, entry->value, ret, e);
     haul_rc rc = haul_hn_get(&p->heap, entry->value, &s, e);
     if (rc == HAUL_OK)
-        *ret = (haul_props_value){.where = HAUL_PROPS_HEAP, .size = s.len};
+        *ret = (haul_props_value){.where = HAUL_PROPS_HEAP, .size = s.len, .p = (const uint8_t *)s.p};
     return rc;
-}
-
-typedef struct memory {
-    haul_out out;
-    uint8_t *p;
-    size_t n;
-} memory;
-
-static haul_rc to_memory(haul_out *o, const void *p, size_t n, haul_err *e)
-{
-    memory *m = (memory *)o;
-    (void)e;
-    memcpy(m->p + m->n, p, n); /* as many as were told before */
-    m->n += n;
-    return HAUL_OK;
 }
 
 static haul_rc take_node(haul_props *p, const haul_props_value *v, uint8_t *to, haul_err *e)
 {
-    memory m = {.out = {to_memory}, .p = to};
     haul_data_loss loss;
-    haul_rc rc = haul_nodes_pour(p->heap.nodes, v->data, &m.out, &loss, e);
+    haul_rc rc = haul_nodes_fill(p->heap.nodes, v->data, to, v->size, &loss, e);
     if (rc == HAUL_OK && loss.places)
         rc = haul_fail(e, HAUL_SKIP, "%llu octets of it cannot be read", (unsigned long long)loss.octets);
     return rc;
@@ -280,19 +264,20 @@ haul_rc haul_props_take(haul_props *p, const haul_props_entry *entry, size_t max
                         haul_span *ret, haul_err *e)
 {
     haul_props_value v = {0};
-    haul_span s = {0};
     haul_rc rc = haul_props_value_of(p, entry, &v, e);
     if (rc != HAUL_OK)
         return rc;
     if (v.size > max)
         return haul_fail(e, HAUL_SKIP, "a value of %llu octets", (unsigned long long)v.size);
+    if (v.where == HAUL_PROPS_HEAP && p->heap.blocks.arena == a) { /* it is there already */
+        *ret = (haul_span){(const char *)v.p, (size_t)v.size};
+        return HAUL_OK;
+    }
     uint8_t *to = haul_arena_alloc(a, (size_t)v.size + 1);
-    if (v.where == HAUL_PROPS_INLINE)
-        memcpy(to, v.own, (size_t)v.size);
-    else if (v.where == HAUL_PROPS_NODE)
+    if (v.where == HAUL_PROPS_NODE)
         rc = take_node(p, &v, to, e);
-    else if ((rc = haul_hn_get(&p->heap, entry->value, &s, e)) == HAUL_OK)
-        memcpy(to, s.p, s.len);
+    else
+        memcpy(to, v.where == HAUL_PROPS_INLINE ? v.own : v.p, (size_t)v.size);
     if (rc == HAUL_OK)
         *ret = (haul_span){(const char *)to, (size_t)v.size};
     return rc;

@@ -19,7 +19,7 @@
 
 /* ── heap on node (2.3.1) ── */
 
-typedef struct haul_hn { /* zero-initialised, but for blocks.all, when it is opened */
+typedef struct haul_hn { /* zero-initialised, but for blocks.all and blocks.arena, when it is opened */
     haul_nodes *nodes;
     haul_node node;
     haul_blocks blocks;
@@ -91,10 +91,11 @@ typedef enum haul_props_where { HAUL_PROPS_INLINE, HAUL_PROPS_HEAP, HAUL_PROPS_N
 
 typedef struct haul_props_value {
     haul_props_where where;
-    uint64_t size;  /* octets */
-    uint8_t own[8]; /* INLINE: the value */
-    uint64_t data;  /* NODE: its data tree, for haul_nodes_pour */
-    bool single;    /* NODE: in one block */
+    uint64_t size;    /* octets */
+    uint8_t own[8];   /* INLINE: the value */
+    const uint8_t *p; /* HEAP: the value, borrowed as of haul_hn_get */
+    uint64_t data;    /* NODE: its data tree, for haul_nodes_pour */
+    bool single;      /* NODE: in one block */
 } haul_props_value;
 
 /* The properties of a node. haul_props_done after every outcome. */
@@ -107,7 +108,8 @@ HAUL_MUST_USE haul_rc haul_props_next(haul_bth_walk *w, haul_props_entry *ret, h
 /* Where a value is and how large. HAUL_SKIP: its type is unknown, or it is not there. */
 HAUL_MUST_USE haul_rc haul_props_value_of(haul_props *p, const haul_props_entry *entry, haul_props_value *ret,
                                           haul_err *e);
-/* A value in memory, from the arena; HAUL_SKIP also when it is larger than max, or a part of it is lost. */
+/* A value in memory: in its block when that is in the same arena, else from the arena. HAUL_SKIP also when it is larger than
+ * max, or a part of it is lost. */
 HAUL_MUST_USE haul_rc haul_props_take(haul_props *p, const haul_props_entry *entry, size_t max, haul_arena *a,
                                       haul_span *ret, haul_err *e);
 /* The subnode that a value of type PT_OBJECT is (2.3.3.5). */

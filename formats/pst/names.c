@@ -101,6 +101,10 @@ static void look_up(haul_names *m, haul_prop *to, uint32_t number)
         to->name = name_at(m, haul_nodes32(v));
     else
         to->lid = haul_nodes32(v);
+    if (kind & 1 && !to->name) { /* not number 0 of the set */
+        to->set = HAUL_PSET_NONE;
+        to->guid = NULL;
+    }
 }
 
 bool haul_names_find(haul_names *m, haul_prop *p)

@@ -54,7 +54,7 @@ void haul_native_row(haul_native *s, haul_tc *t, haul_arena *a, haul_bag *ret)
 {
     for (size_t i = 0; i < t->n_columns; i++) {
         haul_prop p;
-        haul_err why = {0};
+        haul_err why;
         haul_rc rc = haul_tc_cell(t, i, HAUL_PROP_MAX, a, &p, &why);
         if (rc == HAUL_SKIP)
             haul_direct_lost(&s->direct, t->props.heap.node.nid, p.id, p.type, why.text);
@@ -111,7 +111,7 @@ static void read_recipients(native_object *o, haul_tc *t)
 
 static void load_recipients(native_object *o, const haul_node_list *subs)
 {
-    haul_tc t = {0};
+    haul_tc t = {.props.heap.blocks.arena = &o->m.arena};
     haul_err why = {0};
     const haul_node *node = subnode(subs, RECIPIENTS);
     if (!node)
@@ -195,9 +195,7 @@ static haul_rc read_attachment(native_object *o, const haul_node *node, haul_map
                                haul_direct_data *d, uint64_t *kept, haul_err *e)
 {
     haul_mapi *m = &o->m;
-    haul_rc rc = haul_direct_bag(&o->s->direct, node, HAUL_ATTACH_DATA, &m->arena, &at->props, e);
-    if (rc == HAUL_OK)
-        rc = haul_direct_locate(&o->s->direct, node, kept, &m->arena, d, e);
+    haul_rc rc = haul_direct_attachment(&o->s->direct, node, kept, &m->arena, &at->props, d, e);
     if (rc != HAUL_OK)
         return rc;
     int64_t method = haul_prop_int_or(haul_bag_get(&at->props, HAUL_ATTACH_METHOD), HAUL_ATTACH_VALUE);
@@ -217,6 +215,7 @@ static void load_attachment(native_object *o, const haul_node_list *subs, uint32
     const haul_node *node = subnode(subs, nid);
     haul_rc rc = node ? read_attachment(o, node, at, d, kept, &why)
                       : haul_fail(&why, HAUL_SKIP, "subnode 0x%x: not there", nid);
+    at->node = nid;
     at->props.codepage = m->props.codepage;
     if (rc == HAUL_OK)
         return;

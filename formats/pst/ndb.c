@@ -1,16 +1,14 @@
-#include "ndb_parts.h"
+#include "rescue.h"
 
 #include "crypt.h"
 
-#include <zlib.h>
+#include <libdeflate.h>
 
 #include <stdlib.h>
 #include <string.h>
 
 #define HEADER    564u
-#define INTERNAL  UINT64_C(2) /* of a block id: a list of blocks, not encoded (2.2.2.2) */
-#define RESERVED  UINT64_C(1) /* the lowest bit of a block id says nothing */
-#define LIST_DATA 1u          /* 2.2.2.8.3.2: btype of XBLOCK and XXBLOCK; of SLBLOCK and SIBLOCK */
+#define LIST_DATA 1u /* 2.2.2.8.3.2: btype of XBLOCK and XXBLOCK; of SLBLOCK and SIBLOCK */
 #define LIST_SUB  2u
 
 static const haul_nodes_layout layouts[] = {
@@ -55,7 +53,17 @@ static const haul_nodes_layout layouts[] = {
 
 uint32_t haul_nodes_checksum(const uint8_t *p, size_t n)
 {
-    return (uint32_t)crc32(0xffffffffu, p, (uInt)n) ^ 0xffffffffu;
+    return libdeflate_crc32(0xffffffffu, p, n) ^ 0xffffffffu;
+}
+
+bool haul_nodes_inflate(const uint8_t *p, size_t n, uint8_t *to, size_t size)
+{
+    struct libdeflate_decompressor *d = libdeflate_alloc_decompressor();
+    if (!d)
+        haul_oom();
+    bool ok = libdeflate_zlib_decompress(d, p, n, to, size, NULL) == LIBDEFLATE_SUCCESS;
+    libdeflate_free_decompressor(d);
+    return ok;
 }
 
 const haul_nodes_layout *haul_nodes_layout_of(unsigned version)
@@ -76,6 +84,12 @@ static void fault(haul_nodes *n, bool page, uint64_t at, uint64_t id, const char
         n->fault(n->ctx, &f);
 }
 
+void haul_nodes_begin(haul_nodes *n, haul_view *v, unsigned version)
+{
+    *n = (haul_nodes){.view = v, .version = version, .layout = haul_nodes_layout_of(version)};
+    n->list = haul_alloc(HAUL_NODES_BLOCK);
+}
+
 haul_rc haul_nodes_open(haul_nodes *n, haul_view *v, haul_err *e)
 {
     uint8_t h[HEADER];
@@ -85,8 +99,7 @@ haul_rc haul_nodes_open(haul_nodes *n, haul_view *v, haul_err *e)
     uint32_t version = haul_nodes16(h + 10); /* 2.2.2.6 wVer; 4k pages: 36 */
     if (version != 14 && version != 15 && version < 0x15)
         return haul_fail(e, HAUL_E_FORMAT, "an Outlook store of unknown version %u", version);
-    n->version = version < 0x15 ? 32 : version >= 0x24 ? 65 : 64;
-    n->layout = haul_nodes_layout_of(n->version);
+    haul_nodes_begin(n, v, version < 0x15 ? 32 : version >= 0x24 ? 65 : 64);
     const uint8_t *root = h + n->layout->root;
     size_t id = n->layout->id;
     n->node_id = haul_nodes_id(n, root);
@@ -94,56 +107,119 @@ haul_rc haul_nodes_open(haul_nodes *n, haul_view *v, haul_err *e)
     n->block_id = haul_nodes_id(n, root + 2 * id);
     n->block_root = haul_nodes_id(n, root + 3 * id);
     n->crypt = h[n->layout->crypt];
-    n->stored = haul_alloc(HAUL_NODES_BLOCK);
-    n->list = haul_alloc(HAUL_NODES_BLOCK);
     return HAUL_OK;
 }
 
 void haul_nodes_done(haul_nodes *n)
 {
-    for (size_t i = 0; i < HAUL_NODES_PAGES; i++)
-        free(n->pages[i].octets);
-    free(n->stored);
+    for (size_t i = 0; i < HAUL_NODES_SETS * HAUL_NODES_WAYS; i++)
+        free(n->pages[i / HAUL_NODES_WAYS][i % HAUL_NODES_WAYS].octets);
     free(n->list);
+    haul_rescue_free(n->rescue);
     *n = (haul_nodes){0};
 }
 
 /* ── pages of the two B-trees (2.2.2.7.7) ── */
 
-/* A page of the right kind stays one with a wrong checksum or id: every entry is tested again by what it leads to. */
-static void judge_page(haul_nodes *n, uint64_t at, uint64_t id, const uint8_t *p)
+/* A page of the right kind stays one with a wrong checksum or id: every entry is tested again by what it leads to. True: there is
+ * nothing wrong with it. */
+static bool judge_page(haul_nodes *n, uint64_t at, uint64_t id, const uint8_t *p)
 {
     const haul_nodes_layout *l = n->layout;
     const uint8_t *t = p + l->trailer;
     uint32_t sum = haul_nodes32(t + l->sum);
+    const char *what = NULL;
     if (sum && sum != haul_nodes_checksum(p, l->trailer) && !haul_view_patched(n->view, at, l->page))
-        fault(n, true, at, id, "wrong checksum");
+        what = "wrong checksum";
     else if (haul_nodes_id(n, t + l->own) != id)
-        fault(n, true, at, id, "wrong id");
+        what = "wrong id";
     else if (haul_nodes16(t + 2) != haul_nodes_signature(at, id))
-        fault(n, true, at, id, "wrong signature");
+        what = "wrong signature";
+    if (what && !n->rescues) /* else the survey tells it, with what was done */
+        fault(n, true, at, id, what);
+    return !what;
+}
+
+/* The page if it is kept, else the place for it: that of its set which was not used for longest. */
+static haul_nodes_page *slot_of(haul_nodes *n, uint64_t at)
+{
+    haul_nodes_page *set = n->pages[at / n->layout->page % HAUL_NODES_SETS], *old = set;
+    for (haul_nodes_page *p = set; p < set + HAUL_NODES_WAYS; p++) {
+        if (p->at == at)
+            return p;
+        old = p->used < old->used ? p : old;
+    }
+    return old;
+}
+
+bool haul_nodes_page_odd(const haul_nodes *n, uint64_t at)
+{
+    const haul_nodes_page *set = n->pages[at / n->layout->page % HAUL_NODES_SETS];
+    for (const haul_nodes_page *p = set; p < set + HAUL_NODES_WAYS; p++)
+        if (p->at == at)
+            return p->odd;
+    return false;
+}
+
+static bool is_sorted(const haul_nodes *n, const uint8_t *page)
+{
+    haul_nodes_entries s;
+    if (!haul_nodes_page_entries(n, page, &s))
+        return false;
+    for (size_t i = 1; i < s.n; i++)
+        if (haul_nodes_id(n, s.p + (i - 1) * s.size) > haul_nodes_id(n, s.p + i * s.size))
+            return false;
+    return true;
+}
+
+static haul_rc read_page(haul_nodes *n, haul_nodes_page *to, uint64_t at, uint64_t id, unsigned kind,
+                         haul_err *e)
+{
+    const haul_nodes_layout *l = n->layout;
+    const uint8_t *t = to->octets + l->trailer;
+    if (!at || haul_view_read(n->view, at, to->octets, l->page) != (ssize_t)l->page)
+        return haul_fail(e, HAUL_SKIP, "page 0x%llx is not in the file", (unsigned long long)id);
+    if (n->rescues)
+        haul_rescue_page(n, at, id, kind, to->octets);
+    if (t[0] != kind || t[1] != kind)
+        return haul_fail(e, HAUL_SKIP, "no page at octet %llu", (unsigned long long)at);
+    to->odd = !judge_page(n, at, id, to->octets);
+    return HAUL_OK;
+}
+
+static haul_rc load_page(haul_nodes *n, haul_nodes_page *to, uint64_t at, uint64_t id, unsigned kind,
+                         haul_err *e)
+{
+    to->at = 0;
+    if (!to->octets)
+        to->octets = haul_alloc(HAUL_NODES_PAGE_MAX);
+    haul_rc rc = read_page(n, to, at, id, kind, e);
+    n->odd_pages[haul_nodes_tree(kind)] += rc != HAUL_OK || to->odd;
+    if (rc != HAUL_OK)
+        return rc;
+    to->at = at;
+    to->sorted = is_sorted(n, to->octets);
+    return HAUL_OK;
+}
+
+static haul_rc get_page(haul_nodes *n, uint64_t at, uint64_t id, unsigned kind, const haul_nodes_page **ret,
+                        haul_err *e)
+{
+    haul_nodes_page *slot = slot_of(n, at);
+    *ret = slot;
+    slot->used = ++n->uses;
+    if (at && slot->at == at && slot->octets[n->layout->trailer] == kind)
+        return HAUL_OK;
+    return load_page(n, slot, at, id, kind, e);
 }
 
 haul_rc haul_nodes_page_get(haul_nodes *n, uint64_t at, uint64_t id, unsigned kind, const uint8_t **ret,
                             haul_err *e)
 {
-    const haul_nodes_layout *l = n->layout;
-    haul_nodes_page *slot = &n->pages[at / l->page % HAUL_NODES_PAGES];
-    *ret = slot->octets;
-    if (slot->at == at && at && slot->octets[l->trailer] == kind)
-        return HAUL_OK;
-    slot->at = 0;
-    if (!slot->octets)
-        slot->octets = haul_alloc(HAUL_NODES_PAGE_MAX);
-    *ret = slot->octets;
-    const uint8_t *t = slot->octets + l->trailer;
-    if (!at || haul_view_read(n->view, at, slot->octets, l->page) != (ssize_t)l->page)
-        return haul_fail(e, HAUL_SKIP, "page 0x%llx is not in the file", (unsigned long long)id);
-    if (t[0] != kind || t[1] != kind)
-        return haul_fail(e, HAUL_SKIP, "no page at octet %llu", (unsigned long long)at);
-    judge_page(n, at, id, slot->octets);
-    slot->at = at;
-    return HAUL_OK;
+    const haul_nodes_page *page = NULL;
+    haul_rc rc = get_page(n, at, id, kind, &page, e);
+    *ret = page->octets;
+    return rc;
 }
 
 bool haul_nodes_page_entries(const haul_nodes *n, const uint8_t *page, haul_nodes_entries *ret)
@@ -154,6 +230,20 @@ bool haul_nodes_page_entries(const haul_nodes *n, const uint8_t *page, haul_node
     ret->size = f[wide ? 4 : 2];
     ret->level = f[wide ? 5 : 3];
     return ret->size >= 3u * n->layout->id && ret->n * ret->size <= n->layout->foot;
+}
+
+/* How many of the entries, which are in order, have keys up to `key`. */
+static size_t count_up_to(const haul_nodes *n, const haul_nodes_entries *s, uint64_t key)
+{
+    size_t low = 0, high = s->n;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (haul_nodes_id(n, s->p + mid * s->size) <= key)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
 }
 
 /* The entry with the largest key that is not above `key`; NULL = none. Keys are in order, unless one of them is damaged: that one
@@ -173,37 +263,67 @@ static const uint8_t *last_up_to(const haul_nodes *n, const haul_nodes_entries *
     return found;
 }
 
+/* The entry for `key` in a page, as last_up_to. Of the keys in *in, which lead to this page, those stay that lead to this entry;
+ * none where order fails. */
+static const uint8_t *find_in(const haul_nodes *n, const haul_nodes_page *page, const haul_nodes_entries *s,
+                              uint64_t key, haul_nodes_near *in)
+{
+    if (!page->sorted) {
+        in->below = 0;
+        return last_up_to(n, s, key);
+    }
+    size_t i = count_up_to(n, s, key);
+    uint64_t from = s->level && i ? haul_nodes_id(n, s->p + (i - 1) * s->size) : 0;
+    uint64_t below = s->level && i < s->n ? haul_nodes_id(n, s->p + i * s->size) : UINT64_MAX;
+    in->from = from > in->from ? from : in->from; /* a damaged key above may promise less than the page has */
+    in->below = below < in->below ? below : in->below;
+    return i ? s->p + (i - 1) * s->size : NULL;
+}
+
 typedef struct leaf {
     const uint8_t *p; /* valid until the next page is read */
     size_t size;
     uint64_t at; /* octet in the file */
 } leaf;
 
-/* The leaf entry with the largest key that is not above `key`. */
+/* The leaf entry with the largest key that is not above `key`. Neighbours are most often in the leaf that was looked
+ * into before. */
 static haul_rc look_up(haul_nodes *n, unsigned kind, uint64_t key, leaf *ret, haul_err *e)
 {
-    uint64_t at = kind == HAUL_NODES_NBT ? n->node_root : n->block_root;
-    uint64_t id = kind == HAUL_NODES_NBT ? n->node_id : n->block_id;
-    const char *what = kind == HAUL_NODES_NBT ? "node" : "block";
-    for (unsigned level = HAUL_NODES_LEVELS;;) {
-        const uint8_t *page;
+    bool nodes = kind == HAUL_NODES_NBT;
+    haul_nodes_near *near = &n->near[nodes ? 0 : 1], in = *near;
+    unsigned level = 1;
+    if (key < near->from || key >= near->below) {
+        level = HAUL_NODES_LEVELS;
+        in = (haul_nodes_near){.below = UINT64_MAX};
+        in.at = nodes ? n->node_root : n->block_root;
+        in.id = nodes ? n->node_id : n->block_id;
+    }
+    near->below = 0;
+    for (;;) {
+        const haul_nodes_page *page;
         haul_nodes_entries s;
-        haul_rc rc = haul_nodes_page_get(n, at, id, kind, &page, e);
+        haul_rc rc = get_page(n, in.at, in.id, kind, &page, e);
         if (rc != HAUL_OK)
             return rc;
-        if (!haul_nodes_page_entries(n, page, &s) ||
-            s.level >= level) /* each is below the one before: it ends */
-            return haul_fail(e, HAUL_SKIP, "a page that is none at octet %llu", (unsigned long long)at);
+        if (!haul_nodes_page_entries(n, page->octets, &s) ||
+            s.level >= level) { /* each is below the one before: it ends */
+            n->odd_pages[haul_nodes_tree(kind)]++;
+            return haul_fail(e, HAUL_SKIP, "a page that is none at octet %llu", (unsigned long long)in.at);
+        }
         level = s.level;
-        const uint8_t *found = last_up_to(n, &s, key);
+        const uint8_t *found = find_in(n, page, &s, key, &in);
+        if (!level)
+            *near = in;
         if (!found)
-            return haul_fail(e, HAUL_SKIP, "%s 0x%llx: not in the store", what, (unsigned long long)key);
+            return haul_fail(e, HAUL_SKIP, "%s 0x%llx: not in the store", nodes ? "node" : "block",
+                             (unsigned long long)key);
         if (!level) {
-            *ret = (leaf){.p = found, .size = s.size, .at = at + (size_t)(found - page)};
+            *ret = (leaf){.p = found, .size = s.size, .at = in.at + (size_t)(found - page->octets)};
             return HAUL_OK;
         }
-        id = haul_nodes_id(n, found + n->layout->id); /* BTENTRY: key, id, offset */
-        at = haul_nodes_id(n, found + 2 * n->layout->id);
+        in.id = haul_nodes_id(n, found + n->layout->id); /* BTENTRY: key, id, offset */
+        in.at = haul_nodes_id(n, found + 2 * n->layout->id);
     }
 }
 
@@ -212,10 +332,12 @@ haul_rc haul_nodes_find(haul_nodes *n, uint32_t nid, haul_node *ret, haul_err *e
     leaf l = {0};
     size_t id = n->layout->id;
     haul_rc rc = look_up(n, HAUL_NODES_NBT, nid, &l, e);
+    if (rc == HAUL_OK && (haul_nodes32(l.p) != nid || l.size < 3 * id + 4))
+        rc = haul_fail(e, HAUL_SKIP, "node 0x%x: not in the store", nid);
+    if (rc == HAUL_SKIP && haul_rescue_node(n, nid, ret))
+        return HAUL_OK;
     if (rc != HAUL_OK)
         return rc;
-    if (haul_nodes32(l.p) != nid || l.size < 3 * id + 4)
-        return haul_fail(e, HAUL_SKIP, "node 0x%x: not in the store", nid);
     *ret = (haul_node){.nid = nid,
                        .data = haul_nodes_id(n, l.p + id),
                        .sub = haul_nodes_id(n, l.p + 2 * id),
@@ -226,23 +348,18 @@ haul_rc haul_nodes_find(haul_nodes *n, uint32_t nid, haul_node *ret, haul_err *e
 
 /* ── blocks (2.2.2.8) ── */
 
-typedef struct extent {
-    uint64_t id, at;
-    size_t stored, size; /* octets in the file without trailer; inflated */
-} extent;
-
-static haul_rc find_block(haul_nodes *n, uint64_t id, extent *ret, haul_err *e)
+haul_rc haul_nodes_extent_of(haul_nodes *n, uint64_t id, haul_nodes_extent *ret, haul_err *e)
 {
     leaf l = {0};
     size_t w = n->layout->id;
-    haul_rc rc = look_up(n, HAUL_NODES_BBT, id | RESERVED, &l, e);
+    haul_rc rc = look_up(n, HAUL_NODES_BBT, id | HAUL_NODES_RESERVED, &l, e);
     const uint8_t *p = l.p;
     if (rc != HAUL_OK)
         return rc;
-    if ((haul_nodes_id(n, p) & ~RESERVED) != (id & ~RESERVED) || l.size < 2 * w + 4)
+    if ((haul_nodes_id(n, p) & ~HAUL_NODES_RESERVED) != (id & ~HAUL_NODES_RESERVED) || l.size < 2 * w + 4)
         return haul_fail(e, HAUL_SKIP, "block 0x%llx: not in the store", (unsigned long long)id);
-    *ret =
-        (extent){.id = haul_nodes_id(n, p), .at = haul_nodes_id(n, p + w), .stored = haul_nodes16(p + 2 * w)};
+    *ret = (haul_nodes_extent){
+        .id = haul_nodes_id(n, p), .at = haul_nodes_id(n, p + w), .stored = haul_nodes16(p + 2 * w)};
     ret->size = n->version == 65 ? haul_nodes16(p + 2 * w + 2) : ret->stored;
     if (!ret->stored || !ret->size || ret->stored > HAUL_NODES_BLOCK - n->layout->block_trailer)
         return haul_fail(e, HAUL_SKIP, "block 0x%llx: no block has %zu octets", (unsigned long long)id,
@@ -250,11 +367,23 @@ static haul_rc find_block(haul_nodes *n, uint64_t id, extent *ret, haul_err *e)
     return HAUL_OK;
 }
 
+/* What a damaged page says counts less than a sound block with that id. */
+static haul_rc find_block(haul_nodes *n, uint64_t id, haul_nodes_extent *ret, haul_err *e)
+{
+    haul_nodes_extent found = {0};
+    haul_rc rc = haul_nodes_extent_of(n, id, ret, e);
+    if (haul_rescue_block(n, id, rc == HAUL_OK, &found)) {
+        *ret = found;
+        return HAUL_OK;
+    }
+    return rc;
+}
+
 /* False: in its place there is something else. */
-static bool judge_block(haul_nodes *n, const extent *b, const uint8_t *p, const uint8_t *t)
+static bool judge_block(haul_nodes *n, const haul_nodes_extent *b, const uint8_t *p, const uint8_t *t)
 {
     uint32_t sum = haul_nodes32(t + n->layout->sum);
-    bool own = !((haul_nodes_id(n, t + n->layout->own) ^ b->id) & ~RESERVED);
+    bool own = !((haul_nodes_id(n, t + n->layout->own) ^ b->id) & ~HAUL_NODES_RESERVED);
     bool signed_so = haul_nodes16(t + 2) == haul_nodes_signature(b->at, b->id);
     if (!own && !signed_so)
         return false;
@@ -267,62 +396,93 @@ static bool judge_block(haul_nodes *n, const extent *b, const uint8_t *p, const 
     return true;
 }
 
-static haul_rc read_stored(haul_nodes *n, const extent *b, haul_err *e)
+/* As it is in the file: borrowed until the next page or block is read. */
+static haul_rc look_at(haul_nodes *n, const haul_nodes_extent *b, const uint8_t **ret, haul_err *e)
 {
     size_t align = n->layout->align, trailer = n->layout->block_trailer;
     size_t room = (b->stored + trailer + align - 1) / align * align;
-    ssize_t got = b->at ? haul_view_read(n->view, b->at, n->stored, room) : -1;
+    ssize_t got = b->at ? haul_view_look(n->view, b->at, room, ret) : -1;
     if (got < (ssize_t)b->stored)
         return haul_fail(e, HAUL_SKIP, "block 0x%llx: not in the file, at octet %llu",
                          (unsigned long long)b->id, (unsigned long long)b->at);
     if (got < (ssize_t)room)
         fault(n, false, b->at, b->id, "cut off");
-    else if (!judge_block(n, b, n->stored, n->stored + room - trailer))
+    else if (!judge_block(n, b, *ret, *ret + room - trailer))
         return haul_fail(e, HAUL_SKIP, "block 0x%llx: something else is at octet %llu",
                          (unsigned long long)b->id, (unsigned long long)b->at);
     return HAUL_OK;
 }
 
-static bool inflate_block(const extent *b, const uint8_t *p, uint8_t *to)
-{
-    uLongf n = b->size;
-    return uncompress(to, &n, p, b->stored) == Z_OK && n == b->size;
-}
-
 /* No store was seen whose blocks are both compressed and encoded; libpff takes it that what is compressed is encoded.
  * zlib's own checksum tells which it was. */
-static bool unpack(haul_nodes *n, const extent *b, uint8_t *to)
+static bool unpack(uint8_t crypt, const haul_nodes_extent *b, const uint8_t *p, uint8_t *to)
 {
-    uint8_t crypt = b->id & INTERNAL ? (uint8_t)HAUL_CRYPT_NONE : n->crypt;
-    if (inflate_block(b, n->stored, to)) {
-        haul_crypt_decode(crypt, b->id, 0, to, b->size);
+    if (haul_nodes_inflate(p, b->stored, to, b->size)) {
+        haul_crypt_decode(crypt, b->id, to, b->size, to);
         return true;
     }
-    haul_crypt_decode(crypt, b->id, 0, n->stored, b->stored);
-    return crypt != HAUL_CRYPT_NONE && inflate_block(b, n->stored, to);
+    if (crypt == HAUL_CRYPT_NONE)
+        return false;
+    uint8_t *plain = haul_alloc(b->stored);
+    haul_crypt_decode(crypt, b->id, p, b->stored, plain);
+    bool ok = haul_nodes_inflate(plain, b->stored, to, b->size);
+    free(plain);
+    return ok;
+}
+
+static haul_rc decode(const haul_nodes *n, const haul_nodes_extent *b, const uint8_t *p, uint8_t *to,
+                      haul_err *e)
+{
+    uint8_t crypt = b->id & HAUL_NODES_INTERNAL ? (uint8_t)HAUL_CRYPT_NONE : n->crypt;
+    if (b->size == b->stored)
+        haul_crypt_decode(crypt, b->id, p, b->stored, to);
+    else if (!unpack(crypt, b, p, to))
+        return haul_fail(e, HAUL_SKIP, "block 0x%llx: cannot be unpacked", (unsigned long long)b->id);
+    return HAUL_OK;
+}
+
+static haul_rc find_and_look(haul_nodes *n, uint64_t id, haul_nodes_extent *ret, const uint8_t **ret_p,
+                             haul_err *e)
+{
+    haul_rc rc = find_block(n, id, ret, e);
+    if (rc == HAUL_OK)
+        rc = look_at(n, ret, ret_p, e);
+    if (rc == HAUL_SKIP && haul_rescue_block(n, id, false, ret)) /* the entry was wrong */
+        rc = look_at(n, ret, ret_p, e);
+    return rc;
 }
 
 haul_rc haul_nodes_block(haul_nodes *n, uint64_t id, uint8_t *to, haul_block *ret, haul_err *e)
 {
-    extent b = {0};
-    haul_rc rc = find_block(n, id, &b, e);
+    haul_nodes_extent b = {0};
+    const uint8_t *p = NULL;
+    haul_rc rc = find_and_look(n, id, &b, &p, e);
     if (rc == HAUL_OK)
-        rc = read_stored(n, &b, e);
+        rc = decode(n, &b, p, to, e);
+    if (rc == HAUL_OK) {
+        ret->id = b.id;
+        ret->at = b.at;
+        ret->n = b.size;
+        ret->packed = b.size != b.stored;
+    }
+    return rc;
+}
+
+/* The same into memory of its own: from the arena, or the heap when there is none. */
+static haul_rc load_block(haul_nodes *n, uint64_t id, haul_arena *a, haul_block *ret, haul_err *e)
+{
+    haul_nodes_extent b = {0};
+    const uint8_t *p = NULL;
+    haul_rc rc = find_and_look(n, id, &b, &p, e);
     if (rc != HAUL_OK)
         return rc;
-    if (b.size != b.stored) {
-        if (!unpack(n, &b, to))
-            return haul_fail(e, HAUL_SKIP, "block 0x%llx: cannot be unpacked", (unsigned long long)id);
-    } else {
-        memcpy(to, n->stored, b.stored);
-        if (!(id & INTERNAL))
-            haul_crypt_decode(n->crypt, b.id, 0, to, b.size);
-    }
-    ret->id = b.id;
-    ret->at = b.at;
-    ret->n = b.size;
-    ret->packed = b.size != b.stored;
-    return HAUL_OK;
+    uint8_t *to = a ? haul_arena_alloc(a, b.size) : haul_alloc(b.size);
+    rc = decode(n, &b, p, to, e);
+    if (rc == HAUL_OK)
+        *ret = (haul_block){.id = b.id, .at = b.at, .n = b.size, .packed = b.size != b.stored, .octets = to};
+    else if (!a)
+        free(to);
+    return rc;
 }
 
 bool haul_nodes_patch(const haul_nodes *n, haul_view *over, haul_block *b, size_t from, const uint8_t *p,
@@ -332,7 +492,7 @@ bool haul_nodes_patch(const haul_nodes *n, haul_view *over, haul_block *b, size_
     if (b->packed || octets > sizeof(stored) || from > b->n || octets > b->n - from)
         return false;
     memcpy(stored, p, octets);
-    if (!(b->id & INTERNAL))
+    if (!(b->id & HAUL_NODES_INTERNAL))
         haul_crypt_encode(n->crypt, b->id, from, stored, octets);
     if (!haul_view_patch_add(over, b->at + from, stored, octets))
         return false;
@@ -347,7 +507,7 @@ static haul_rc read_sublist(haul_nodes *n, uint64_t id, haul_err *e)
     if (n->list_id == id)
         return HAUL_OK;
     n->list_id = 0;
-    if (!(id & INTERNAL))
+    if (!(id & HAUL_NODES_INTERNAL))
         return haul_fail(e, HAUL_SKIP, "block 0x%llx: no list of subnodes", (unsigned long long)id);
     haul_block b = {0};
     haul_rc rc = haul_nodes_block(n, id, n->list, &b, e);
@@ -459,13 +619,12 @@ static haul_rc read_list(haul_data *d, unsigned i, uint64_t id, haul_err *e)
 {
     haul_data_list *l = &d->list[i];
     haul_block b = {0};
-    if (!l->octets)
-        l->octets = haul_alloc(HAUL_NODES_BLOCK);
-    l->i = l->n = 0;
-    haul_rc rc = haul_nodes_block(d->nodes, id, l->octets, &b, e);
+    free(l->octets);
+    *l = (haul_data_list){0};
+    haul_rc rc = load_block(d->nodes, id, NULL, &b, e);
     if (rc != HAUL_OK)
         return rc;
-    const uint8_t *p = l->octets;
+    const uint8_t *p = l->octets = b.octets;
     size_t n = b.n;
     size_t count = n < 8 ? 0 : haul_nodes16(p + 2);
     unsigned level = i ? 1 : n < 8 ? 0 : p[1];
@@ -481,8 +640,8 @@ haul_rc haul_data_open(haul_data *d, haul_nodes *n, uint64_t id, haul_err *e)
     *d = (haul_data){.nodes = n, .top = id, .block = n->layout->most};
     if (!id)
         return HAUL_OK;
-    if (!(id & INTERNAL)) {
-        extent b = {0};
+    if (!(id & HAUL_NODES_INTERNAL)) {
+        haul_nodes_extent b = {0};
         haul_rc rc = find_block(n, id, &b, e);
         d->size = b.size;
         return rc;
@@ -560,42 +719,39 @@ haul_rc haul_blocks_open(haul_blocks *b, haul_nodes *n, uint64_t data, size_t mo
         b->v[b->n++] = (haul_block){.id = id};
     }
     haul_data_done(&d);
+    if (b->n > HAUL_BLOCKS_SHARED)
+        b->arena = NULL;
     return rc == HAUL_END ? HAUL_OK : rc;
 }
 
-/* Room for block i: its own, or that of the one which was read longest ago. */
-static uint8_t *room_for(haul_blocks *b, size_t i)
+/* Block i is in memory; the one that was read longest ago goes. */
+static void make_room(haul_blocks *b, size_t i)
 {
-    uint8_t *room = NULL;
     size_t slot = b->turn++ % HAUL_BLOCKS_KEPT;
-    if (!b->all && b->turn > HAUL_BLOCKS_KEPT) {
-        room = b->v[b->kept[slot]].octets;
-        b->v[b->kept[slot]].octets = NULL;
+    if (b->turn > HAUL_BLOCKS_KEPT) {
+        haul_block *old = &b->v[b->kept[slot]];
+        free(old->octets);
+        old->octets = NULL;
     }
     b->kept[slot] = i;
-    return room ? room : haul_alloc(HAUL_NODES_BLOCK);
 }
 
 haul_rc haul_blocks_get(haul_blocks *b, size_t i, haul_block **ret, haul_err *e)
 {
     if (i >= b->n)
         return haul_fail(e, HAUL_SKIP, "no block %zu of %zu", i, b->n);
-    haul_block *at = &b->v[i];
-    *ret = at;
-    if (at->octets)
+    *ret = &b->v[i];
+    if (b->v[i].octets)
         return HAUL_OK;
-    uint8_t *octets = room_for(b, i);
-    haul_rc rc = haul_nodes_block(b->nodes, at->id, octets, at, e);
-    if (rc != HAUL_OK)
-        free(octets);
-    else
-        at->octets = b->all ? haul_realloc(octets, at->n) : octets;
+    haul_rc rc = load_block(b->nodes, b->v[i].id, b->arena, &b->v[i], e);
+    if (rc == HAUL_OK && !b->all && !b->arena)
+        make_room(b, i);
     return rc;
 }
 
 void haul_blocks_done(haul_blocks *b)
 {
-    for (size_t i = 0; i < b->n; i++)
+    for (size_t i = 0; i < b->n && !b->arena; i++)
         free(b->v[i].octets);
     free(b->v);
     *b = (haul_blocks){0};
@@ -606,20 +762,35 @@ void haul_blocks_done(haul_blocks *b)
 typedef struct pour {
     haul_data d;
     haul_out *to;
+    uint8_t *fill; /* else: memory for all of them */
     uint64_t done;
     uint8_t *block;
+    size_t cap; /* of block */
     haul_data_loss *loss;
 } pour;
+
+static uint8_t *block_of(pour *p, size_t n)
+{
+    if (p->cap < n) {
+        free(p->block);
+        p->block = haul_alloc(p->cap = n);
+    }
+    return p->block;
+}
 
 static haul_rc push(pour *p, size_t n, haul_err *e)
 {
     uint64_t left = p->d.size - p->done;
+    uint8_t *fill = p->fill ? p->fill + p->done : NULL;
     if (n > left) { /* what the top says is what the reader was told */
         p->loss->more = true;
         n = (size_t)left;
     }
     p->done += n;
-    return haul_out_write(p->to, p->block, n, e);
+    if (!fill)
+        return haul_out_write(p->to, p->block, n, e);
+    memcpy(fill, p->block, n);
+    return HAUL_OK;
 }
 
 static haul_rc push_lost(pour *p, uint64_t n, haul_err *e)
@@ -629,7 +800,7 @@ static haul_rc push_lost(pour *p, uint64_t n, haul_err *e)
     if (!p->loss->places++)
         p->loss->first = p->done;
     p->loss->octets += n;
-    memset(p->block, 0, HAUL_NODES_BLOCK);
+    memset(block_of(p, HAUL_NODES_BLOCK), 0, HAUL_NODES_BLOCK);
     while (n) {
         size_t part = n < HAUL_NODES_BLOCK ? (size_t)n : HAUL_NODES_BLOCK;
         haul_rc rc = push(p, part, e);
@@ -643,11 +814,18 @@ static haul_rc push_lost(pour *p, uint64_t n, haul_err *e)
 /* Blocks in front of the last are full; the last one has the rest. */
 static haul_rc pour_block(pour *p, uint64_t id, haul_err *e)
 {
-    haul_block b = {0};
-    haul_rc rc = haul_nodes_block(p->d.nodes, id, p->block, &b, e);
+    haul_nodes_extent b = {0};
+    const uint8_t *from = NULL;
+    haul_rc rc = find_and_look(p->d.nodes, id, &b, &from, e);
+    bool fits = p->fill && b.size <= p->d.size - p->done;
     if (rc == HAUL_OK)
-        return push(p, b.n, e);
-    return p->d.levels ? push_lost(p, p->d.block, e) : rc;
+        rc = decode(p->d.nodes, &b, from, fits ? p->fill + p->done : block_of(p, b.size), e);
+    if (rc != HAUL_OK)
+        return p->d.levels ? push_lost(p, p->d.block, e) : rc;
+    if (!fits)
+        return push(p, b.size, e);
+    p->done += b.size;
+    return HAUL_OK;
 }
 
 static haul_rc pour_all(pour *p, haul_err *e)
@@ -673,11 +851,24 @@ haul_rc haul_nodes_pour(haul_nodes *n, uint64_t id, haul_out *to, haul_data_loss
     *ret = (haul_data_loss){0};
     pour p = {.to = to, .loss = ret};
     haul_rc rc = haul_data_open(&p.d, n, id, e);
-    if (rc == HAUL_OK) {
-        p.block = haul_alloc(HAUL_NODES_BLOCK);
+    if (rc == HAUL_OK)
         rc = pour_all(&p, e);
-        free(p.block);
-    }
+    free(p.block);
+    haul_data_done(&p.d);
+    return rc;
+}
+
+haul_rc haul_nodes_fill(haul_nodes *n, uint64_t id, uint8_t *to, uint64_t size, haul_data_loss *ret,
+                        haul_err *e)
+{
+    *ret = (haul_data_loss){0};
+    pour p = {.fill = to, .loss = ret};
+    haul_rc rc = haul_data_open(&p.d, n, id, e);
+    if (rc == HAUL_OK && p.d.size != size) /* the file changes as it is read */
+        rc = haul_fail(e, HAUL_SKIP, "the data have changed");
+    if (rc == HAUL_OK)
+        rc = pour_all(&p, e);
+    free(p.block);
     haul_data_done(&p.d);
     return rc;
 }

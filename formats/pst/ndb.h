@@ -12,17 +12,21 @@
 
 #include "view.h"
 
+#include "base/arena.h"
 #include "io/out.h"
 
-#define HAUL_NODES_PAGES   64u             /* pages that are kept */
+#define HAUL_NODES_SETS    16u /* pages that are kept: sets, and pages of each */
+#define HAUL_NODES_WAYS    4u
 #define HAUL_NODES_LEVELS  16u             /* of a B-tree of pages or of subnodes */
 #define HAUL_NODES_BLOCK   65536u          /* octets of one block, as stored with its trailer, and as read */
 #define HAUL_NODES_LEAVES  (1024u * 1024u) /* blocks of one data tree: 4 GiB are 525 314 of 8176 octets */
 #define HAUL_NODES_INDEXES 2u              /* of lists of subnodes above each other, where all are listed */
 #define HAUL_NODES_SUBS    65536u          /* subnodes of one node that are listed */
 #define HAUL_BLOCKS_KEPT   4u              /* of haul_blocks in memory */
+#define HAUL_BLOCKS_SHARED 64u             /* of haul_blocks in an arena */
 
 typedef struct haul_nodes haul_nodes;
+typedef struct haul_rescue haul_rescue; /* rescue.h */
 
 typedef struct haul_nodes_layout { /* sizes and offsets of one of the three formats */
     uint8_t id;                    /* octets of ids and offsets */
@@ -40,17 +44,33 @@ typedef struct haul_nodes_layout { /* sizes and offsets of one of the three form
 /* version: as in haul_nodes. */
 const haul_nodes_layout *haul_nodes_layout_of(unsigned version);
 
+typedef enum haul_nodes_outcome {
+    HAUL_NODES_DAMAGED,
+    HAUL_NODES_MENDED,  /* one octet of a page was wrong, and put right */
+    HAUL_NODES_BYPASSED /* a page cannot be used: `found` of what it led to was found without it */
+} haul_nodes_outcome;
+
 typedef struct haul_nodes_fault {
+    haul_nodes_outcome outcome;
     bool page;   /* else a block */
     uint64_t at; /* octet in the file */
     uint64_t id; /* of the page or block */
     const char *what;
+    size_t found;
 } haul_nodes_fault;
 
 typedef struct haul_nodes_page {
-    uint64_t at; /* 0 = none */
+    uint64_t at;   /* 0 = none */
+    uint64_t used; /* haul_nodes.uses of its last use */
+    bool sorted;   /* its entries are in order */
+    bool odd;      /* its checksum, id or signature is wrong */
     uint8_t *octets;
 } haul_nodes_page;
+
+typedef struct haul_nodes_near { /* the leaf that was looked into last */
+    uint64_t at, id;
+    uint64_t from, below; /* keys that no other page has; below 0 = none */
+} haul_nodes_near;
 
 struct haul_nodes {  /* zero-initialised = none */
     haul_view *view; /* borrowed */
@@ -60,11 +80,16 @@ struct haul_nodes {  /* zero-initialised = none */
     uint64_t node_root, block_root, node_id, block_id;   /* offsets and ids of the roots of the B-trees */
     void (*fault)(void *ctx, const haul_nodes_fault *f); /* set by the caller; may be NULL */
     void *ctx;
-    haul_nodes_page pages[HAUL_NODES_PAGES];
-    uint8_t *stored; /* a block as it is in the file */
-    uint8_t *list;   /* the list of subnodes read last */
+    haul_nodes_page pages[HAUL_NODES_SETS][HAUL_NODES_WAYS];
+    uint64_t uses;
+    haul_nodes_near near[2]; /* of nodes, of blocks */
+    uint8_t *list;           /* the list of subnodes read last */
     uint64_t list_id;
     size_t list_n;
+    bool rescues;          /* what damaged pages led to is looked for without them; set by the caller */
+    bool guessed;          /* the roots are what was found, and may be old ones */
+    haul_rescue *rescue;   /* NULL = nothing was missing so far */
+    unsigned odd_pages[2]; /* of the block and of the node B-tree, that cannot be used or believed */
 };
 
 typedef struct haul_node {
@@ -88,8 +113,8 @@ void haul_nodes_done(haul_nodes *n);
 HAUL_MUST_USE haul_rc haul_nodes_find(haul_nodes *n, uint32_t nid, haul_node *ret, haul_err *e);
 HAUL_MUST_USE haul_rc haul_nodes_sub(haul_nodes *n, uint64_t sub, uint32_t nid, haul_node *ret, haul_err *e);
 
-/* All nodes of the store, in the order of the tree. A page that cannot be read is a fault, and passed over. What `each`
- * fails with ends the walk. */
+/* All nodes of the store, in the order of the tree. A page that cannot be read is a fault, and passed over; where n->rescues
+ * what it led to comes behind the others. What `each` fails with ends the walk. */
 typedef haul_rc haul_nodes_each(void *ctx, const haul_node *node, haul_err *e);
 HAUL_MUST_USE haul_rc haul_nodes_walk(haul_nodes *n, haul_nodes_each *each, void *ctx, haul_err *e);
 
@@ -143,14 +168,18 @@ typedef struct haul_blocks { /* zero-initialised = none */
     haul_nodes *nodes;
     haul_block *v;
     size_t n;
-    bool all; /* set it to keep all in memory once read; else the last HAUL_BLOCKS_KEPT */
+    /* Set `all` to keep them in memory once read, or arena to have them there; else it is the last HAUL_BLOCKS_KEPT. arena
+     * becomes NULL when they are more than HAUL_BLOCKS_SHARED. */
+    bool all;
+    haul_arena *arena;
     size_t kept[HAUL_BLOCKS_KEPT], turn;
 } haul_blocks;
 
 /* HAUL_SKIP: a list of them cannot be read, or they are more than `most`. haul_blocks_done after every outcome. */
 HAUL_MUST_USE haul_rc haul_blocks_open(haul_blocks *b, haul_nodes *n, uint64_t data, size_t most,
                                        haul_err *e);
-/* Borrowed until HAUL_BLOCKS_KEPT others were asked for, with `all` until haul_blocks_done. */
+/* Borrowed until HAUL_BLOCKS_KEPT others were asked for, with `all` until haul_blocks_done, with an arena as long as it
+ * lives. */
 HAUL_MUST_USE haul_rc haul_blocks_get(haul_blocks *b, size_t i, haul_block **ret, haul_err *e);
 void haul_blocks_done(haul_blocks *b);
 
@@ -166,8 +195,15 @@ typedef struct haul_data_loss {
 HAUL_MUST_USE haul_rc haul_nodes_pour(haul_nodes *n, uint64_t id, haul_out *to, haul_data_loss *ret,
                                       haul_err *e);
 
+/* The same into memory. HAUL_SKIP: as above, or the data have not `size` octets. */
+HAUL_MUST_USE haul_rc haul_nodes_fill(haul_nodes *n, uint64_t id, uint8_t *to, uint64_t size,
+                                      haul_data_loss *ret, haul_err *e);
+
 /* Of pages, blocks and the header. MS-PST 5.3: zlib's polynomial, begun with 0 and not inverted at the end. */
 uint32_t haul_nodes_checksum(const uint8_t *p, size_t n);
+
+/* What is in a block of 4k pages: n octets of zlib's format, which give exactly `size`. */
+bool haul_nodes_inflate(const uint8_t *p, size_t n, uint8_t *to, size_t size);
 
 /* Of a page or block at that offset with that id. MS-PST 5.5. */
 uint32_t haul_nodes_signature(uint64_t at, uint64_t id);

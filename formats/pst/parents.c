@@ -27,7 +27,7 @@ typedef struct key {
 
 typedef struct walk {
     haul_view *view;
-    const haul_parents_tree *tree;
+    haul_nodes *tree;
     entry *v; /* in the order of the tree */
     size_t n, cap;
     key *by_nid;    /* indices in order; NULL = v is in order */
@@ -49,14 +49,22 @@ static uint64_t id_at(const walk *w, const uint8_t *p)
     return w->tree->version == 32 ? haul_nodes32(p) : haul_nodes64(p);
 }
 
-static void add(walk *w, const uint8_t *p, uint64_t at)
+static void add(walk *w, uint32_t nid, uint32_t parent, uint64_t at)
 {
     if (w->n == w->cap) {
         w->cap = w->cap ? w->cap * 2 : 1024;
         w->v = haul_realloc(w->v, w->cap * sizeof(*w->v));
     }
-    size_t parent = w->tree->version == 32 ? 12 : 24;
-    w->v[w->n++] = (entry){haul_nodes32(p), haul_nodes32(p + parent), at};
+    w->v[w->n++] = (entry){nid, parent, at};
+}
+
+static haul_rc add_node(void *ctx, const haul_node *node, haul_err *e)
+{
+    walk *w = ctx;
+    (void)e;
+    if (w->n < HAUL_PST_NODES_MAX)
+        add(w, node->nid, node->parent, node->at);
+    return HAUL_OK;
 }
 
 /* False when there is more than a sound tree has. A page that cannot be read is passed over, as libpff does. */
@@ -77,7 +85,7 @@ static bool read_pages(walk *w, uint64_t at, unsigned levels)
     for (size_t i = 0; i < n; i++) {
         const uint8_t *e = p + i * each;
         if (!level && w->n < HAUL_PST_NODES_MAX)
-            add(w, e, at + i * each);
+            add(w, haul_nodes32(e), haul_nodes32(e + (ansi ? 12 : 24)), at + i * each);
         else if (!level || (levels && !read_pages(w, id_at(w, e + (ansi ? 8 : 16)), levels - 1)))
             return false;
     }
@@ -336,11 +344,17 @@ static void find_nobody(walk *w)
         w->nobody -= 0x20;
 }
 
-size_t haul_parents_mend(haul_view *v, const haul_parents_tree *t, haul_parents_note *note, void *ctx)
+static bool read_nodes(walk *w)
 {
-    walk w = {.view = v, .tree = t, .pages = v->size / 512 + 1, .note = note, .ctx = ctx};
+    return w->tree->rescues ? haul_nodes_walk(w->tree, add_node, w, NULL) == HAUL_OK
+                            : read_pages(w, w->tree->node_root, LEVELS_MAX);
+}
+
+size_t haul_parents_mend(haul_view *v, haul_nodes *n, haul_parents_note *note, void *ctx)
+{
+    walk w = {.view = v, .tree = n, .pages = v->size / 512 + 1, .note = note, .ctx = ctx};
     char text[80];
-    if (read_pages(&w, t->root, LEVELS_MAX) && w.n) {
+    if (read_nodes(&w) && w.n) {
         sort(&w);
         for (unsigned i = 0; i < PASSES && part_doubles(&w); i++) /* a new number may be taken, too */
             ;

@@ -36,6 +36,7 @@ typedef struct haul_pff_name { /* of a named property */
 
 typedef struct haul_pff_mended { /* a node that was repaired, or that nothing helps */
     uint32_t nid;
+    size_t changes; /* places */
     size_t n;
     struct haul_pff_note {
         haul_issue_id id;

@@ -94,7 +94,8 @@ static void load_recipients(pff_object *o)
             note(o, HAUL_ISSUE_PST_RECIPIENTS_LOST, why.text);
             continue;
         }
-        drop_zero_cells(b);
+        if (!o->s->pst.unaided)
+            drop_zero_cells(b);
         if (b->n)
             m->n_recipients++;
     }
@@ -141,7 +142,7 @@ static void measure(pff_object *o, libpff_item_t *item, haul_mapi_attach *at)
         return;
     if (type != HAUL_PT_OBJECT) {
         at->size = size;
-        if (method == HAUL_ATTACH_VALUE)
+        if (method == HAUL_ATTACH_VALUE && !o->s->pst.unaided)
             haul_direct_doubt(at, &o->m.arena);
         return;
     }
@@ -160,6 +161,18 @@ static void measure(pff_object *o, libpff_item_t *item, haul_mapi_attach *at)
     at->why = haul_arena_str(&o->m.arena, why.text);
 }
 
+/* libpff would load them with the first property that it is asked for. */
+static bool too_large(pff_object *o, const haul_node *node)
+{
+    haul_direct_data d;
+    uint64_t kept = HAUL_DIRECT_KEPT;
+    haul_arena a = {0};
+    bool large = node->nid && haul_direct_locate(&o->s->direct, node, &kept, &a, &d, NULL) == HAUL_OK &&
+                 d.size > HAUL_PST_LOADED_MAX;
+    haul_arena_done(&a);
+    return large;
+}
+
 static haul_rc read_props(pff_object *o, libpff_item_t *item, haul_mapi_attach *at, uint64_t *kept,
                           haul_err *e)
 {
@@ -169,6 +182,11 @@ static haul_rc read_props(pff_object *o, libpff_item_t *item, haul_mapi_attach *
     uint32_t nid = 0;
     if (libpff_item_get_identifier(item, &nid, NULL) == 1)
         node = haul_pff_sub(o->s, &o->node, nid);
+    at->node = nid;
+    if (o->s->pst.unaided && too_large(o, &node))
+        return haul_fail(e, HAUL_SKIP, "larger than libpff is asked for");
+    if (o->s->pst.unaided)
+        return haul_pff_bag(o->s, item, 0, HAUL_ATTACH_DATA, &m->arena, &at->props, e);
     if (node.nid && haul_direct_locate(&o->s->direct, &node, kept, &m->arena, d, NULL) == HAUL_OK &&
         d->type != HAUL_PT_OBJECT && d->size > HAUL_PFF_LARGE &&
         haul_direct_bag(&o->s->direct, &node, HAUL_ATTACH_DATA, &m->arena, &at->props, NULL) == HAUL_OK)

@@ -51,6 +51,14 @@ static void on_note(void *ctx, haul_issue_id id, const char *text)
     haul_direct_tell(&l->s->pst, l->to->nid, id, text);
 }
 
+/* Where the two engines are compared, that libpff needed it is a difference. */
+static void tell_help(haul_pff *s, const haul_pff_mended *m)
+{
+    if (s->pst.unaided && m->changes)
+        haul_direct_tell(&s->pst, m->nid, HAUL_ISSUE_PST_ENGINES_KNOWN,
+                         "repaired before it was compared (libpff: one odd value costs the object)");
+}
+
 bool haul_pff_mend(haul_pff *s, uint32_t nid)
 {
     if (!s->direct.open || find(s, nid))
@@ -60,6 +68,8 @@ bool haul_pff_mend(haul_pff *s, uint32_t nid)
     s->direct.nodes.fault = NULL; /* libpff reads the same, and haul_pff_check tells */
     size_t n = haul_mend_node(&s->direct.nodes, &s->view, nid, on_note, &l);
     s->direct.nodes.fault = fault;
+    l.to->changes = n;
+    tell_help(s, l.to);
     return n > 0;
 }
 
@@ -68,4 +78,6 @@ void haul_pff_recall(haul_pff *s, uint32_t nid)
     const haul_pff_mended *m = find(s, nid);
     for (size_t i = 0; m && i < m->n; i++)
         haul_direct_tell(&s->pst, nid, m->notes[i].id, m->notes[i].text);
+    if (m)
+        tell_help(s, m);
 }

@@ -27,13 +27,17 @@ const haul_format_option haul_pst_options[] = {
     [HAUL_PST_CODEPAGE] =
         {"pst-codepage", NULL, "",
          "character set of old (ANSI) Outlook items that name none: windows-1252, shift_jis, …"},
-    [HAUL_PST_ENGINE] = {"engine", "auto|libpff|native", "auto", "what parses Outlook stores"},
+    [HAUL_PST_ENGINE] = {"engine", "auto|libpff|native|both", "auto",
+                         "what parses Outlook stores; both: two parsers, and how they differ"},
     [HAUL_PST_SECONDS] = {"item-timeout", NULL, "300",
                           "give an Outlook item up after so many seconds; 0 = never"},
     [HAUL_PST_MEMORY] = {"item-memory", NULL, "4G",
                          "give an Outlook item up that needs more memory than this; 0 = never"},
     [HAUL_PST_CONFINE] = {"confine", "yes|no", "yes",
                           "parse Outlook stores in a process that can do nothing else"},
+    [HAUL_PST_JOBS] =
+        {"jobs", NULL, "1",
+         "read an Outlook store with so many processes at once (1 to 16); the result is the same"},
     [HAUL_PST_ORIGINAL] =
         {"keep-original", HAUL_OPTION_FLAG, "no",
          "put each message into an Outlook store as it was, too, so that it comes out the same"},
@@ -69,11 +73,17 @@ typedef struct pst_reader {
 
 /* ── recognising it ── */
 
-/* MS-PST 2.2.2.6: magic "!BDN", dwCRCPartial, "SM" (PST), "SO" (OST) or "AB" (PAB), version. */
+/* MS-PST 2.2.2.6: magic "!BDN", dwCRCPartial, "SM" (PST), "SO" (OST) or "AB" (PAB), wVer, wVerClient, bPlatformCreate and
+ * bPlatformAccess. Where the magic is damaged the others tell. */
 static int score(const char *p, size_t n)
 {
-    if (n < 12 || memcmp(p, "!BDN", 4) != 0)
+    if (n < 12)
         return 0;
+    if (memcmp(p, "!BDN", 4) != 0)
+        return n >= 16 && p[8] == 'S' && (p[9] == 'M' || p[9] == 'O') && (p[12] == 19 || p[12] == 12) &&
+                       !p[13] && p[14] == 1 && p[15] == 1
+                   ? 48
+                   : 0;
     bool known = memcmp(p + 8, "SM", 2) == 0 || memcmp(p + 8, "SO", 2) == 0 || memcmp(p + 8, "AB", 2) == 0;
     return known ? 64 : 32;
 }
@@ -348,6 +358,12 @@ static haul_rc read_limits(haul_reader *r, haul_confined_limits *ret, haul_err *
     text = haul_values_get(r->values, &haul_pst_options[HAUL_PST_MEMORY]);
     if (!haul_parse_size(text, &ret->memory))
         return haul_fail(e, HAUL_E_USAGE, "--item-memory: '%s' is no size; write 500M or 4G", text);
+    uint64_t jobs = 0;
+    text = haul_values_get(r->values, &haul_pst_options[HAUL_PST_JOBS]);
+    if (!haul_parse_u64(text, strlen(text), &jobs) || jobs < 1 || jobs > HAUL_CONFINED_JOBS_MAX)
+        return haul_fail(e, HAUL_E_USAGE, "--jobs: '%s' is no number from 1 to %u", text,
+                         HAUL_CONFINED_JOBS_MAX);
+    ret->jobs = (unsigned)jobs;
     ret->item_seconds = (unsigned)seconds;
     ret->off = haul_values_choice(r->values, &haul_pst_options[HAUL_PST_CONFINE]) == 1;
     return HAUL_OK;
@@ -385,6 +401,8 @@ static const haul_reader_ops pst_reader_ops = {
     .close = pst_close,
 };
 
+static const char *const store_suffixes[] = {".pst", ".ost", NULL};
+
 const haul_format haul_format_pst = {
     .name = "pst",
     .title = "Outlook PST and OST",
@@ -394,6 +412,7 @@ const haul_format haul_format_pst = {
     .rebuilds = true,
     .options = haul_pst_options,
     .check = haul_pst_check_run,
+    .check_suffixes = store_suffixes,
     .keeps_flags = HAUL_FLAG_ALL,
     .keeps_keywords = true,
     .keeps_received = true,

@@ -16,6 +16,7 @@ enum { /* of haul_pst_options */
        HAUL_PST_SECONDS,
        HAUL_PST_MEMORY,
        HAUL_PST_CONFINE,
+       HAUL_PST_JOBS,
        HAUL_PST_ORIGINAL, /* of the sink */
        HAUL_PST_SPLIT,
 };

@@ -18,6 +18,7 @@
 #define DATA_BINARY    0x37010102u
 #define DATA_OBJECT    0x3701000du
 #define TAG_FLAGS      0x0e070003u
+#define TAG_SEARCH_KEY 0x300b0102u
 #define TAG_SIZE       0x0e080003u
 #define TAG_STATUS     0x0e170003u
 #define TAG_HAS_ATTACH 0x0e1b000bu
@@ -256,19 +257,34 @@ static void add_cells(const haul_mapi *m, const written *o, haul_pstw_template_i
     }
 }
 
+/* PidTagSearchKey, which every message has (2.4.5.1.1): of what is in it where the object says none. */
+static void put_search_key(haul_pstw_pc *pc, const haul_bag *b)
+{
+    uint8_t sum[HAUL_SHA256_LEN];
+    if (haul_pstw_pc_has(pc, TAG_SEARCH_KEY))
+        return;
+    haul_auto(haul_sha256) *sha = haul_sha256_new();
+    for (size_t i = 0; i < b->n; i++)
+        haul_sha256_update(sha, b->v[i].p, b->v[i].n);
+    haul_sha256_final(sha, sum);
+    haul_pstw_pc_add(pc, TAG_SEARCH_KEY, sum, 16);
+}
+
 static written put_message(writing *w, haul_mapi *m) /* 2.4.5 */
 {
     haul_pstw_pc pc;
     written ret = {0};
     fail(w, haul_mapi_load(m, w->e));
     haul_pstw_pc_init(&pc, w->s->ndb);
+    ret.flags = number(&m->props, HAUL_TAG_MESSAGE_FLAGS, FLAG_READ);
+    ret.flags |= m->n_attachments ? FLAG_ATTACH : 0; /* hidden ones, too: it says that there is a table */
+    haul_pstw_pc_u32(&pc, TAG_FLAGS, ret.flags);
     put_bag(w, &pc, &m->props);
-    ret.flags = number(&m->props, HAUL_TAG_MESSAGE_FLAGS, FLAG_READ | (m->n_attachments ? FLAG_ATTACH : 0));
+    put_search_key(&pc, &m->props);
     uint64_t size = pc.size + put_recipients(w, m, &pc.subs);
     if (m->n_attachments)
         size += put_attachments(w, m, &pc.subs);
     ret.size = clamped(size);
-    haul_pstw_pc_u32(&pc, TAG_FLAGS, ret.flags);
     haul_pstw_pc_u32(&pc, TAG_SIZE, ret.size);
     haul_pstw_pc_u32(&pc, TAG_STATUS, 0);
     haul_pstw_pc_u32(&pc, TAG_HAS_ATTACH, (ret.flags & FLAG_ATTACH) != 0);

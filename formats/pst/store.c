@@ -22,7 +22,7 @@ enum { /* MS-OXPROPS: what tells an item apart from another under the same node 
        SEARCH_KEY = 0x300b,
 };
 
-enum { ENGINE_AUTO, ENGINE_LIBPFF, ENGINE_NATIVE }; /* choices of the option */
+enum { ENGINE_AUTO, ENGINE_LIBPFF, ENGINE_NATIVE, ENGINE_BOTH }; /* choices of the option */
 
 typedef enum stage {
     STAGE_OPENED,
@@ -220,6 +220,13 @@ static bool next_recovered(haul_reader *r, haul_item *it, haul_rc *ret, haul_err
     return false;
 }
 
+static void finish(store *s)
+{
+    haul_pst_reads(s->p, NULL);
+    if (s->p->ops->end)
+        s->p->ops->end(s->p);
+}
+
 /* The next list of the same place, or the next place. */
 static void advance(haul_reader *r)
 {
@@ -255,6 +262,7 @@ static haul_rc store_next(haul_reader *r, haul_item *it, haul_err *e)
             if (next_recovered(r, it, &rc, e))
                 return rc;
             s->at = STAGE_END;
+            finish(s);
         } else if (s->place == s->plan.n) {
             start_recovery(r);
             s->at = STAGE_RECOVERED;
@@ -290,6 +298,8 @@ static haul_rc open_engine(haul_reader *r, uint64_t size, haul_err *e)
     size_t engine = haul_values_choice(r->values, &haul_pst_options[HAUL_PST_ENGINE]);
     if (engine == ENGINE_LIBPFF)
         return haul_pff_open(s->fd, size, store_issue, r, &s->p, e);
+    if (engine == ENGINE_BOTH)
+        return haul_pst_both_open(s->fd, size, store_issue, r, &s->p, e);
     return haul_pst_native_open(s->fd, size, engine == ENGINE_AUTO, store_issue, r, &s->p, e);
 }
 

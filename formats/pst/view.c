@@ -8,12 +8,12 @@
 void haul_view_init(haul_view *v, int fd, uint64_t size)
 {
     *v = (haul_view){.fd = fd, .size = size};
-    v->window = haul_alloc(HAUL_VIEW_WINDOW);
 }
 
 void haul_view_done(haul_view *v)
 {
-    free(v->window);
+    for (size_t i = 0; i < HAUL_VIEW_WINDOWS; i++)
+        free(v->windows[i].octets);
     free(v->patches);
     *v = (haul_view){.fd = -1};
 }
@@ -64,29 +64,97 @@ bool haul_view_patched(const haul_view *v, uint64_t at, size_t n)
     return i < v->n_patches && v->patches[i].at < at + n;
 }
 
+/* ── windows ── */
+
+/* Blocks of one message lie side by side, its pages elsewhere; some writers put the block that is read first behind the
+ * others. */
+
+static bool is_in(const haul_view_window *w, uint64_t at, size_t n)
+{
+    return at >= w->start && at + n <= w->start + w->len;
+}
+
+static bool goes_on(const haul_view_window *w, uint64_t at)
+{
+    return w->len && at >= w->start && at - w->start <= w->len + HAUL_VIEW_GAP;
+}
+
+static bool goes_back(const haul_view_window *w, uint64_t at)
+{
+    return w->len && at < w->start && w->start - at <= HAUL_VIEW_BEFORE;
+}
+
+/* The window with these octets, else the one to read them into: that of the octets in front of them, or the one that was
+ * not used for longest. */
+static haul_view_window *window_for(haul_view *v, uint64_t at, size_t n)
+{
+    haul_view_window *old = v->windows, *near = NULL;
+    bool back = false;
+    for (haul_view_window *w = v->windows; w < v->windows + HAUL_VIEW_WINDOWS; w++) {
+        if (is_in(w, at, n))
+            return w;
+        near = goes_on(w, at) ? w : near;
+        back = back || goes_back(w, at);
+        old = w->used < old->used ? w : old;
+    }
+    if (near)
+        return near;
+    v->before = back ? HAUL_VIEW_BEFORE : old->idle ? v->before / 2 : v->before;
+    old->ahead = 0;
+    return old;
+}
+
+static bool fill(haul_view *v, haul_view_window *w, uint64_t at, size_t n)
+{
+    size_t before = w->ahead ? 0 : at < v->before ? (size_t)at : v->before;
+    size_t ahead = w->ahead ? w->ahead * 2 : HAUL_VIEW_FIRST;
+    ahead = ahead < HAUL_VIEW_WINDOW - HAUL_VIEW_BEFORE ? ahead : HAUL_VIEW_WINDOW - HAUL_VIEW_BEFORE;
+    if (!w->octets)
+        w->octets = haul_alloc(HAUL_VIEW_WINDOW);
+    *w = (haul_view_window){
+        .start = at - before, .ahead = ahead, .from = at, .idle = before > 0, .octets = w->octets};
+    ssize_t got = read_at(v->fd, w->start, w->octets, before + (n < ahead ? ahead : n));
+    if (got < 0) { /* a bad place of the disk may be near, not here */
+        w->start = at;
+        got = read_at(v->fd, at, w->octets, n);
+    }
+    if (got < 0)
+        return false;
+    w->len = (size_t)got;
+    if (v->n_patches)
+        lay_over(v, w->start, w->octets, w->len);
+    return true;
+}
+
+ssize_t haul_view_look(haul_view *v, uint64_t at, size_t n, const uint8_t **ret)
+{
+    if (at >= v->size || n > HAUL_VIEW_LOOK)
+        return 0;
+    n = n < v->size - at ? n : (size_t)(v->size - at);
+    haul_view_window *w = window_for(v, at, n);
+    if (!is_in(w, at, n) && !fill(v, w, at, n))
+        return -1;
+    size_t from = (size_t)(at - w->start);
+    w->used = ++v->uses;
+    w->idle = w->idle && at >= w->from;
+    if (from >= w->len)
+        return 0;
+    *ret = w->octets + from;
+    return (ssize_t)(n < w->len - from ? n : w->len - from);
+}
+
 ssize_t haul_view_read(haul_view *v, uint64_t at, void *to, size_t n)
 {
+    const uint8_t *p = NULL;
     if (at >= v->size)
         return 0;
     n = n < v->size - at ? n : (size_t)(v->size - at);
-    if (n > HAUL_VIEW_WINDOW / 2) {
-        ssize_t got = read_at(v->fd, at, to, n);
-        if (got > 0 && v->n_patches)
-            lay_over(v, at, to, (size_t)got);
-        return got;
-    }
-    if (at < v->start || at + n > v->start + v->len) {
-        ssize_t got = read_at(v->fd, at, v->window, HAUL_VIEW_WINDOW);
-        if (got < 0)
-            return -1;
-        v->start = at;
-        v->len = (size_t)got;
-        if (v->n_patches)
-            lay_over(v, at, v->window, v->len);
-        n = n < v->len ? n : v->len;
-    }
-    memcpy(to, v->window + (at - v->start), n);
-    return (ssize_t)n;
+    ssize_t got = n > HAUL_VIEW_LOOK ? read_at(v->fd, at, to, n) : haul_view_look(v, at, n, &p);
+    if (n > HAUL_VIEW_LOOK && got > 0 && v->n_patches)
+        lay_over(v, at, to, (size_t)got);
+    if (n <= HAUL_VIEW_LOOK && got > 0)
+        memcpy(to, p, (size_t)got);
+    return got;
 }
 
 bool haul_view_patch_add(haul_view *v, uint64_t at, const uint8_t *p, size_t n)
@@ -102,6 +170,7 @@ bool haul_view_patch_add(haul_view *v, uint64_t at, const uint8_t *p, size_t n)
         v->patches[i] = v->patches[i - 1];
     v->patches[i] = (haul_view_patch){.at = at, .n = (uint8_t)n};
     memcpy(v->patches[i].octets, p, n);
-    v->start = v->len = 0;
+    for (size_t k = 0; k < HAUL_VIEW_WINDOWS; k++)
+        v->windows[k].len = 0;
     return true;
 }

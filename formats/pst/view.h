@@ -8,7 +8,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define HAUL_VIEW_WINDOW  (32u * 1024u) /* octets read at a time */
+#define HAUL_VIEW_WINDOWS 8u            /* places of the file that are read side by side */
+#define HAUL_VIEW_FIRST   (16u * 1024u) /* octets read of a new place */
+#define HAUL_VIEW_BEFORE  (24u * 1024u) /* and in front of it, where stores are read that way */
+#define HAUL_VIEW_GAP     (4u * 1024u)  /* octets that may be passed over where reading goes on */
+#define HAUL_VIEW_WINDOW                                                                                     \
+    (128u * 1024u) /* octets read at a time where reading goes on: twice as many each time */
+#define HAUL_VIEW_LOOK    (64u * 1024u) /* octets looked at in one piece */
 #define HAUL_VIEW_PATCHES 16384u        /* repairs of one file */
 #define HAUL_VIEW_PATCH   8u            /* octets of one repair */
 
@@ -17,12 +23,21 @@ typedef struct haul_view_patch {
     uint8_t n, octets[HAUL_VIEW_PATCH];
 } haul_view_patch;
 
+typedef struct haul_view_window {
+    uint64_t start;    /* of what is in it */
+    size_t len, ahead; /* ahead: octets that were read ahead */
+    uint64_t from;     /* the octet that was asked for first */
+    bool idle;         /* nothing in front of it was asked for */
+    uint64_t used;     /* haul_view.uses of its last use */
+    uint8_t *octets;   /* NULL = never used */
+} haul_view_window;
+
 typedef struct haul_view {
     int fd; /* borrowed */
     uint64_t size;
-    uint64_t start; /* of what is in the window */
-    size_t len;
-    uint8_t *window;
+    haul_view_window windows[HAUL_VIEW_WINDOWS];
+    uint64_t uses;
+    size_t before;            /* octets to read in front of a new place: learned */
     haul_view_patch *patches; /* in order of offset */
     size_t n_patches, cap;
 } haul_view;
@@ -31,6 +46,8 @@ void haul_view_init(haul_view *v, int fd, uint64_t size);
 void haul_view_done(haul_view *v);
 /* Up to n octets at `at`: fewer at the end of the file, -1 when it cannot be read (errno). */
 ssize_t haul_view_read(haul_view *v, uint64_t at, void *to, size_t n);
+/* The same without a copy: at most HAUL_VIEW_LOOK octets, borrowed until the next call on the view. */
+ssize_t haul_view_look(haul_view *v, uint64_t at, size_t n, const uint8_t **ret);
 /* Show these octets (at most HAUL_VIEW_PATCH) in place of the file's: of the same place, the last count; otherwise repairs
  * do not overlap. False when there are too many. */
 bool haul_view_patch_add(haul_view *v, uint64_t at, const uint8_t *p, size_t n);

@@ -14,6 +14,7 @@
 typedef struct haul_mapi haul_mapi;
 
 typedef struct haul_mapi_attach {
+    uint64_t node;    /* where it is in the source: the id of a subnode; 0 = unknown */
     haul_bag props;   /* all but the data itself */
     uint64_t size;    /* octets that ops->data will push; UINT64_MAX = not known before */
     uint64_t claimed; /* octets of the data as the table or the heap entry says, 0 = unknown; for comparing */

@@ -9,9 +9,12 @@
 
 #include <signal.h>
 
+#define HAUL_CONFINED_JOBS_MAX 16u
+
 typedef struct haul_confined_limits {
     unsigned item_seconds; /* without an octet from the child while it owes us one; 0 = no limit */
     uint64_t memory;       /* octets of address space of the child; 0 = no limit */
+    unsigned jobs;         /* children that share the items, HAUL_CONFINED_JOBS_MAX at most; 0 = 1 */
     bool off;              /* no child: call the reader in this process (debugging) */
 } haul_confined_limits;
 

@@ -8,12 +8,11 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
-#define SEND_AT    (128u * 1024u) /* octets waiting for the parent from which they are sent */
-#define NO_CHUNK   SIZE_MAX
-#define STRAIGHT   (64u * 1024u) /* octets from which a piece of a body is not copied */
+#define CHUNK_AT   (64u * 1024u) /* octets of a CHUNK with which it is given away */
+#define NO_CHUNK   UINT64_MAX
+#define ASKS_MAX   256u /* questions that wait */
 #define BAD_ANSWER 3
 #define TEXT_MAX   65536u /* octets that stay of a text which makes a frame too large */
 
@@ -22,79 +21,135 @@ typedef struct serving {
     haul_reader reader;
     haul_msg *msg;
     haul_issue **seen; /* tail of the issues that the parent has */
-    haul_str out;      /* frames to be sent */
-    size_t chunk;      /* where in out the head of the CHUNK being filled is */
+    haul_str frame;    /* being made */
+    uint64_t chunk;    /* where in the ring the head of the CHUNK being filled is */
+    char asks[ASKS_MAX];
+    size_t n_asks;
     haul_out body;
     bool is_open, ended, has_message;
 } serving;
 
 /* ── out ── */
 
-/* All of it, or this process ends: nobody is listening any more. */
-static void send_pieces(const serving *s, struct iovec *v, int n)
+/* One octet, or this process ends: nobody is listening any more. */
+static void wake_parent(const serving *s)
 {
-    while (n > 0) {
-        ssize_t sent = v->iov_len ? writev(s->child->sock, v, n) : 0;
-        if (sent < 0 && errno != EINTR)
-            _exit(0);
-        for (int i = 0; i < n && sent > 0; i++) {
-            size_t part = (size_t)sent < v[i].iov_len ? (size_t)sent : v[i].iov_len;
-            v[i].iov_base = (char *)v[i].iov_base + part;
-            v[i].iov_len -= part;
-            sent -= (ssize_t)part;
-        }
-        for (; n > 0 && v->iov_len == 0; n--)
-            v++;
-    }
+    static const char wake = HAUL_WIRE_WAKE;
+    ssize_t n;
+    do
+        n = write(s->child->sock, &wake, 1);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        _exit(0);
+}
+
+/* The parent may have what there is so far; `now`: we are about to sleep. */
+static void publish(serving *s, bool now)
+{
+    if (haul_ring_publish(&s->child->ring, now))
+        wake_parent(s);
 }
 
 static void close_chunk(serving *s)
 {
+    char head[HAUL_WIRE_HEAD];
+    haul_ring *r = &s->child->ring;
     if (s->chunk == NO_CHUNK)
         return;
-    haul_wire_chunk_head(s->out.p + s->chunk, (uint32_t)(s->out.len - s->chunk - HAUL_WIRE_HEAD));
+    haul_wire_chunk_head(head, (uint32_t)(r->at - s->chunk - HAUL_WIRE_HEAD));
+    haul_ring_patch(r, s->chunk, head, sizeof(head));
     s->chunk = NO_CHUNK;
 }
 
-static void flush(serving *s)
+/* Sleeps until the parent asks something, or has made room. */
+static void hear_parent(serving *s)
 {
-    close_chunk(s);
-    if (s->out.len == 0)
+    char got[ASKS_MAX];
+    size_t room = sizeof(s->asks) - s->n_asks;
+    ssize_t n = room ? read(s->child->sock, got, room) : 0;
+    if (n < 0 && errno == EINTR)
         return;
-    struct iovec v = {.iov_base = s->out.p, .iov_len = s->out.len};
-    send_pieces(s, &v, 1);
-    haul_str_clear(&s->out);
+    if (n <= 0)
+        _exit(0);
+    for (ssize_t i = 0; i < n; i++)
+        if (got[i] != HAUL_WIRE_WAKE)
+            s->asks[s->n_asks++] = got[i];
 }
 
-static void send_straight(serving *s, const char *p, size_t n)
+static void wait_for_room(serving *s, size_t n)
 {
-    flush(s);
-    for (size_t piece; n > 0; p += piece, n -= piece) {
-        char head[HAUL_WIRE_HEAD];
-        piece = n < HAUL_WIRE_CHUNK_MAX ? n : HAUL_WIRE_CHUNK_MAX;
-        haul_wire_chunk_head(head, (uint32_t)piece);
-        struct iovec v[2] = {{.iov_base = head, .iov_len = sizeof(head)},
-                             {.iov_base = (void *)(uintptr_t)p, .iov_len = piece}}; /* only read */
-        send_pieces(s, v, 2);
+    haul_ring *r = &s->child->ring;
+    while (haul_ring_free(r) < n) {
+        close_chunk(s);
+        publish(s, true);
+        if (haul_ring_writer_sleeps(r, n))
+            hear_parent(s);
     }
+}
+
+static void put(serving *s, const char *p, size_t n)
+{
+    while (n > 0) {
+        size_t part = 0;
+        char *to = haul_ring_room(&s->child->ring, &part);
+        if (part == 0) {
+            wait_for_room(s, 1);
+            continue;
+        }
+        part = part < n ? part : n;
+        memcpy(to, p, part);
+        haul_ring_add(&s->child->ring, part);
+        p += part;
+        n -= part;
+    }
+}
+
+/* What was made in s->frame. */
+static void send_frame(serving *s)
+{
+    close_chunk(s);
+    put(s, haul_strz(&s->frame), s->frame.len);
+    haul_str_clear(&s->frame);
+    publish(s, false);
+}
+
+/* Its head is written over when its length is known: until then nothing of it may be given away. */
+static void open_chunk(serving *s)
+{
+    static const char head[HAUL_WIRE_HEAD];
+    wait_for_room(s, HAUL_WIRE_HEAD + 1);
+    s->chunk = s->child->ring.at;
+    put(s, head, sizeof(head));
 }
 
 static haul_rc body_write(haul_out *o, const void *p, size_t n, haul_err *e)
 {
-    (void)e;
     serving *s = (serving *)(void *)((char *)o - offsetof(serving, body));
-    if (n >= STRAIGHT) {
-        send_straight(s, p, n);
-        return HAUL_OK;
+    haul_ring *r = &s->child->ring;
+    const char *from = p;
+    if (atomic_load_explicit(&s->child->guard.page->unwanted, memory_order_relaxed) == s->child->guard.step)
+        return haul_fail(e, HAUL_SKIP, "nobody wants it");
+    while (n > 0) {
+        size_t part = 0;
+        if (s->chunk == NO_CHUNK)
+            open_chunk(s);
+        char *to = haul_ring_room(r, &part);
+        if (part == 0) {
+            wait_for_room(s, 1);
+            continue;
+        }
+        size_t left = CHUNK_AT + HAUL_WIRE_HEAD - (size_t)(r->at - s->chunk);
+        part = part < n ? part : n;
+        part = part < left ? part : left;
+        memcpy(to, from, part);
+        haul_ring_add(r, part);
+        from += part;
+        n -= part;
+        if (part == left) {
+            close_chunk(s);
+            publish(s, false);
+        }
     }
-    if (s->chunk == NO_CHUNK) {
-        static const char head[HAUL_WIRE_HEAD];
-        s->chunk = s->out.len;
-        haul_str_add(&s->out, head, sizeof(head));
-    }
-    haul_str_add(&s->out, p, n);
-    if (s->out.len >= SEND_AT)
-        flush(s);
     return HAUL_OK;
 }
 
@@ -102,10 +157,15 @@ static void source_issue(void *ctx, haul_issue_id id, const char *detail)
 {
     serving *s = ctx;
     haul_guard *g = &s->child->guard;
-    close_chunk(s);
-    haul_wire_put_issue(&s->out, (haul_wire_at){g->step, ++g->issues}, id, detail);
-    if (s->out.len >= SEND_AT)
-        flush(s);
+    haul_wire_put_issue(&s->frame, (haul_wire_at){g->step, ++g->issues}, id, detail);
+    send_frame(s);
+}
+
+static void end_of_stretch(void *ctx, uint64_t stretch)
+{
+    serving *s = ctx;
+    haul_wire_put_turn(&s->frame, stretch);
+    send_frame(s);
 }
 
 /* ── answers ── */
@@ -120,11 +180,11 @@ static void answer_lost(serving *s, const char *why)
 {
     haul_wire_at at = next_result(s);
     uint32_t folder = s->msg->folder;
-    if (haul_wire_put_lost(&s->out, at, s->msg, why))
+    if (haul_wire_put_lost(&s->frame, at, s->msg, why))
         return;
     haul_msg_reset(s->msg);
     s->msg->folder = folder;
-    (void)haul_wire_put_lost(&s->out, at, s->msg, "what is known of it is larger than can be passed on");
+    (void)haul_wire_put_lost(&s->frame, at, s->msg, "what is known of it is larger than can be passed on");
 }
 
 static const char *shortened(haul_arena *a, const char *z)
@@ -140,13 +200,13 @@ static bool put_shortened(serving *s, haul_wire_at at)
     m->subject = shortened(&m->arena, m->subject);
     m->sender = shortened(&m->arena, m->sender);
     m->message_id = shortened(&m->arena, m->message_id);
-    return haul_wire_put_message(&s->out, at, m);
+    return haul_wire_put_message(&s->frame, at, m);
 }
 
 static void answer_message(serving *s)
 {
     haul_wire_at at = next_result(s);
-    s->has_message = haul_wire_put_message(&s->out, at, s->msg) || put_shortened(s, at);
+    s->has_message = haul_wire_put_message(&s->frame, at, s->msg) || put_shortened(s, at);
     s->seen = s->msg->issues_tail;
     if (s->has_message)
         return;
@@ -158,9 +218,9 @@ static void answer_end(serving *s, haul_rc rc, const haul_err *e)
 {
     s->ended = true;
     if (rc == HAUL_END)
-        haul_wire_put_end(&s->out);
+        haul_wire_put_end(&s->frame);
     else
-        haul_wire_put_fail(&s->out, rc < 0 ? rc : HAUL_E_SOURCE, e->text);
+        haul_wire_put_fail(&s->frame, rc < 0 ? rc : HAUL_E_SOURCE, e->text);
 }
 
 static void answer_long_folder(serving *s, haul_folder *f)
@@ -170,7 +230,7 @@ static void answer_long_folder(serving *s, haul_folder *f)
     f->raw_name = NULL;
     (void)haul_fail(&text, HAUL_OK, "more than %u octets: %.64s", HAUL_WIRE_FRAME_MAX, f->name);
     source_issue(s, HAUL_ISSUE_FOLDER_NAME_SHORTENED, text.text);
-    (void)haul_wire_put_folder(&s->out, f);
+    (void)haul_wire_put_folder(&s->frame, f);
 }
 
 static haul_rc open_reader(serving *s, haul_err *e)
@@ -207,8 +267,9 @@ static void answer_next(serving *s)
         answer_end(s, rc, &e);
     else if (it.type == HAUL_ITEM_MESSAGE)
         answer_message(s);
-    else if (!haul_wire_put_folder(&s->out, &it.folder))
+    else if (!haul_wire_put_folder(&s->frame, &it.folder))
         answer_long_folder(s, &it.folder);
+    send_frame(s);
 }
 
 static void answer_body(serving *s)
@@ -221,8 +282,10 @@ static void answer_body(serving *s)
     close_chunk(s);
     if (rc != HAUL_OK && rc != HAUL_SKIP)
         answer_end(s, rc, &e);
-    else if (!haul_wire_put_body_end(&s->out, rc, e.text, *s->seen))
-        (void)haul_wire_put_body_end(&s->out, HAUL_SKIP, "its issues are larger than can be passed on", NULL);
+    else if (!haul_wire_put_body_end(&s->frame, rc, e.text, *s->seen))
+        (void)haul_wire_put_body_end(&s->frame, HAUL_SKIP, "its issues are larger than can be passed on",
+                                     NULL);
+    send_frame(s);
 }
 
 /* ── the process ── */
@@ -238,22 +301,24 @@ static void settle_signals(void)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+static void answer(serving *s, char what)
+{
+    if (what != HAUL_WIRE_BODY)
+        answer_next(s);
+    if (what == HAUL_WIRE_BODY || (what == HAUL_WIRE_BOTH && s->has_message))
+        answer_body(s);
+}
+
 static void serve(serving *s)
 {
-    char asked[16];
     for (;;) {
-        ssize_t n = read(s->child->sock, asked, sizeof(asked));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            _exit(0);
-        for (ssize_t i = 0; i < n; i++) {
-            if (asked[i] == HAUL_WIRE_BODY)
-                answer_body(s);
-            else
-                answer_next(s);
-            flush(s);
+        while (s->n_asks == 0) {
+            publish(s, true);
+            hear_parent(s);
         }
+        char what = s->asks[0];
+        memmove(s->asks, s->asks + 1, --s->n_asks);
+        answer(s, what);
     }
 }
 
@@ -264,9 +329,12 @@ void haul_child_serve(haul_child *c)
     unsigned held = haul_confine(c->confine, keep, HAUL_COUNT(keep), c->memory);
     if (getppid() != c->parent)
         _exit(0);
-    c->guard.sock = c->sock;
     serving s = {.child = c, .msg = haul_msg_new(), .chunk = NO_CHUNK, .body = {.write = body_write}};
-    haul_wire_put_ready(&s.out, held);
+    c->guard.ring = &c->ring;
+    c->guard.turn = end_of_stretch;
+    c->guard.ctx = &s;
+    haul_wire_put_ready(&s.frame, held);
+    send_frame(&s);
     serve(&s);
     _exit(0);
 }

@@ -3,7 +3,9 @@
 #ifndef HAUL_MODEL_CONFINED_CHILD_H
 #define HAUL_MODEL_CONFINED_CHILD_H
 
+#include "io/ring.h"
 #include "model/format.h"
+#include "model/guard.h"
 
 #include <stdatomic.h>
 #include <sys/types.h>
@@ -12,8 +14,17 @@
 typedef struct haul_guard_page {
     uint64_t node;
     uint32_t what, folder;
-    _Atomic uint64_t step; /* from 1; 0 = none yet; written last */
+    _Atomic uint64_t step;     /* from 1; 0 = none yet; written last */
+    _Atomic uint64_t unwanted; /* by the parent: the body of the item of this step will not be used */
 } haul_guard_page;
+
+/* Several children of one run share its items: stretches of HAUL_STRETCH of them, in turn. Each takes all steps, passes
+ * over the items of the others, and says TURN at the end of each stretch of its own. */
+#define HAUL_STRETCH 16u
+
+typedef struct haul_share { /* of a run, that one child has */
+    unsigned index, of;
+} haul_share;
 
 /* The child's own. Steps are numbered alike in all children of a run, except behind a lost folder, of which nothing
  * was delivered before. */
@@ -21,11 +32,15 @@ struct haul_guard {
     haul_guard_page *page;
     const uint64_t *lost; /* steps of folders that an earlier child died in, ascending */
     size_t n_lost, next_lost;
-    uint64_t frontier;               /* items up to this step are the parent's already */
+    uint64_t frontier; /* items up to this step are the parent's already */
+    haul_share share;
+    uint64_t stretch;                          /* of items that the last one was in */
+    void (*turn)(void *ctx, uint64_t stretch); /* the end of a stretch of our own; NULL = nobody asks */
+    void *ctx;
     uint64_t step;                   /* the current one */
     uint32_t results, issues;        /* given in it so far */
-    uint64_t stores, folders, items; /* steps of each kind so far, for faults */
-    int sock;
+    uint64_t stores, folders, items; /* steps of each kind so far */
+    haul_ring *ring;                 /* for faults */
 };
 
 typedef struct haul_child {
@@ -33,6 +48,7 @@ typedef struct haul_child {
     const haul_values *values;
     const char *label;
     int fd, sock;
+    haul_ring ring; /* answers */
     uint64_t memory;
     unsigned confine; /* HAUL_CONFINE_* wanted */
     pid_t parent;

@@ -50,8 +50,12 @@ static void fault_oom(const haul_guard *g)
 static void fault_garbage(const haul_guard *g)
 {
     static const char octets[64] = "\x03\x00\x00\x00\xff\xff\xff\x7fgarbage";
-    ssize_t n = write(g->sock, octets, sizeof(octets));
-    (void)n;
+    size_t n = 0;
+    char *to = haul_ring_room(g->ring, &n);
+    n = n < sizeof(octets) ? n : sizeof(octets);
+    memcpy(to, octets, n);
+    haul_ring_add(g->ring, n);
+    (void)haul_ring_publish(g->ring, false);
 }
 
 static const struct {

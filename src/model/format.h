@@ -285,6 +285,8 @@ typedef struct haul_format {
     /* Hold one file against the format's specification: every finding goes to c->found. HAUL_E_FORMAT: it cannot be
      * checked at all. Runs in a confined process (model/confined_check.h). NULL: there is no check. */
     haul_rc (*check)(haul_checking *c, haul_err *e);
+    const char *const
+        *check_suffixes;  /* of names of files that a check expects to be such; NULL-ended; or NULL */
     unsigned keeps_flags; /* HAUL_FLAG_* that survive reading back */
     bool rebuilds;        /* messages are taken apart and made anew: their octets do not survive */
     bool keeps_keywords, keeps_received, keeps_folders, keeps_empty_folders;
@@ -294,6 +296,9 @@ extern const haul_format *const haul_formats[];        /* NULL-ended, in the ord
 const haul_format *haul_format_find(const char *name); /* NULL when unknown */
 /* The format whose probe verifies the most bits of the open source; NULL when none does. */
 HAUL_MUST_USE haul_rc haul_format_detect(haul_tree *t, const haul_format **ret, haul_err *e);
+/* The same of one file of the source ("" when it is a file). HAUL_SKIP: the file cannot be read. */
+HAUL_MUST_USE haul_rc haul_format_detect_file(haul_tree *t, const char *path, const haul_format **ret,
+                                              haul_err *e);
 /* By the scheme of a URL or the suffix of a name; NULL when it says nothing. */
 const haul_format *haul_format_for_target(const char *target);
 /* True when target is a URL of a format of this build: there is nothing to look at in the file system. */

@@ -10,14 +10,15 @@ typedef struct haul_guard haul_guard;
 
 typedef enum haul_guard_verdict {
     HAUL_GUARD_GO, /* do it */
-    HAUL_GUARD_PASS, /* the parent has this item already, from an earlier child: pass over it, touch nothing of it */
+    HAUL_GUARD_PASS, /* the parent has this item already, or another child reads it: pass over it, touch nothing of it */
     HAUL_GUARD_LOST, /* an earlier child died or hung here: the parent reports it; leave it out */
 } haul_guard_verdict;
 
 typedef enum haul_guard_what {
     HAUL_GUARD_STORE, /* opening; never answered PASS */
     HAUL_GUARD_FOLDER, /* a folder's own properties and lists: never answered PASS, its children are needed again */
-    HAUL_GUARD_ITEM, /* an item that next() will return: next() and body() of it are one step */
+    HAUL_GUARD_ITEM,   /* an item that next() will return: next() and body() of it are one step */
+    HAUL_GUARD_PASSED, /* never said by a reader: an item whose answer was PASS */
 } haul_guard_what;
 
 /* Before each store, folder and item, in an order that is the same in every run. node: where it is; folder: the id of the

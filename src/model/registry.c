@@ -146,6 +146,17 @@ static void sample_dir(sample *s, const char *dir, unsigned depth)
             sample_dir(s, join(s->arena, dir, v[i].name), depth + 1);
 }
 
+haul_rc haul_format_detect_file(haul_tree *t, const char *path, const haul_format **ret, haul_err *e)
+{
+    haul_arena arena = {0};
+    haul_probe p = {.label = path, .head = ""};
+    haul_rc rc = probe_file(t, path, &arena, &p, e);
+    if (rc == HAUL_OK)
+        *ret = best_format(&p);
+    haul_arena_done(&arena);
+    return rc;
+}
+
 haul_rc haul_format_detect(haul_tree *t, const haul_format **ret, haul_err *e)
 {
     haul_arena arena = {0};

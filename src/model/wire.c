@@ -159,6 +159,13 @@ void haul_wire_put_end(haul_str *to)
     (void)finish(to, begin(to, HAUL_WIRE_END));
 }
 
+void haul_wire_put_turn(haul_str *to, uint64_t stretch)
+{
+    size_t at = begin(to, HAUL_WIRE_TURN);
+    put_le(to, stretch, 8);
+    (void)finish(to, at);
+}
+
 void haul_wire_put_fail(haul_str *to, haul_rc rc, const char *why)
 {
     size_t at = begin(to, HAUL_WIRE_FAIL);
@@ -392,6 +399,13 @@ bool haul_wire_get_body_end(const char *p, size_t n, haul_msg *m, haul_rc *ret_r
     get_issues(&c, m);
     if (*ret_rc != HAUL_OK && ret_why)
         *ret_why = why;
+    return done(&c);
+}
+
+bool haul_wire_get_turn(const char *p, size_t n, uint64_t *ret_stretch)
+{
+    cursor c = {.p = p, .left = n};
+    *ret_stretch = get_le(&c, 8);
     return done(&c);
 }
 

@@ -1,5 +1,5 @@
-/* What a confined reader and its parent say to each other over a stream socket. The parent asks with one octet, the child
- * answers with frames. Whoever decodes trusts nothing: every length, count, id and enum is held against its range, and
+/* What a confined reader and its parent say to each other. The parent asks with octets over a stream socket, the child
+ * answers with frames through a ring (io/ring.h); either wakes the other with an octet through the socket. Whoever decodes trusts nothing: every length, count, id and enum is held against its range, and
  * false means that the child cannot be believed any more. */
 #ifndef HAUL_MODEL_WIRE_H
 #define HAUL_MODEL_WIRE_H
@@ -7,9 +7,12 @@
 #include "model/folder.h"
 #include "model/msg.h"
 
+#define HAUL_WIRE_WAKE 'W' /* in either direction: look at the ring */
+
 /* parent → child */
 #define HAUL_WIRE_NEXT 'N' /* answered by READY once, ISSUE*, then one of FOLDER, MESSAGE, LOST, END, FAIL */
 #define HAUL_WIRE_BODY 'B' /* answered by (ISSUE | CHUNK)*, then BODY_END or FAIL */
+#define HAUL_WIRE_BOTH 'A' /* NEXT and, where the answer is MESSAGE, BODY */
 
 typedef enum haul_wire_type {
     HAUL_WIRE_READY = 1, /* u32: the HAUL_CONFINE_* that hold */
@@ -21,6 +24,7 @@ typedef enum haul_wire_type {
     HAUL_WIRE_BODY_END,
     HAUL_WIRE_END,
     HAUL_WIRE_FAIL, /* the source is lost */
+    HAUL_WIRE_TURN, /* u64: the number of the stretch of items that this child is through with */
     HAUL_WIRE_TYPES,
 } haul_wire_type;
 
@@ -49,6 +53,7 @@ bool haul_wire_put_lost(haul_str *to, haul_wire_at at, const haul_msg *m, const 
 bool haul_wire_put_body_end(haul_str *to, haul_rc rc, const char *why, const haul_issue *issues);
 void haul_wire_put_end(haul_str *to);
 void haul_wire_put_fail(haul_str *to, haul_rc rc, const char *why);
+void haul_wire_put_turn(haul_str *to, uint64_t stretch);
 /* The head of a CHUNK of n octets; they follow. */
 void haul_wire_chunk_head(char to[HAUL_WIRE_HEAD], uint32_t n);
 
@@ -67,6 +72,7 @@ bool haul_wire_get_message(const char *p, size_t n, haul_wire_at *ret_at, haul_m
 bool haul_wire_get_lost(const char *p, size_t n, haul_wire_at *ret_at, haul_msg *m, haul_err *ret_why);
 /* OK or SKIP; the issues are added to m. */
 bool haul_wire_get_body_end(const char *p, size_t n, haul_msg *m, haul_rc *ret_rc, haul_err *ret_why);
+bool haul_wire_get_turn(const char *p, size_t n, uint64_t *ret_stretch);
 bool haul_wire_get_fail(const char *p, size_t n, haul_rc *ret_rc, haul_err *ret_why);
 
 #endif

@@ -11,7 +11,7 @@
 #define FOLDERS_MAX 64u  /* nested */
 
 typedef struct maker {
-    haul_pstw *pst;
+    haul_made *pst;
     haul_values values;
     uint32_t inbox;
     haul_made_value roles[16]; /* entry ids for the inbox and the root */
@@ -88,7 +88,7 @@ static void bag_named(bag *b, const json_t *named)
         haul_value_guid(v, set, guid);
         uint32_t number = json_is_string(lid) ? haul_value_tag(v, json_string_value(lid))
                                               : (uint32_t)json_integer_value(lid);
-        uint32_t id = haul_pstw_named(b->m->pst, guid, name ? 0 : number, name);
+        uint32_t id = haul_made_named(b->m->pst, guid, name ? 0 : number, name);
         bag_put(b, id << 16 | (haul_value_tag(v, type) & 0xffff), json_object_get(j, "value"));
     }
 }
@@ -274,7 +274,7 @@ static haul_made_message *make_message(maker *m, const json_t *j)
     return to;
 }
 
-static void add_messages(maker *m, const json_t *list, uint32_t folder, haul_pstw_place place)
+static void add_messages(maker *m, const json_t *list, uint32_t folder, haul_made_place place)
 {
     size_t i;
     const json_t *j;
@@ -284,7 +284,7 @@ static void add_messages(maker *m, const json_t *list, uint32_t folder, haul_pst
             m->values.number = k;
             const haul_made_message *made = make_message(m, j);
             if (m->values.rc == HAUL_OK)
-                m->values.rc = haul_made_add(m->pst, folder, made, place, &m->values.err);
+                (void)haul_made_message_add(m->pst, folder, made, place);
         }
     }
 }
@@ -301,7 +301,7 @@ static const char *const ren_roles[] = {"conflicts", "sync", "local", "server", 
 
 static haul_made_value entry_value(maker *m, uint32_t tag, uint32_t nid)
 {
-    uint8_t id[HAUL_PSTW_ENTRY_ID];
+    uint8_t id[HAUL_ENTRY_ID];
     haul_made_entry_id(nid, id);
     return (haul_made_value){
         .tag = tag, .p = haul_arena_strn(&m->values.arena, id, sizeof(id)), .n = sizeof(id)};
@@ -312,7 +312,7 @@ static void give_role(maker *m, uint32_t nid, const char *role)
     for (size_t i = 0; i < HAUL_COUNT(store_roles); i++)
         if (strcmp(role, store_roles[i].name) == 0) {
             haul_made_value v = entry_value(m, store_roles[i].tag, nid);
-            haul_pstw_set(m->pst, HAUL_PSTW_STORE, v.tag, v.p, v.n);
+            haul_made_set(m->pst, HAUL_MADE_STORE, v.tag, v.p, v.n);
             return;
         }
     for (size_t i = 0; i < HAUL_COUNT(inbox_roles); i++)
@@ -322,6 +322,7 @@ static void give_role(maker *m, uint32_t nid, const char *role)
         }
     if (strcmp(role, "inbox") == 0) {
         m->inbox = nid;
+        haul_made_inbox(m->pst, nid);
         return;
     }
     m->ren[one_of(m, role, ren_roles, HAUL_COUNT(ren_roles), 0)] = nid;
@@ -330,7 +331,7 @@ static void give_role(maker *m, uint32_t nid, const char *role)
 /* PidTagAdditionalRenEntryIds: a multi-value, one place a role, empty where there is none. */
 static void ren_value(maker *m, haul_str *to)
 {
-    uint8_t id[HAUL_PSTW_ENTRY_ID], head[4 + 4 * HAUL_COUNT(m->ren)];
+    uint8_t id[HAUL_ENTRY_ID], head[4 + 4 * HAUL_COUNT(m->ren)];
     haul_auto_str values = {0};
     haul_put32(head, HAUL_COUNT(m->ren));
     for (size_t i = 0; i < HAUL_COUNT(m->ren); i++) {
@@ -346,14 +347,14 @@ static void ren_value(maker *m, haul_str *to)
 static void tell_roles(maker *m, uint32_t folder)
 {
     for (size_t i = 0; i < m->n_roles && i < HAUL_COUNT(m->roles); i++)
-        haul_pstw_set(m->pst, folder, m->roles[i].tag, m->roles[i].p, m->roles[i].n);
+        haul_made_set(m->pst, folder, m->roles[i].tag, m->roles[i].p, m->roles[i].n);
     bool any = false;
     for (size_t i = 0; i < HAUL_COUNT(m->ren); i++)
         any = any || m->ren[i];
     haul_auto_str s = {0};
     ren_value(m, &s);
     if (any)
-        haul_pstw_set(m->pst, folder, 0x36d81102, s.p, s.len);
+        haul_made_set(m->pst, folder, 0x36d81102, s.p, s.len);
 }
 
 static uint32_t make_folder(maker *m, const json_t *j, uint32_t parent)
@@ -361,26 +362,25 @@ static uint32_t make_folder(maker *m, const json_t *j, uint32_t parent)
     const char *name = haul_value_text(&m->values, json_object_get(j, "name"));
     const char *class = haul_value_text(&m->values, json_object_get(j, "class"));
     const char *role = json_string_value(json_object_get(j, "role"));
-    uint32_t nid = HAUL_PSTW_TRASH;
+    uint32_t nid = HAUL_MADE_TRASH;
     if (!name)
         haul_value_bad(&m->values, "a folder without name");
     if (role && strcmp(role, "trash") == 0)
-        haul_pstw_rename(m->pst, nid, name ? name : "", class, HAUL_ROLE_NONE);
+        haul_made_rename(m->pst, nid, name ? name : "", class);
     else
-        nid = haul_pstw_folder(m->pst, parent, name ? name : "", class,
-                               role && strcmp(role, "inbox") == 0 ? HAUL_ROLE_INBOX : HAUL_ROLE_NONE);
+        nid = haul_made_folder(m->pst, parent, name ? name : "", class);
     if (role)
         give_role(m, nid, role);
     const json_t *claim = json_object_get(j, "declared_count");
     if (claim)
-        haul_pstw_claim(m->pst, nid, (uint32_t)json_integer_value(claim));
+        haul_made_claim(m->pst, nid, (uint32_t)json_integer_value(claim));
     bag b = bag_new(m);
     bag_object(&b, json_object_get(j, "props"));
     for (size_t i = 0; i < b.n; i++)
-        haul_pstw_set(m->pst, nid, b.v[i].tag, b.v[i].p, b.v[i].n);
-    add_messages(m, json_object_get(j, "messages"), nid, HAUL_PSTW_CONTENTS);
-    add_messages(m, json_object_get(j, "associated"), nid, HAUL_PSTW_ASSOCIATED);
-    add_messages(m, json_object_get(j, "orphans"), nid, HAUL_PSTW_ORPHAN);
+        haul_made_set(m->pst, nid, b.v[i].tag, b.v[i].p, b.v[i].n);
+    add_messages(m, json_object_get(j, "messages"), nid, HAUL_MADE_CONTENTS);
+    add_messages(m, json_object_get(j, "associated"), nid, HAUL_MADE_ASSOCIATED);
+    add_messages(m, json_object_get(j, "orphans"), nid, HAUL_MADE_ORPHAN);
     return nid;
 }
 
@@ -403,32 +403,35 @@ static void make_store(maker *m, const json_t *store)
     const char *at = json_string_value(json_object_get(store, "special_on"));
     if (password) { /* PidTagPstPassword: no more than a checksum (MS-PST 4.3.2.1) */
         uint8_t crc[4];
-        haul_put32(crc, haul_pstw_crc(password, strlen(password)));
-        haul_pstw_set(m->pst, HAUL_PSTW_STORE, 0x67ff0003, crc, 4);
+        haul_put32(crc, haul_ndb_crc(password, strlen(password)));
+        haul_made_set(m->pst, HAUL_MADE_STORE, 0x67ff0003, crc, 4);
     }
     bag b = bag_new(m);
     bag_object(&b, json_object_get(store, "props"));
     for (size_t i = 0; i < b.n; i++)
-        haul_pstw_set(m->pst, HAUL_PSTW_STORE, b.v[i].tag, b.v[i].p, b.v[i].n);
-    make_folders(m, json_object_get(store, "folders"), HAUL_PSTW_TOP, 0);
+        haul_made_set(m->pst, HAUL_MADE_STORE, b.v[i].tag, b.v[i].p, b.v[i].n);
+    make_folders(m, json_object_get(store, "folders"), HAUL_MADE_TOP, 0);
     if (m->inbox && (!at || strcmp(at, "inbox") == 0))
         tell_roles(m, m->inbox);
     if (!at || strcmp(at, "root") == 0)
-        tell_roles(m, HAUL_PSTW_ROOT);
+        tell_roles(m, HAUL_MADE_ROOT);
 }
 
-haul_rc haul_pstw_describe(const char *path, const json_t *store, haul_err *e)
+haul_rc haul_made_describe(const char *path, const json_t *store, haul_err *e)
 {
     static const char *const encodings[] = {"none", "compressible", "high"};
     const json_t *codepage = json_object_get(store, "codepage");
     const char *name = json_string_value(json_object_get(store, "name"));
     maker m = {.values = {.codepage = codepage ? (unsigned)json_integer_value(codepage) : 1252}};
-    uint32_t crypt = one_of(&m, json_string_value(json_object_get(store, "encryption")), encodings, 3, 1);
-    haul_rc rc = haul_made_open(path, (uint8_t)crypt, name ? name : "test", &m.pst, e);
-    if (rc != HAUL_OK)
-        return rc;
+    static const char *const pages[] = {"512", "4k"}, *const orders[] = {"encoded", "packed"};
+    haul_ndb_kind kind = {
+        .crypt =
+            (uint8_t)one_of(&m, json_string_value(json_object_get(store, "encryption")), encodings, 3, 1),
+        .wide = one_of(&m, json_string_value(json_object_get(store, "pages")), pages, 2, 0),
+        .pack_first = one_of(&m, json_string_value(json_object_get(store, "first")), orders, 2, 0)};
+    m.pst = haul_made_open(path, &kind, name ? name : "test");
     make_store(&m, store);
-    rc = haul_made_close(m.pst, e);
+    haul_rc rc = haul_made_close(m.pst, e);
     if (m.values.rc != HAUL_OK) {
         rc = m.values.rc;
         if (e)

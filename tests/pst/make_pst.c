@@ -1,5 +1,6 @@
 /* make_pst DESCRIPTION.json OUT.pst        the store that testdata/pst/README.md's form describes
- * make_pst --bulk N [--seed S] [--folders K] OUT.pst     N made-up messages in K folders (default 10) */
+ * make_pst --bulk N [options] OUT.pst      N made-up messages; the options are described there, too */
+#include "../../formats/pst/crypt.h" /* "pst/…" is the writer */
 #include "base/str.h"
 #include "pst/bulk.h"
 #include "pst/describe.h"
@@ -10,32 +11,76 @@
 static int usage(void)
 {
     fputs("usage: make_pst DESCRIPTION.json OUT.pst\n"
-          "       make_pst --bulk N [--seed S] [--folders K] OUT.pst\n",
+          "       make_pst --bulk N [--seed S] [--folders K] [--tiny] [--attachment OCTETS] [--list FILE]\n"
+          "                [--encryption none|compressible|high] [--4k] [--pack-first] OUT.pst\n",
           stderr);
     return 2;
 }
 
+static bool number(const char *z, uint64_t most, uint64_t *ret)
+{
+    return haul_parse_u64(z, strlen(z), ret) && *ret <= most;
+}
+
+/* Options without a value. */
+static bool flag(haul_made_bulk *b, const char *name)
+{
+    bool *to = strcmp(name, "--4k") == 0           ? &b->kind.wide
+               : strcmp(name, "--pack-first") == 0 ? &b->kind.pack_first
+               : strcmp(name, "--tiny") == 0       ? &b->tiny
+                                                   : NULL;
+    if (to)
+        *to = true;
+    return to != NULL;
+}
+
+static bool encryption(haul_made_bulk *b, const char *value)
+{
+    static const char *const names[] = {"none", "compressible", "high"}; /* in the order of HAUL_CRYPT_* */
+    for (unsigned i = 0; i < HAUL_COUNT(names); i++)
+        if (strcmp(value, names[i]) == 0) {
+            b->kind.crypt = (uint8_t)i;
+            return true;
+        }
+    return false;
+}
+
+static bool option(haul_made_bulk *b, const char *name, const char *value)
+{
+    uint64_t n = 0;
+    if (strcmp(name, "--bulk") == 0)
+        return number(value, UINT32_MAX, &b->messages);
+    if (strcmp(name, "--seed") == 0)
+        return number(value, UINT64_MAX, &b->seed);
+    if (strcmp(name, "--attachment") == 0)
+        return number(value, UINT32_MAX, &b->attachment);
+    if (strcmp(name, "--encryption") == 0)
+        return encryption(b, value);
+    if (strcmp(name, "--folders") == 0 && number(value, 99999, &n) && n > 0)
+        b->folders = (unsigned)n;
+    else if (strcmp(name, "--list") == 0)
+        b->list = value;
+    else
+        return false;
+    return true;
+}
+
 static int bulk(int argc, char **argv)
 {
-    haul_pstw_bulk b = {.seed = 1, .folders = 10};
+    haul_made_bulk b = {.kind = {.crypt = HAUL_CRYPT_PERMUTE}, .seed = 1, .folders = 10};
     haul_err e;
     int i = 1;
-    for (; i + 1 < argc; i += 2) {
-        uint64_t n;
-        if (!haul_parse_u64(argv[i + 1], strlen(argv[i + 1]), &n))
-            return usage();
-        if (strcmp(argv[i], "--bulk") == 0)
-            b.messages = n;
-        else if (strcmp(argv[i], "--seed") == 0)
-            b.seed = n;
-        else if (strcmp(argv[i], "--folders") == 0 && n > 0 && n < 100000)
-            b.folders = (unsigned)n;
+    while (i + 1 < argc) {
+        if (flag(&b, argv[i]))
+            i++;
+        else if (option(&b, argv[i], argv[i + 1]))
+            i += 2;
         else
             return usage();
     }
     if (i + 1 != argc)
         return usage();
-    if (haul_pstw_bulk_write(argv[i], &b, &e) == HAUL_OK)
+    if (haul_made_bulk_write(argv[i], &b, &e) == HAUL_OK)
         return 0;
     fprintf(stderr, "make_pst: %s\n", e.text);
     return 4;
@@ -55,7 +100,7 @@ int main(int argc, char **argv)
         return 2;
     }
     const json_t *store = json_object_get(j, "store");
-    haul_rc rc = haul_pstw_describe(argv[2], store ? store : j, &e);
+    haul_rc rc = haul_made_describe(argv[2], store ? store : j, &e);
     if (rc != HAUL_OK)
         fprintf(stderr, "make_pst: %s: %s\n", argv[1], e.text);
     json_decref(j);

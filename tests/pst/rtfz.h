@@ -1,6 +1,6 @@
 /* PidTagRtfCompressed out. Source: MS-OXRTFCP 2.1.3. */
-#ifndef HAUL_PSTW_RTFZ_H
-#define HAUL_PSTW_RTFZ_H
+#ifndef HAUL_MADE_RTFZ_H
+#define HAUL_MADE_RTFZ_H
 
 #include "base/str.h"
 

@@ -1,6 +1,6 @@
 /* Values of properties from their description in JSON (testdata/pst/README.md). */
-#ifndef HAUL_PSTW_VALUES_H
-#define HAUL_PSTW_VALUES_H
+#ifndef HAUL_MADE_VALUES_H
+#define HAUL_MADE_VALUES_H
 
 #include "base/arena.h"
 #include "pst/messaging.h"

@@ -1,0 +1,116 @@
+#include "pst/namemap.h"
+
+#include "mime/prop.h"
+#include "pst/le.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BUCKETS      251u
+#define FIRST_ID     0x8000u
+#define FIRST_BUCKET 0x1000u
+#define FIRST_STREAM 3u /* wGuid: 0 none, 1 PS_MAPI, 2 PS_PUBLIC_STRINGS, then the GUID stream (2.4.7.1) */
+
+static const uint8_t ps_mapi[16] = {0x28, 0x03, 0x02, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46};
+static const uint8_t ps_public[16] = {0x29, 0x03, 0x02, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46};
+static const uint8_t ps_internet[16] = {0x86, 0x03, 0x02, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46};
+
+static bool same_name(const haul_name *n, const uint8_t guid[16], uint32_t lid, const char *name)
+{
+    if (memcmp(n->guid, guid, 16) != 0 || !n->name != !name)
+        return false;
+    return name ? strcmp(n->name, name) == 0 : n->lid == lid;
+}
+
+uint16_t haul_namemap_id(haul_namemap *m, const uint8_t guid[16], uint32_t lid, const char *name)
+{
+    for (size_t i = 0; i < m->n; i++)
+        if (same_name(&m->v[i], guid, lid, name))
+            return (uint16_t)(FIRST_ID + i);
+    if (m->n == m->cap) {
+        m->cap = m->cap ? m->cap * 2 : 32;
+        m->v = haul_realloc(m->v, m->cap * sizeof(*m->v));
+    }
+    haul_name *n = &m->v[m->n];
+    *n = (haul_name){.name = name ? haul_strdup(name) : NULL, .lid = lid};
+    memcpy(n->guid, guid, 16);
+    return (uint16_t)(FIRST_ID + m->n++);
+}
+
+/* wGuid of a set, which is put into the stream when it is not there. */
+static unsigned guid_index(haul_str *guids, const uint8_t guid[16])
+{
+    if (memcmp(guid, ps_mapi, 16) == 0)
+        return 1;
+    if (memcmp(guid, ps_public, 16) == 0)
+        return 2;
+    for (size_t i = 0; i < guids->len / 16; i++)
+        if (memcmp(guids->p + 16 * i, guid, 16) == 0)
+            return (unsigned)(FIRST_STREAM + i);
+    haul_str_add(guids, guid, 16);
+    return (unsigned)(FIRST_STREAM + guids->len / 16 - 1);
+}
+
+/* Put a string into the string stream (2.4.7.3): length, UTF-16, padded to 4. Returns its offset; *ret_crc is its hash. */
+static uint32_t add_string(haul_str *strings, const char *name, uint32_t *ret_crc)
+{
+    haul_auto_str wide = {0};
+    haul_made_utf16(&wide, name);
+    uint8_t length[4];
+    haul_put32(length, wide.len);
+    uint32_t at = (uint32_t)strings->len;
+    haul_str_add(strings, length, 4);
+    haul_str_add(strings, wide.p, wide.len);
+    while (strings->len % 4)
+        haul_str_addc(strings, 0);
+    *ret_crc = haul_ndb_crc(haul_strz(&wide), wide.len);
+    return at;
+}
+
+typedef struct streams {
+    haul_str guids, entries, strings, buckets[BUCKETS];
+} streams;
+
+static void add_name(streams *s, const haul_name *n, size_t index)
+{
+    uint8_t entry[8]; /* NAMEID (2.4.7.1) */
+    uint32_t hash = n->lid, id = n->lid;
+    if (n->name)
+        id = add_string(&s->strings, n->name, &hash);
+    uint32_t set = guid_index(&s->guids, n->guid) << 1 | (n->name ? 1u : 0u);
+    haul_put32(entry, id);
+    haul_put16(entry + 4, set);
+    haul_put16(entry + 6, index);
+    haul_str_add(&s->entries, entry, 8);
+    haul_put32(entry, hash); /* in the buckets a string is named by its CRC (2.4.7.5) */
+    haul_str_add(&s->buckets[(hash ^ set) % BUCKETS], entry, 8);
+}
+
+haul_object haul_namemap_end(haul_namemap *m, haul_ndb *n)
+{
+    streams *s = haul_calloc(1, sizeof(*s));
+    haul_namemap_id(m, ps_internet, 0, "content-class"); /* libpff refuses a store with an empty stream */
+    for (size_t i = 0; i < m->n; i++) {
+        add_name(s, &m->v[i], i);
+        free(m->v[i].name);
+    }
+    free(m->v);
+    *m = (haul_namemap){0};
+    haul_pc pc;
+    haul_pc_init(&pc, n);
+    haul_pc_u32(&pc, 0x00010003, BUCKETS);
+    haul_pc_add(&pc, 0x00020102, s->guids.p, s->guids.len);
+    haul_pc_add(&pc, 0x00030102, s->entries.p, s->entries.len);
+    haul_pc_add(&pc, 0x00040102, s->strings.p, s->strings.len);
+    for (unsigned i = 0; i < BUCKETS; i++) {
+        haul_str *b = &s->buckets[i];
+        if (b->len)
+            haul_pc_add(&pc, (FIRST_BUCKET + i) << 16 | HAUL_PT_BINARY, b->p, b->len);
+        haul_str_done(b);
+    }
+    haul_str_done(&s->guids);
+    haul_str_done(&s->entries);
+    haul_str_done(&s->strings);
+    free(s);
+    return haul_pc_end(&pc);
+}
