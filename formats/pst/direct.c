@@ -95,8 +95,7 @@ static void on_parent(void *ctx, haul_issue_id id, const char *text)
 
 bool haul_direct_parents(haul_direct *d, haul_view *v)
 {
-    const haul_parents_tree tree = {d->nodes.node_root, d->nodes.version};
-    return d->open && haul_parents_mend(v, &tree, on_parent, d->pst);
+    return d->open && haul_parents_mend(v, &d->nodes, on_parent, d->pst);
 }
 
 haul_rc haul_direct_names(haul_direct *d, haul_err *e)

@@ -4,21 +4,17 @@
 #ifndef HAUL_FORMATS_PST_PARENTS_H
 #define HAUL_FORMATS_PST_PARENTS_H
 
-#include "view.h"
+#include "ndb.h"
 
 #include "model/issue.h"
 
 #define HAUL_PARENTS_DEPTH 200u /* of a node below the top: libpff stops at 256 */
 #define HAUL_PARENTS_NOTES 64u  /* changes that are named one by one */
 
-typedef struct haul_parents_tree { /* the node B-tree */
-    uint64_t root;                 /* offset of its page on top */
-    unsigned version;              /* as haul_nodes.version */
-} haul_parents_tree;
-
 typedef void haul_parents_note(void *ctx, haul_issue_id id, const char *text);
 
-/* What cannot be read is left as it is. note: what was changed. Returns how many entries were changed. */
-size_t haul_parents_mend(haul_view *v, const haul_parents_tree *t, haul_parents_note *note, void *ctx);
+/* The nodes are those of v, below the root that n has. What cannot be read is left as it is. note: what was changed.
+ * Returns how many entries were changed. */
+size_t haul_parents_mend(haul_view *v, const haul_nodes *n, haul_parents_note *note, void *ctx);
 
 #endif
