@@ -60,6 +60,7 @@ static void take(haul_wire_type type, const char *p, size_t n)
     haul_issue_id id;
     const char *detail = NULL;
     uint32_t held;
+    uint64_t stretch;
     switch (type) {
     case HAUL_WIRE_READY:
         (void)haul_wire_get_ready(p, n, &held);
@@ -91,6 +92,9 @@ static void take(haul_wire_type type, const char *p, size_t n)
     case HAUL_WIRE_FAIL:
         if (haul_wire_get_fail(p, n, &rc, &why))
             check(rc < 0);
+        break;
+    case HAUL_WIRE_TURN:
+        (void)haul_wire_get_turn(p, n, &stretch);
         break;
     case HAUL_WIRE_CHUNK:
     case HAUL_WIRE_END:

@@ -89,6 +89,7 @@ static void block(maker *m, uint64_t id, const uint8_t *data, size_t n)
         memcpy(p, plain, n);
     size_t room = (stored + foot + align - 1) / align * align;
     trailer(m, p + room - foot, (uint32_t)stored, at, id, sum(p, stored));
+    put(p + room - foot + 16, m->version == 2 ? 2 | n << 16 : 0, m->version == 2 ? 4 : 0);
     put(e, id, m->id);
     put(e + m->id, at, m->id);
     put(e + 2 * m->id, stored, 2);
@@ -173,7 +174,7 @@ static void make(maker *m, size_t size)
 }
 
 /* place (two octets), count (one), octets; again. */
-static void change(uint8_t *store, size_t room, const uint8_t *data, size_t size)
+static inline void change(uint8_t *store, size_t room, const uint8_t *data, size_t size)
 {
     while (size > 3) {
         size_t at = data[0] | (size_t)data[1] << 8, n = data[2];

@@ -4,6 +4,7 @@
           compared, and differences by class, as in the table of docs/formats/pst.md
   rules   stores made from testdata/pst/rules: no difference but cells that are not there
   odd     stores in which one thing is odd (odd_stores.py): each of these differences is found, as in the second table
+  large   an attachment of 257 MiB, which libpff is not asked for (HAUL_LONG=1)
   damage  copies with flipped octets: the same dump as with auto, no crash
 
 HAUL_STORE=part of a name: only those stores. HAUL_FIGURES=1: the tables as they should be."""
@@ -35,6 +36,7 @@ CLASSES = [
     ("repaired", "known", "one odd value costs the object"),
     ("tables", "differ", "table contains record entries but no value array"),
     ("deleted", "uncompared", "deleted items, which only libpff looks for"),
+    ("large", "uncompared", "which libpff would load into memory at once"),
     ("others", "", ""),
 ]
 SUMS = ("folders", "items", "recipients", "attachments", "values")
@@ -182,6 +184,14 @@ def odd(work):
     return n
 
 
+def large(work):
+    """It is told, and the other attachment of the message is compared."""
+    files = [{"name": f"{size}.bin", "data": {"fill": size, "seed": 1}} for size in (257 << 20, 2 << 20)]
+    found = both(odd_stores.made(work, "large.pst", "compressible", attachments=files), work, "large")
+    if same(found is not None, "large: it can be read"):
+        equal((found[0]["attachments"], dict(found[1])), (3, {"cells": 2, "large": 1}), "large: two messages, four attachments")
+
+
 def damage(work, pool):
     """Octets flipped anywhere in copies of a made store."""
     plain = judge.read(odd_stores.made(work, "whole.pst", "compressible"))
@@ -200,6 +210,8 @@ def main():
     same(os.access(odd_stores.MAKE, os.X_OK), f"no {odd_stores.MAKE}")
     work = judge.temporary(memory=True)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        if LONG and not ONLY:
+            large(work)
         numbers = corpus(work, pool), rules(work, pool), odd(work), 0 if ONLY else damage(work, pool)
     say("stores: {} of the corpus, {} rules, {} odd ones, {} damaged copies".format(*numbers))
     judge.finish()

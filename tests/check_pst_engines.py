@@ -24,7 +24,9 @@ EACH = 1 if os.environ.get("HAUL_LONG") else 8
 ONLY = os.environ.get("HAUL_STORE", "")
 # (end of the store's name, key of the item, field) → why the native engine is right.
 REASONS = {
-    ("AddingBulkMessagesWithImprovedPerformance.pst", "", "notices"): "neither finds a block of it; each says so in its own words",
+    ("AddingBulkMessagesWithImprovedPerformance.pst", "", "notices"): "libpff finds no block of it; without its header there are some",
+    ("AddingBulkMessagesWithImprovedPerformance.pst", "", "folders"): "as above",
+    ("AddingBulkMessagesWithImprovedPerformance.pst", "0x200024", "item"): "as above",
 }
 
 
@@ -90,7 +92,8 @@ def compare(name, store, files_too, work):
     if 3 in codes.values():
         return 0
     (folders, order, theirs), (own_folders, own_order, ours) = (lines(t + ".jsonl") for t in targets.values())
-    judge.equal(own_folders, folders, f"{name}: folders")
+    if not explained(name, "", "folders"):
+        judge.equal(own_folders, folders, f"{name}: folders")
     odd = compare_items(name, theirs, ours)
     if not odd:
         judge.equal(own_order, order, f"{name}: order of items")

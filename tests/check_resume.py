@@ -299,7 +299,7 @@ def outlook(work, trace):
     work = os.path.join(work, "outlook")
     store = os.path.join(work, "bulk.pst")
     os.makedirs(work)
-    subprocess.run([MAKE, "--bulk", "120", "--folders", "4", store], check=True, timeout=60)
+    subprocess.run([MAKE, "--bulk", "170", "--folders", "4", store], check=True, timeout=60)
     for fmt in ("maildir", "mbox-file"):
         reference, seconds, _ = reference_of(store, work, fmt)
         killed = by_delay(store, work, fmt, reference, seconds, 3)

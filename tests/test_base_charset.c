@@ -5,6 +5,7 @@
 
 #include <criterion/criterion.h>
 #include <iconv.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -107,6 +108,48 @@ Test(charset, decode)
         cr_expect_str_eq(haul_strz(&s) + 2, r->utf8, "%u: %s, not %s", r->cp, haul_strz(&s), r->utf8);
         cr_expect_eq(bad, r->bad, "%u %s: %zu", r->cp, r->utf8, bad);
         cr_expect_eq(haul_charset_fits(r->cp, r->octets, r->n), r->bad == 0, "%u %s", r->cp, r->utf8);
+    }
+}
+
+/* Whether text is in a character set is found without converting all of it. */
+Test(charset, fits_as_it_decodes)
+{
+    static const unsigned cps[] = {437,  720,   874,   1250,  1251,  1252,  1253,  1254,  1255,  1256, 1257,
+                                   1258, 10000, 10004, 20127, 20866, 28591, 28592, 28605, 65001, 932,  936};
+    uint64_t x = 1;
+    for (size_t k = 0; k < HAUL_COUNT(cps) * 20; k++) {
+        haul_auto_str s = {0}, text = {0};
+        unsigned cp = cps[k % HAUL_COUNT(cps)];
+        for (size_t i = 0; i < k % 50; i++) {
+            x = x * UINT64_C(6364136223846793005) + 1442695040888963407u;
+            haul_str_addc(&s, x >> 63 ? (char)(x >> 40) : 'a');
+        }
+        cr_expect_eq(haul_charset_fits(cp, haul_strz(&s), s.len),
+                     haul_charset_decode(cp, haul_strz(&s), s.len, &text) == 0, "%u, %zu", cp, k);
+    }
+}
+
+/* Every character at every place of a step of sixteen units, and none read behind the end. */
+Test(charset, utf16_in_steps)
+{
+    static const struct {
+        uint16_t unit;
+        const char *utf8;
+    } odd[] = {{0x7f, "\x7f"}, {0x80, "\xc2\x80"}, {0xff, "ÿ"}, {0x100, "Ā"},
+               {0x7fff, "翿"}, {0xff41, "ａ"},     {0, FFFD}};
+    for (size_t k = 0; k < HAUL_COUNT(odd) * 40 * 40; k++) {
+        size_t n = k % 40 + 1, at = k / 40 % 40 % n;
+        haul_auto_str got = {0}, want = {0};
+        uint8_t *p = malloc(2 * n);
+        for (size_t i = 0; i < n; i++) {
+            uint16_t u = i == at ? odd[k / 1600].unit : 'a';
+            p[2 * i] = (uint8_t)u;
+            p[2 * i + 1] = (uint8_t)(u >> 8);
+            haul_str_addz(&want, i == at ? odd[k / 1600].utf8 : "a");
+        }
+        cr_expect_eq(haul_utf16_decode(p, 2 * n, &got), odd[k / 1600].unit == 0);
+        cr_expect_str_eq(haul_strz(&got), haul_strz(&want));
+        free(p);
     }
 }
 

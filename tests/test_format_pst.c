@@ -238,9 +238,10 @@ Test(pst, probe)
         size_t n;
         bool is;
     } rows[] = {
-        {"!BDN\1\2\3\4SM\x17\0", 12, true},  {"!BDN\1\2\3\4SO\x24\0", 12, true},
-        {"!BDN\1\2\3\4AB\x0e\0", 12, true},  {"!BDN\1\2\3\4SM", 10, false},
-        {"!BDM\1\2\3\4SM\x17\0", 12, false}, {"From x\nTo: y\n", 13, false},
+        {"!BDN\1\2\3\4SM\x17\0", 12, true},           {"!BDN\1\2\3\4SO\x24\0", 12, true},
+        {"!BDN\1\2\3\4AB\x0e\0", 12, true},           {"!BDN\1\2\3\4SM", 10, false},
+        {"!BDM\1\2\3\4SM\x17\0", 12, false},          {"From x\nTo: y\n", 13, false},
+        {"!BDM\1\2\3\4SM\x17\0\x13\0\1\1", 16, true},
     };
     for (size_t i = 0; i < HAUL_COUNT(rows); i++) {
         haul_probe p = {.label = "a.pst", .head = rows[i].head, .head_len = rows[i].n};

@@ -138,6 +138,20 @@ Test(header, walk_steps_over_what_is_no_field)
     cr_expect_not(haul_header_next(h, sizeof(h) - 1, &pos, &f));
 }
 
+Test(header, found_by_its_name)
+{
+    const char h[] =
+        "X: To: no\r\n To: nor this\r\nTo\r\nTo be: no\r\nToday: no\r\ntO \t: a\r\n\tb\r\nTo: c\r\n"
+        "\r\nCc: body\r\n";
+    haul_span v;
+    cr_assert(haul_header_find(h, sizeof(h) - 1, "To", &v));
+    cr_expect(v.len == strlen(" a\r\n\tb") && memcmp(v.p, " a\r\n\tb", v.len) == 0);
+    cr_expect_not(haul_header_find(h, sizeof(h) - 1, "Cc", &v));
+    cr_expect_not(haul_header_find(h, 2, "To", &v));
+    cr_expect_not(haul_header_find("", 0, "To", &v));
+    cr_expect(haul_header_find("To:", 3, "to", &v) && v.len == 0);
+}
+
 Test(header, decode)
 {
     static const char *const rows[][2] = {

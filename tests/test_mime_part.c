@@ -1,8 +1,10 @@
+#include "mime/decode.h"
 #include "mime/part.h"
 #include "mime/transfer.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct sink {
@@ -105,6 +107,106 @@ Test(part, choice)
     haul_auto_str s = {0};
     haul_text_crlf(&s, span("a\rb\nc\r\nd\n\r"));
     cr_expect_str_eq(haul_strz(&s), "a\r\nb\r\nc\r\nd\r\n\r\n");
+}
+
+/* Text that has all that counts, at every place of a step of sixteen octets; `rare`: how seldom. */
+static void make_text(haul_str *to, unsigned seed, unsigned rare)
+{
+    static const haul_span odd[] = {{"\r\n", 2},      {"\r\n", 2},  {"=", 1},  {"\r\nFrom ", 7},
+                                    {"\r\n.\r\n", 5}, {" \r\n", 3}, {"\t", 1}, {"\xc3\xbc", 2},
+                                    {"\n", 1},        {"\r", 1},    {"\0", 1}, {"\x7f", 1}};
+    uint64_t x = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+    for (size_t want = 200 + seed % 7 * 1000; to->len < want;) {
+        x = x * UINT64_C(6364136223846793005) + 1442695040888963407u;
+        size_t kinds = 3 + (seed % 3 ? seed % (HAUL_COUNT(odd) - 2) : 0);
+        haul_span s = (x >> 33) % rare ? (haul_span){"abc .F=" + (x >> 40) % 6, 1} : odd[(x >> 40) % kinds];
+        haul_str_add(to, s.p, s.len);
+    }
+}
+
+static void decoded(haul_decoding how, const haul_str *s, sink *to)
+{
+    haul_decode d;
+    haul_decode_init(&d, how, &to->out);
+    cr_assert_eq(haul_out_write(&d.out, s->p, s->len, NULL), HAUL_OK);
+    cr_assert_eq(haul_decode_end(&d, NULL), HAUL_OK);
+    cr_expect(!d.broken);
+    haul_decode_done(&d);
+}
+
+/* What is encoded is the same in whatever pieces it comes, keeps to its lines, and can be read back. */
+static void encode_both(haul_span s, unsigned seed)
+{
+    for (unsigned qp = 0; qp < 2; qp++) {
+        sink whole = {.out = {keep}}, pieces = {.out = {keep}}, back = {.out = {keep}};
+        encode(qp, s, s.len, &whole);
+        encode(qp, s, 1 + seed % 99, &pieces);
+        decoded(qp ? HAUL_DECODE_QP : HAUL_DECODE_BASE64, &whole.s, &back);
+        cr_expect(whole.s.len == pieces.s.len && memcmp(whole.s.p, pieces.s.p, whole.s.len) == 0, "%u", seed);
+        cr_expect(back.s.len == s.len && memcmp(back.s.p, s.p, s.len) == 0, "%u", seed);
+        for (const char *p = whole.s.p, *end; *p; p = *end ? end + 2 : end) {
+            end = strstr(p, "\r\n") ? strstr(p, "\r\n") : p + strlen(p);
+            cr_expect(end - p <= 76 && strcspn(p, "\r\n") == (size_t)(end - p), "%u: %s", seed, p);
+        }
+        haul_str_done(&whole.s);
+        haul_str_done(&pieces.s);
+        haul_str_done(&back.s);
+    }
+}
+
+/* The rule of haul_transfer_choose, octet by octet. */
+static haul_encoding chosen(haul_span s)
+{
+    size_t coded = 0, start = 0;
+    bool plain = true;
+    for (size_t i = 0; i <= s.len; i++) {
+        bool crlf = i + 1 < s.len && s.p[i] == '\r' && s.p[i + 1] == '\n';
+        if (i == s.len || crlf) {
+            size_t n = i - start;
+            plain = plain && n <= 998 && !(n == 1 && s.p[start] == '.') &&
+                    !(n >= 5 && memcmp(s.p + start, "From ", 5) == 0);
+            start = i + 2;
+            i += crlf;
+            continue;
+        }
+        bool odd = ((unsigned char)s.p[i] < 32 && s.p[i] != '\t') || (unsigned char)s.p[i] > 126;
+        plain = plain && !odd;
+        coded += odd || s.p[i] == '=';
+    }
+    return plain ? HAUL_ENC_7BIT : coded * 2 <= s.len / 3 ? HAUL_ENC_QP : HAUL_ENC_BASE64;
+}
+
+static void lines(haul_span s, unsigned seed)
+{
+    haul_auto_str want = {0}, got = {0};
+    for (size_t i = 0; i < s.len; i++) {
+        bool cr = s.p[i] == '\r', end = cr || s.p[i] == '\n';
+        i += cr && i + 1 < s.len && s.p[i + 1] == '\n';
+        haul_str_add(&want, end ? "\r\n" : s.p + i, end ? 2 : 1);
+    }
+    haul_text_crlf(&got, s);
+    cr_expect(got.len == want.len && memcmp(got.p, want.p, want.len) == 0, "%u", seed);
+    cr_expect_eq(haul_text_is_crlf(s), s.len == want.len && memcmp(s.p, want.p, s.len) == 0, "%u", seed);
+    cr_expect(haul_text_is_crlf((haul_span){want.p, want.len}), "%u", seed);
+}
+
+Test(part, texts_of_all_kinds)
+{
+    size_t count[HAUL_ENC_BINARY + 1] = {0};
+    for (unsigned seed = 0; seed < 300; seed++) {
+        haul_auto_str s = {0};
+        make_text(&s, seed, (unsigned[]){1, 30, 300, 3000}[seed % 4]);
+        haul_str exact = {malloc(s.len), s.len, s.len}; /* what is read beyond it shows */
+        memcpy(exact.p, s.p, s.len);
+        haul_span v = {exact.p, exact.len};
+        count[haul_transfer_choose(v)]++;
+        cr_expect_eq(haul_transfer_choose(v), chosen(v), "%u", seed);
+        lines(v, seed);
+        encode_both(v, seed);
+        free(exact.p);
+    }
+    cr_expect(count[HAUL_ENC_7BIT] > 9 && count[HAUL_ENC_QP] > 9 && count[HAUL_ENC_BASE64] > 9, "%zu %zu %zu",
+              count[HAUL_ENC_7BIT], count[HAUL_ENC_QP], count[HAUL_ENC_BASE64]);
 }
 
 static haul_rc push_some(void *ctx, haul_out *to, haul_err *e)

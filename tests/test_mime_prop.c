@@ -126,6 +126,47 @@ Test(prop, bag)
     haul_arena_done(&a);
 }
 
+/* What a bag says at once is not there is not there, and all else is found, also after somebody took some out. */
+Test(prop, bag_of_many)
+{
+    haul_arena a = {0};
+    haul_bag b = {0};
+    for (unsigned i = 0; i < 60; i++) {
+        haul_prop p = prop(HAUL_PT_I32, "\1\0\0\0", 4);
+        p.id = (uint16_t)(0x3001 + 7 * i);
+        p.set = i % 2 ? HAUL_PSET_COMMON : HAUL_PSET_NONE;
+        p.lid = 0x8500 + 7 * i;
+        cr_assert(haul_bag_add(&b, &a, &p));
+    }
+    for (unsigned twice = 0; twice < 2; twice++, b.n -= 30)
+        for (unsigned i = 0; i < 420; i++) {
+            bool is = i % 7 == 0 && i / 7 < b.n;
+            cr_expect_eq(haul_bag_get(&b, (uint16_t)(0x3001 + i)) != NULL, is && i / 7 % 2 == 0, "%u", i);
+            cr_expect_eq(haul_bag_lid(&b, HAUL_PSET_COMMON, 0x8500 + i) != NULL, is && i / 7 % 2 == 1, "%u",
+                         i);
+            cr_expect_not(haul_bag_lid(&b, HAUL_PSET_TASK, 0x8500 + i));
+        }
+    haul_arena_done(&a);
+}
+
+/* Text ends at its first NUL, wherever in a step of eight units that is. */
+Test(prop, text_ends_at_nul)
+{
+    for (size_t n = 0; n < 40; n++)
+        for (size_t at = 0; at <= n; at++) {
+            haul_auto_str got = {0};
+            haul_bag none = {0};
+            char *p = calloc(n + 1, 2);
+            for (size_t i = 0; i < n;
+                 i++) /* U+0100 ends in a zero octet, and the one behind it begins with one */
+                p[2 * i + (i % 3 == 1)] = i == at ? 0 : 1;
+            haul_prop v = prop(HAUL_PT_UNICODE, p, 2 * n);
+            cr_expect(haul_prop_text(&none, &v, &got, NULL));
+            cr_expect_eq(got.len, at + (at + 1) / 3, "%zu of %zu: %zu", at, n, got.len);
+            free(p);
+        }
+}
+
 Test(prop, property_sets)
 {
     static const uint8_t appointment[16] = {0x02, 0x20, 0x06, 0, 0, 0, 0, 0, 0xC0, 0, 0, 0, 0, 0, 0, 0x46},

@@ -130,7 +130,7 @@ static uint64_t put_matrix(haul_ndb *n, const uint8_t *rows, size_t count)
 {
     haul_dtree t;
     haul_dtree_init(&t, n);
-    for (size_t i = 0, per = HAUL_BLOCK_DATA / ROW; i < count; i++) {
+    for (size_t i = 0, per = haul_ndb_most(n) / ROW; i < count; i++) {
         if (i && i % per == 0)
             haul_dtree_pad(&t);
         haul_dtree_add(&t, rows + i * ROW, ROW);
@@ -140,7 +140,7 @@ static uint64_t put_matrix(haul_ndb *n, const uint8_t *rows, size_t count)
 
 static void write_store(const char *path, const plan *p)
 {
-    haul_ndb *n = haul_ndb_open(path, HAUL_CRYPT_NONE);
+    haul_ndb *n = haul_ndb_open(path, &(haul_ndb_kind){.crypt = HAUL_CRYPT_NONE});
     made *h = haul_calloc(1, sizeof(*h));
     uint8_t info[22 + 8 * 16] = {0};
     uint8_t *rows = rows_of(p, add(h, "H\0i\0", 4));

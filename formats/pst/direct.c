@@ -45,12 +45,30 @@ static void tell_place(haul_direct *d, uint64_t at, const char *text)
     d->pst->issue(d->pst->issue_ctx, HAUL_ISSUE_PST_BLOCK_DAMAGED, text);
 }
 
+/* What damaged pages cost is told in full: each page comes once. */
+static void tell_page(haul_direct *d, const haul_nodes_fault *f)
+{
+    haul_err text;
+    bool bypassed = f->outcome == HAUL_NODES_BYPASSED;
+    if (bypassed)
+        haul_fail(&text, HAUL_SKIP, "page at octet %llu: %zu %s of those it led to were found without it",
+                  (unsigned long long)f->at, f->found, f->what);
+    else
+        haul_fail(&text, HAUL_SKIP, "page at octet %llu: %s", (unsigned long long)f->at, f->what);
+    d->pst->issue(d->pst->issue_ctx, bypassed ? HAUL_ISSUE_PST_PAGE_BYPASSED : HAUL_ISSUE_PST_PAGE_MENDED,
+                  text.text);
+}
+
 /* Beside libpff pages were told when it read them all, and a block is told as haul_pff_check does: it may have read it,
  * too. */
 static void on_fault(void *ctx, const haul_nodes_fault *f)
 {
     haul_direct *d = ctx;
     haul_err text;
+    if (f->outcome != HAUL_NODES_DAMAGED) {
+        tell_page(d, f);
+        return;
+    }
     if ((f->page || !d->pst->msg) && !d->alone)
         return;
     haul_fail(&text, HAUL_SKIP, "%s at octet %llu", f->page ? "page" : "block", (unsigned long long)f->at);
@@ -69,15 +87,28 @@ void haul_direct_lost(haul_direct *d, uint32_t nid, uint16_t id, uint16_t type, 
 
 /* ── opening ── */
 
+static haul_rc open_alone(haul_direct *d, haul_err *e)
+{
+    haul_err told;
+    haul_rc rc = haul_rescue_open(&d->nodes, &d->view, &told, &d->header, e);
+    if (rc == HAUL_OK && *told.text)
+        d->pst->issue(d->pst->issue_ctx,
+                      d->header == HAUL_HEADER_GUESSED ? HAUL_ISSUE_PST_HEADER_LOST
+                                                       : HAUL_ISSUE_PST_HEADER_DAMAGED,
+                      told.text);
+    return rc;
+}
+
 haul_rc haul_direct_open(haul_direct *d, haul_pst *p, int fd, uint64_t size, haul_err *e)
 {
     d->pst = p;
     haul_view_init(&d->view, fd, size);
-    haul_rc rc = haul_nodes_open(&d->nodes, &d->view, e);
+    haul_rc rc = d->alone ? open_alone(d, e) : haul_nodes_open(&d->nodes, &d->view, e);
     d->open = rc == HAUL_OK;
     d->nodes.fault = on_fault;
     d->nodes.ctx = d;
-    return rc;
+    d->nodes.rescues = d->open && d->alone;
+    return rc == HAUL_OK && d->header != HAUL_HEADER_GOOD ? haul_rescue_crypt(&d->nodes, e) : rc;
 }
 
 void haul_direct_done(haul_direct *d)
@@ -178,28 +209,31 @@ static void take(haul_direct *d, haul_props *props, haul_props_entry entry, haul
         haul_direct_lost(d, nid, entry.id, type, "the object has too many properties");
 }
 
+/* All of them but `skip`, 0 = none. */
+static void take_all(haul_direct *d, haul_props *p, uint16_t skip, haul_arena *a, haul_bag *ret)
+{
+    haul_bth_walk w = {.tree = &p->tree};
+    haul_props_entry entry = {0};
+    haul_err why, text;
+    for (haul_rc rc; (rc = haul_props_next(&w, &entry, &why)) != HAUL_END;) {
+        if (rc == HAUL_OK && (entry.id != skip || !skip)) {
+            take(d, p, entry, a, ret);
+        } else if (rc != HAUL_OK) {
+            haul_fail(&text, HAUL_SKIP, "some properties: %s", why.text);
+            haul_direct_tell(d->pst, p->heap.node.nid, HAUL_ISSUE_PST_PROPERTY_LOST, text.text);
+        }
+    }
+}
+
 haul_rc haul_direct_bag(haul_direct *d, const haul_node *node, uint16_t skip, haul_arena *a, haul_bag *ret,
                         haul_err *e)
 {
     haul_props p = {.heap.blocks.arena = a};
-    haul_bth_walk w = {.tree = &p.tree};
-    haul_props_entry entry = {0};
-    haul_err why, text;
     haul_rc rc = haul_props_open(&p, &d->nodes, node, e);
-    if (rc != HAUL_OK) {
-        haul_props_done(&p);
-        return rc;
-    }
-    while ((rc = haul_props_next(&w, &entry, &why)) != HAUL_END) {
-        if (rc == HAUL_OK && (entry.id != skip || !skip)) {
-            take(d, &p, entry, a, ret);
-        } else if (rc != HAUL_OK) {
-            haul_fail(&text, HAUL_SKIP, "some properties: %s", why.text);
-            haul_direct_tell(d->pst, node->nid, HAUL_ISSUE_PST_PROPERTY_LOST, text.text);
-        }
-    }
+    if (rc == HAUL_OK)
+        take_all(d, &p, skip, a, ret);
     haul_props_done(&p);
-    return HAUL_OK;
+    return rc;
 }
 
 /* ── data of attachments ── */
@@ -236,22 +270,42 @@ static haul_rc locate_object(haul_props *p, const haul_props_entry *entry, haul_
     return rc;
 }
 
+static haul_rc locate(haul_props *p, uint64_t *kept, haul_arena *a, haul_direct_data *ret, haul_err *e)
+{
+    haul_props_entry entry = {0};
+    haul_rc rc = haul_props_find(p, HAUL_ATTACH_DATA, &entry, e);
+    ret->type = entry.type;
+    if (rc == HAUL_OK)
+        rc = entry.type == HAUL_PT_OBJECT ? locate_object(p, &entry, ret, e)
+                                          : locate_value(p, &entry, kept, a, ret, e);
+    ret->known = rc == HAUL_OK || rc == HAUL_END;
+    return ret->known ? HAUL_OK : rc;
+}
+
 haul_rc haul_direct_locate(haul_direct *d, const haul_node *attachment, uint64_t *kept, haul_arena *a,
                            haul_direct_data *ret, haul_err *e)
 {
     haul_props p = {0};
-    haul_props_entry entry = {0};
     *ret = (haul_direct_data){0};
     haul_rc rc = haul_props_open(&p, &d->nodes, attachment, e);
     if (rc == HAUL_OK)
-        rc = haul_props_find(&p, HAUL_ATTACH_DATA, &entry, e);
-    ret->type = entry.type;
-    if (rc == HAUL_OK)
-        rc = entry.type == HAUL_PT_OBJECT ? locate_object(&p, &entry, ret, e)
-                                          : locate_value(&p, &entry, kept, a, ret, e);
+        rc = locate(&p, kept, a, ret, e);
     haul_props_done(&p);
-    ret->known = rc == HAUL_OK || rc == HAUL_END;
-    return ret->known ? HAUL_OK : rc;
+    return rc;
+}
+
+haul_rc haul_direct_attachment(haul_direct *d, const haul_node *node, uint64_t *kept, haul_arena *a,
+                               haul_bag *ret, haul_direct_data *ret_data, haul_err *e)
+{
+    haul_props p = {.heap.blocks.arena = a};
+    *ret_data = (haul_direct_data){0};
+    haul_rc rc = haul_props_open(&p, &d->nodes, node, e);
+    if (rc == HAUL_OK) {
+        take_all(d, &p, HAUL_ATTACH_DATA, a, ret);
+        rc = locate(&p, kept, a, ret_data, e);
+    }
+    haul_props_done(&p);
+    return rc;
 }
 
 haul_rc haul_direct_pour(haul_direct *d, const haul_direct_data *data, haul_out *to, haul_err *e)

@@ -5,6 +5,7 @@
 
 #include "engine.h"
 #include "names.h"
+#include "rescue.h"
 
 #define HAUL_DIRECT_KEPT                                                                                     \
     (8u * 1024u * 1024u)       /* attachment data of one message that stays loaded until it is asked for */
@@ -23,8 +24,10 @@ typedef struct haul_direct {
     haul_pst *pst;  /* borrowed: where issues go */
     haul_view view; /* the file without repairs but those of its nodes */
     haul_nodes nodes;
-    bool open;  /* nodes can be read */
-    bool alone; /* nobody else reads the store: pages and blocks outside of items are told here */
+    bool open; /* nodes can be read */
+    bool
+        alone; /* nobody else reads the store: pages and blocks outside of items are told here, damage of its trees is bypassed */
+    haul_header header;
     size_t n_told;
     uint64_t told[HAUL_DIRECT_TOLD];
     bool named; /* names was tried */
@@ -62,6 +65,10 @@ void haul_direct_tell(const haul_pst *p, uint32_t nid, haul_issue_id id, const c
  * they cannot be found. */
 HAUL_MUST_USE haul_rc haul_direct_locate(haul_direct *d, const haul_node *attachment, uint64_t *kept,
                                          haul_arena *a, haul_direct_data *ret, haul_err *e);
+/* Both in one: the properties of an attachment but its data, and where those are. */
+HAUL_MUST_USE haul_rc haul_direct_attachment(haul_direct *d, const haul_node *node, uint64_t *kept,
+                                             haul_arena *a, haul_bag *ret, haul_direct_data *ret_data,
+                                             haul_err *e);
 /* Push them, block by block. What cannot be read is an issue, and NULs. */
 HAUL_MUST_USE haul_rc haul_direct_pour(haul_direct *d, const haul_direct_data *data, haul_out *to,
                                        haul_err *e);

@@ -10,7 +10,8 @@
 #define RECEIVE_FOLDER 0x6605u
 #define RECEIVE_MAX    256u
 #define MESSAGE_CLASS  0x001au
-#define CONTENTS       0x0eu /* node types of tables, 2.2.2.1 */
+#define SUBTREE_ENTRY  0x35e0u /* PidTagIpmSubTreeEntryId */
+#define CONTENTS       0x0eu   /* node types of tables, 2.2.2.1 */
 #define ASSOC_CONTENTS 0x0fu
 #define ROWS_MAX       (HAUL_PST_NODES_MAX / 4u) /* of one contents table */
 
@@ -179,11 +180,22 @@ static bool is_ost(haul_view *v)
     return haul_view_read(v, 8, client, 2) == 2 && memcmp(client, "SO", 2) == 0;
 }
 
+/* What a store without a header is: a PST says where its visible folders are (MS-PST 2.4.3), an OST does not. */
+static bool looks_like_ost(haul_native *s)
+{
+    haul_arena a = {0};
+    haul_bag b = {0};
+    bool pst = s->direct.nodes.version != 65 &&
+               (bag_of(s, STORE, &a, &b, NULL) != HAUL_OK || haul_bag_get(&b, SUBTREE_ENTRY));
+    haul_arena_done(&a);
+    return !pst;
+}
+
 static void describe(haul_native *s)
 {
     uint8_t crypt = s->direct.nodes.crypt;
     s->pst.version = s->direct.nodes.version;
-    s->pst.ost = is_ost(&s->direct.view);
+    s->pst.ost = s->direct.header == HAUL_HEADER_GUESSED ? looks_like_ost(s) : is_ost(&s->direct.view);
     s->pst.encryption = crypt == 1 ? HAUL_PST_PERMUTE : crypt == 2 ? HAUL_PST_CYCLIC : HAUL_PST_PLAIN;
     s->pst.root = haul_native_find(s, HAUL_NID_ROOT) ? HAUL_NID_ROOT : 0;
 }
@@ -210,7 +222,8 @@ static haul_rc open_store(int fd, uint64_t size, bool asks,
     s->asks = asks;
     haul_rc rc = haul_direct_open(&s->direct, &s->pst, fd, size, e);
     if (rc == HAUL_OK) {
-        haul_direct_header(&s->pst, &s->direct.view);
+        if (s->direct.header != HAUL_HEADER_GUESSED)
+            haul_direct_header(&s->pst, &s->direct.view);
         (void)haul_direct_parents(&s->direct, &s->direct.view);
         rc = haul_native_tree(s, e);
     }

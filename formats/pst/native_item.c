@@ -195,9 +195,7 @@ static haul_rc read_attachment(native_object *o, const haul_node *node, haul_map
                                haul_direct_data *d, uint64_t *kept, haul_err *e)
 {
     haul_mapi *m = &o->m;
-    haul_rc rc = haul_direct_bag(&o->s->direct, node, HAUL_ATTACH_DATA, &m->arena, &at->props, e);
-    if (rc == HAUL_OK)
-        rc = haul_direct_locate(&o->s->direct, node, kept, &m->arena, d, e);
+    haul_rc rc = haul_direct_attachment(&o->s->direct, node, kept, &m->arena, &at->props, d, e);
     if (rc != HAUL_OK)
         return rc;
     int64_t method = haul_prop_int_or(haul_bag_get(&at->props, HAUL_ATTACH_METHOD), HAUL_ATTACH_VALUE);

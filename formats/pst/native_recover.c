@@ -34,6 +34,23 @@ static haul_rc find_deleted(haul_native *s, const haul_pst_found **ret, size_t *
                   : haul_wrap(e, HAUL_SKIP, "deleted items cannot be looked for");
 }
 
+static int by_value(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* An item of our tree that the other engine takes for a deleted one, since its own tree has lost it [pst-39]. */
+static bool is_ours(const haul_native *s, uint32_t nid)
+{
+    haul_pst *second = s->pst.second;
+    const haul_native_node *n = haul_native_find(s, nid);
+    if (!n)
+        return false;
+    haul_pst_children c = second->ops->children(second, n->parent, HAUL_NID_ITEM);
+    return !c.n || !bsearch(&nid, c.v, c.n, sizeof(*c.v), by_value);
+}
+
 haul_rc haul_native_recover(haul_pst *p, bool deleted, const haul_pst_found **ret, size_t *ret_n,
                             size_t *ret_gone, haul_err *e)
 {
@@ -48,7 +65,7 @@ haul_rc haul_native_recover(haul_pst *p, bool deleted, const haul_pst_found **re
             rc = find_deleted(s, &found, &n, e);
         s->found = haul_alloc((n + s->n_orphans + 1) * sizeof(*s->found));
         for (size_t i = 0; i < n; i++)
-            if (found[i].origin == HAUL_PST_DELETED)
+            if (found[i].origin == HAUL_PST_DELETED && !is_ours(s, found[i].nid))
                 s->found[s->n_found++] = found[i];
         for (size_t i = 0; i < s->n_orphans; i++)
             s->found[s->n_found++] = (haul_pst_found){.nid = s->orphans[i], .origin = HAUL_PST_ORPHAN};

@@ -1,4 +1,4 @@
-#include "ndb_parts.h"
+#include "rescue.h"
 
 #include "crypt.h"
 
@@ -8,9 +8,7 @@
 #include <string.h>
 
 #define HEADER    564u
-#define INTERNAL  UINT64_C(2) /* of a block id: a list of blocks, not encoded (2.2.2.2) */
-#define RESERVED  UINT64_C(1) /* the lowest bit of a block id says nothing */
-#define LIST_DATA 1u          /* 2.2.2.8.3.2: btype of XBLOCK and XXBLOCK; of SLBLOCK and SIBLOCK */
+#define LIST_DATA 1u /* 2.2.2.8.3.2: btype of XBLOCK and XXBLOCK; of SLBLOCK and SIBLOCK */
 #define LIST_SUB  2u
 
 static const haul_nodes_layout layouts[] = {
@@ -86,6 +84,12 @@ static void fault(haul_nodes *n, bool page, uint64_t at, uint64_t id, const char
         n->fault(n->ctx, &f);
 }
 
+void haul_nodes_begin(haul_nodes *n, haul_view *v, unsigned version)
+{
+    *n = (haul_nodes){.view = v, .version = version, .layout = haul_nodes_layout_of(version)};
+    n->list = haul_alloc(HAUL_NODES_BLOCK);
+}
+
 haul_rc haul_nodes_open(haul_nodes *n, haul_view *v, haul_err *e)
 {
     uint8_t h[HEADER];
@@ -95,8 +99,7 @@ haul_rc haul_nodes_open(haul_nodes *n, haul_view *v, haul_err *e)
     uint32_t version = haul_nodes16(h + 10); /* 2.2.2.6 wVer; 4k pages: 36 */
     if (version != 14 && version != 15 && version < 0x15)
         return haul_fail(e, HAUL_E_FORMAT, "an Outlook store of unknown version %u", version);
-    n->version = version < 0x15 ? 32 : version >= 0x24 ? 65 : 64;
-    n->layout = haul_nodes_layout_of(n->version);
+    haul_nodes_begin(n, v, version < 0x15 ? 32 : version >= 0x24 ? 65 : 64);
     const uint8_t *root = h + n->layout->root;
     size_t id = n->layout->id;
     n->node_id = haul_nodes_id(n, root);
@@ -104,7 +107,6 @@ haul_rc haul_nodes_open(haul_nodes *n, haul_view *v, haul_err *e)
     n->block_id = haul_nodes_id(n, root + 2 * id);
     n->block_root = haul_nodes_id(n, root + 3 * id);
     n->crypt = h[n->layout->crypt];
-    n->list = haul_alloc(HAUL_NODES_BLOCK);
     return HAUL_OK;
 }
 
@@ -113,23 +115,36 @@ void haul_nodes_done(haul_nodes *n)
     for (size_t i = 0; i < HAUL_NODES_SETS * HAUL_NODES_WAYS; i++)
         free(n->pages[i / HAUL_NODES_WAYS][i % HAUL_NODES_WAYS].octets);
     free(n->list);
+    haul_rescue_free(n->rescue);
     *n = (haul_nodes){0};
+}
+
+void haul_nodes_forget(haul_nodes *n)
+{
+    for (size_t i = 0; i < HAUL_NODES_SETS * HAUL_NODES_WAYS; i++)
+        n->pages[i / HAUL_NODES_WAYS][i % HAUL_NODES_WAYS].at = 0;
+    memset(n->near, 0, sizeof(n->near));
 }
 
 /* ── pages of the two B-trees (2.2.2.7.7) ── */
 
-/* A page of the right kind stays one with a wrong checksum or id: every entry is tested again by what it leads to. */
-static void judge_page(haul_nodes *n, uint64_t at, uint64_t id, const uint8_t *p)
+/* A page of the right kind stays one with a wrong checksum or id: every entry is tested again by what it leads to. True: there is
+ * nothing wrong with it. */
+static bool judge_page(haul_nodes *n, uint64_t at, uint64_t id, const uint8_t *p)
 {
     const haul_nodes_layout *l = n->layout;
     const uint8_t *t = p + l->trailer;
     uint32_t sum = haul_nodes32(t + l->sum);
+    const char *what = NULL;
     if (sum && sum != haul_nodes_checksum(p, l->trailer) && !haul_view_patched(n->view, at, l->page))
-        fault(n, true, at, id, "wrong checksum");
+        what = "wrong checksum";
     else if (haul_nodes_id(n, t + l->own) != id)
-        fault(n, true, at, id, "wrong id");
+        what = "wrong id";
     else if (haul_nodes16(t + 2) != haul_nodes_signature(at, id))
-        fault(n, true, at, id, "wrong signature");
+        what = "wrong signature";
+    if (what && !n->rescues) /* else the survey tells it, with what was done */
+        fault(n, true, at, id, what);
+    return !what;
 }
 
 /* The page if it is kept, else the place for it: that of its set which was not used for longest. */
@@ -144,6 +159,15 @@ static haul_nodes_page *slot_of(haul_nodes *n, uint64_t at)
     return old;
 }
 
+bool haul_nodes_page_odd(const haul_nodes *n, uint64_t at)
+{
+    const haul_nodes_page *set = n->pages[at / n->layout->page % HAUL_NODES_SETS];
+    for (const haul_nodes_page *p = set; p < set + HAUL_NODES_WAYS; p++)
+        if (p->at == at)
+            return p->odd;
+    return false;
+}
+
 static bool is_sorted(const haul_nodes *n, const uint8_t *page)
 {
     haul_nodes_entries s;
@@ -155,19 +179,31 @@ static bool is_sorted(const haul_nodes *n, const uint8_t *page)
     return true;
 }
 
-static haul_rc load_page(haul_nodes *n, haul_nodes_page *to, uint64_t at, uint64_t id, unsigned kind,
+static haul_rc read_page(haul_nodes *n, haul_nodes_page *to, uint64_t at, uint64_t id, unsigned kind,
                          haul_err *e)
 {
     const haul_nodes_layout *l = n->layout;
-    to->at = 0;
-    if (!to->octets)
-        to->octets = haul_alloc(HAUL_NODES_PAGE_MAX);
     const uint8_t *t = to->octets + l->trailer;
     if (!at || haul_view_read(n->view, at, to->octets, l->page) != (ssize_t)l->page)
         return haul_fail(e, HAUL_SKIP, "page 0x%llx is not in the file", (unsigned long long)id);
+    if (n->rescues)
+        haul_rescue_page(n, at, id, kind, to->octets);
     if (t[0] != kind || t[1] != kind)
         return haul_fail(e, HAUL_SKIP, "no page at octet %llu", (unsigned long long)at);
-    judge_page(n, at, id, to->octets);
+    to->odd = !judge_page(n, at, id, to->octets);
+    return HAUL_OK;
+}
+
+static haul_rc load_page(haul_nodes *n, haul_nodes_page *to, uint64_t at, uint64_t id, unsigned kind,
+                         haul_err *e)
+{
+    to->at = 0;
+    if (!to->octets)
+        to->octets = haul_alloc(HAUL_NODES_PAGE_MAX);
+    haul_rc rc = read_page(n, to, at, id, kind, e);
+    n->odd_pages[haul_nodes_tree(kind)] += rc != HAUL_OK || to->odd;
+    if (rc != HAUL_OK)
+        return rc;
     to->at = at;
     to->sorted = is_sorted(n, to->octets);
     return HAUL_OK;
@@ -278,8 +314,10 @@ static haul_rc look_up(haul_nodes *n, unsigned kind, uint64_t key, leaf *ret, ha
         if (rc != HAUL_OK)
             return rc;
         if (!haul_nodes_page_entries(n, page->octets, &s) ||
-            s.level >= level) /* each is below the one before: it ends */
+            s.level >= level) { /* each is below the one before: it ends */
+            n->odd_pages[haul_nodes_tree(kind)]++;
             return haul_fail(e, HAUL_SKIP, "a page that is none at octet %llu", (unsigned long long)in.at);
+        }
         level = s.level;
         const uint8_t *found = find_in(n, page, &s, key, &in);
         if (!level)
@@ -301,10 +339,12 @@ haul_rc haul_nodes_find(haul_nodes *n, uint32_t nid, haul_node *ret, haul_err *e
     leaf l = {0};
     size_t id = n->layout->id;
     haul_rc rc = look_up(n, HAUL_NODES_NBT, nid, &l, e);
+    if (rc == HAUL_OK && (haul_nodes32(l.p) != nid || l.size < 3 * id + 4))
+        rc = haul_fail(e, HAUL_SKIP, "node 0x%x: not in the store", nid);
+    if (rc == HAUL_SKIP && haul_rescue_node(n, nid, ret))
+        return HAUL_OK;
     if (rc != HAUL_OK)
         return rc;
-    if (haul_nodes32(l.p) != nid || l.size < 3 * id + 4)
-        return haul_fail(e, HAUL_SKIP, "node 0x%x: not in the store", nid);
     *ret = (haul_node){.nid = nid,
                        .data = haul_nodes_id(n, l.p + id),
                        .sub = haul_nodes_id(n, l.p + 2 * id),
@@ -315,23 +355,18 @@ haul_rc haul_nodes_find(haul_nodes *n, uint32_t nid, haul_node *ret, haul_err *e
 
 /* ── blocks (2.2.2.8) ── */
 
-typedef struct extent {
-    uint64_t id, at;
-    size_t stored, size; /* octets in the file without trailer; inflated */
-} extent;
-
-static haul_rc find_block(haul_nodes *n, uint64_t id, extent *ret, haul_err *e)
+haul_rc haul_nodes_extent_of(haul_nodes *n, uint64_t id, haul_nodes_extent *ret, haul_err *e)
 {
     leaf l = {0};
     size_t w = n->layout->id;
-    haul_rc rc = look_up(n, HAUL_NODES_BBT, id | RESERVED, &l, e);
+    haul_rc rc = look_up(n, HAUL_NODES_BBT, id | HAUL_NODES_RESERVED, &l, e);
     const uint8_t *p = l.p;
     if (rc != HAUL_OK)
         return rc;
-    if ((haul_nodes_id(n, p) & ~RESERVED) != (id & ~RESERVED) || l.size < 2 * w + 4)
+    if ((haul_nodes_id(n, p) & ~HAUL_NODES_RESERVED) != (id & ~HAUL_NODES_RESERVED) || l.size < 2 * w + 4)
         return haul_fail(e, HAUL_SKIP, "block 0x%llx: not in the store", (unsigned long long)id);
-    *ret =
-        (extent){.id = haul_nodes_id(n, p), .at = haul_nodes_id(n, p + w), .stored = haul_nodes16(p + 2 * w)};
+    *ret = (haul_nodes_extent){
+        .id = haul_nodes_id(n, p), .at = haul_nodes_id(n, p + w), .stored = haul_nodes16(p + 2 * w)};
     ret->size = n->version == 65 ? haul_nodes16(p + 2 * w + 2) : ret->stored;
     if (!ret->stored || !ret->size || ret->stored > HAUL_NODES_BLOCK - n->layout->block_trailer)
         return haul_fail(e, HAUL_SKIP, "block 0x%llx: no block has %zu octets", (unsigned long long)id,
@@ -339,11 +374,23 @@ static haul_rc find_block(haul_nodes *n, uint64_t id, extent *ret, haul_err *e)
     return HAUL_OK;
 }
 
+/* What a damaged page says counts less than a sound block with that id. */
+static haul_rc find_block(haul_nodes *n, uint64_t id, haul_nodes_extent *ret, haul_err *e)
+{
+    haul_nodes_extent found = {0};
+    haul_rc rc = haul_nodes_extent_of(n, id, ret, e);
+    if (haul_rescue_block(n, id, rc == HAUL_OK, &found)) {
+        *ret = found;
+        return HAUL_OK;
+    }
+    return rc;
+}
+
 /* False: in its place there is something else. */
-static bool judge_block(haul_nodes *n, const extent *b, const uint8_t *p, const uint8_t *t)
+static bool judge_block(haul_nodes *n, const haul_nodes_extent *b, const uint8_t *p, const uint8_t *t)
 {
     uint32_t sum = haul_nodes32(t + n->layout->sum);
-    bool own = !((haul_nodes_id(n, t + n->layout->own) ^ b->id) & ~RESERVED);
+    bool own = !((haul_nodes_id(n, t + n->layout->own) ^ b->id) & ~HAUL_NODES_RESERVED);
     bool signed_so = haul_nodes16(t + 2) == haul_nodes_signature(b->at, b->id);
     if (!own && !signed_so)
         return false;
@@ -357,7 +404,7 @@ static bool judge_block(haul_nodes *n, const extent *b, const uint8_t *p, const 
 }
 
 /* As it is in the file: borrowed until the next page or block is read. */
-static haul_rc look_at(haul_nodes *n, const extent *b, const uint8_t **ret, haul_err *e)
+static haul_rc look_at(haul_nodes *n, const haul_nodes_extent *b, const uint8_t **ret, haul_err *e)
 {
     size_t align = n->layout->align, trailer = n->layout->block_trailer;
     size_t room = (b->stored + trailer + align - 1) / align * align;
@@ -375,7 +422,7 @@ static haul_rc look_at(haul_nodes *n, const extent *b, const uint8_t **ret, haul
 
 /* No store was seen whose blocks are both compressed and encoded; libpff takes it that what is compressed is encoded.
  * zlib's own checksum tells which it was. */
-static bool unpack(uint8_t crypt, const extent *b, const uint8_t *p, uint8_t *to)
+static bool unpack(uint8_t crypt, const haul_nodes_extent *b, const uint8_t *p, uint8_t *to)
 {
     if (haul_nodes_inflate(p, b->stored, to, b->size)) {
         haul_crypt_decode(crypt, b->id, to, b->size, to);
@@ -390,9 +437,10 @@ static bool unpack(uint8_t crypt, const extent *b, const uint8_t *p, uint8_t *to
     return ok;
 }
 
-static haul_rc decode(const haul_nodes *n, const extent *b, const uint8_t *p, uint8_t *to, haul_err *e)
+static haul_rc decode(const haul_nodes *n, const haul_nodes_extent *b, const uint8_t *p, uint8_t *to,
+                      haul_err *e)
 {
-    uint8_t crypt = b->id & INTERNAL ? (uint8_t)HAUL_CRYPT_NONE : n->crypt;
+    uint8_t crypt = b->id & HAUL_NODES_INTERNAL ? (uint8_t)HAUL_CRYPT_NONE : n->crypt;
     if (b->size == b->stored)
         haul_crypt_decode(crypt, b->id, p, b->stored, to);
     else if (!unpack(crypt, b, p, to))
@@ -400,15 +448,20 @@ static haul_rc decode(const haul_nodes *n, const extent *b, const uint8_t *p, ui
     return HAUL_OK;
 }
 
-static haul_rc find_and_look(haul_nodes *n, uint64_t id, extent *ret, const uint8_t **ret_p, haul_err *e)
+static haul_rc find_and_look(haul_nodes *n, uint64_t id, haul_nodes_extent *ret, const uint8_t **ret_p,
+                             haul_err *e)
 {
     haul_rc rc = find_block(n, id, ret, e);
-    return rc == HAUL_OK ? look_at(n, ret, ret_p, e) : rc;
+    if (rc == HAUL_OK)
+        rc = look_at(n, ret, ret_p, e);
+    if (rc == HAUL_SKIP && haul_rescue_block(n, id, false, ret)) /* the entry was wrong */
+        rc = look_at(n, ret, ret_p, e);
+    return rc;
 }
 
 haul_rc haul_nodes_block(haul_nodes *n, uint64_t id, uint8_t *to, haul_block *ret, haul_err *e)
 {
-    extent b = {0};
+    haul_nodes_extent b = {0};
     const uint8_t *p = NULL;
     haul_rc rc = find_and_look(n, id, &b, &p, e);
     if (rc == HAUL_OK)
@@ -425,7 +478,7 @@ haul_rc haul_nodes_block(haul_nodes *n, uint64_t id, uint8_t *to, haul_block *re
 /* The same into memory of its own: from the arena, or the heap when there is none. */
 static haul_rc load_block(haul_nodes *n, uint64_t id, haul_arena *a, haul_block *ret, haul_err *e)
 {
-    extent b = {0};
+    haul_nodes_extent b = {0};
     const uint8_t *p = NULL;
     haul_rc rc = find_and_look(n, id, &b, &p, e);
     if (rc != HAUL_OK)
@@ -446,7 +499,7 @@ bool haul_nodes_patch(const haul_nodes *n, haul_view *over, haul_block *b, size_
     if (b->packed || octets > sizeof(stored) || from > b->n || octets > b->n - from)
         return false;
     memcpy(stored, p, octets);
-    if (!(b->id & INTERNAL))
+    if (!(b->id & HAUL_NODES_INTERNAL))
         haul_crypt_encode(n->crypt, b->id, from, stored, octets);
     if (!haul_view_patch_add(over, b->at + from, stored, octets))
         return false;
@@ -461,7 +514,7 @@ static haul_rc read_sublist(haul_nodes *n, uint64_t id, haul_err *e)
     if (n->list_id == id)
         return HAUL_OK;
     n->list_id = 0;
-    if (!(id & INTERNAL))
+    if (!(id & HAUL_NODES_INTERNAL))
         return haul_fail(e, HAUL_SKIP, "block 0x%llx: no list of subnodes", (unsigned long long)id);
     haul_block b = {0};
     haul_rc rc = haul_nodes_block(n, id, n->list, &b, e);
@@ -594,8 +647,8 @@ haul_rc haul_data_open(haul_data *d, haul_nodes *n, uint64_t id, haul_err *e)
     *d = (haul_data){.nodes = n, .top = id, .block = n->layout->most};
     if (!id)
         return HAUL_OK;
-    if (!(id & INTERNAL)) {
-        extent b = {0};
+    if (!(id & HAUL_NODES_INTERNAL)) {
+        haul_nodes_extent b = {0};
         haul_rc rc = find_block(n, id, &b, e);
         d->size = b.size;
         return rc;
@@ -768,7 +821,7 @@ static haul_rc push_lost(pour *p, uint64_t n, haul_err *e)
 /* Blocks in front of the last are full; the last one has the rest. */
 static haul_rc pour_block(pour *p, uint64_t id, haul_err *e)
 {
-    extent b = {0};
+    haul_nodes_extent b = {0};
     const uint8_t *from = NULL;
     haul_rc rc = find_and_look(p->d.nodes, id, &b, &from, e);
     bool fits = p->fill && b.size <= p->d.size - p->done;

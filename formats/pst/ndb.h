@@ -26,6 +26,7 @@
 #define HAUL_BLOCKS_SHARED 64u             /* of haul_blocks in an arena */
 
 typedef struct haul_nodes haul_nodes;
+typedef struct haul_rescue haul_rescue; /* rescue.h */
 
 typedef struct haul_nodes_layout { /* sizes and offsets of one of the three formats */
     uint8_t id;                    /* octets of ids and offsets */
@@ -43,17 +44,26 @@ typedef struct haul_nodes_layout { /* sizes and offsets of one of the three form
 /* version: as in haul_nodes. */
 const haul_nodes_layout *haul_nodes_layout_of(unsigned version);
 
+typedef enum haul_nodes_outcome {
+    HAUL_NODES_DAMAGED,
+    HAUL_NODES_MENDED,  /* one octet of a page was wrong, and put right */
+    HAUL_NODES_BYPASSED /* a page cannot be used: `found` of what it led to was found without it */
+} haul_nodes_outcome;
+
 typedef struct haul_nodes_fault {
+    haul_nodes_outcome outcome;
     bool page;   /* else a block */
     uint64_t at; /* octet in the file */
     uint64_t id; /* of the page or block */
     const char *what;
+    size_t found;
 } haul_nodes_fault;
 
 typedef struct haul_nodes_page {
     uint64_t at;   /* 0 = none */
     uint64_t used; /* haul_nodes.uses of its last use */
     bool sorted;   /* its entries are in order */
+    bool odd;      /* its checksum, id or signature is wrong */
     uint8_t *octets;
 } haul_nodes_page;
 
@@ -76,6 +86,10 @@ struct haul_nodes {  /* zero-initialised = none */
     uint8_t *list;           /* the list of subnodes read last */
     uint64_t list_id;
     size_t list_n;
+    bool rescues;          /* what damaged pages led to is looked for without them; set by the caller */
+    bool guessed;          /* the roots are what was found, and may be old ones */
+    haul_rescue *rescue;   /* NULL = nothing was missing so far */
+    unsigned odd_pages[2]; /* of the block and of the node B-tree, that cannot be used or believed */
 };
 
 typedef struct haul_node {
@@ -93,14 +107,16 @@ typedef struct haul_node_list { /* zero-initialised = empty */
 /* v is borrowed until haul_nodes_done. HAUL_E_FORMAT: no store, or of an unknown version. */
 HAUL_MUST_USE haul_rc haul_nodes_open(haul_nodes *n, haul_view *v, haul_err *e);
 void haul_nodes_done(haul_nodes *n);
+/* The view shows other octets than before: pages that are kept are read anew. */
+void haul_nodes_forget(haul_nodes *n);
 
 /* A node of the store, or one of the subnodes below block `sub`. HAUL_SKIP: it is not there, or what leads there cannot
  * be read. */
 HAUL_MUST_USE haul_rc haul_nodes_find(haul_nodes *n, uint32_t nid, haul_node *ret, haul_err *e);
 HAUL_MUST_USE haul_rc haul_nodes_sub(haul_nodes *n, uint64_t sub, uint32_t nid, haul_node *ret, haul_err *e);
 
-/* All nodes of the store, in the order of the tree. A page that cannot be read is a fault, and passed over. What `each`
- * fails with ends the walk. */
+/* All nodes of the store, in the order of the tree. A page that cannot be read is a fault, and passed over; where n->rescues
+ * what it led to comes behind the others. What `each` fails with ends the walk. */
 typedef haul_rc haul_nodes_each(void *ctx, const haul_node *node, haul_err *e);
 HAUL_MUST_USE haul_rc haul_nodes_walk(haul_nodes *n, haul_nodes_each *each, void *ctx, haul_err *e);
 

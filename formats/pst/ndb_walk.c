@@ -1,19 +1,26 @@
-#include "ndb_parts.h"
+#include "rescue.h"
 
 #include <string.h>
 
 typedef struct walk {
     haul_nodes *nodes;
+    unsigned kind;
     haul_nodes_each *each;
     void *ctx;
     uint64_t pages; /* left: as many as the file has room for */
 } walk;
 
+typedef struct page { /* a copy: its place in memory is another's as soon as one below it is read */
+    uint8_t octets[HAUL_NODES_PAGE_MAX];
+    haul_nodes_entries s;
+    bool odd;
+} page;
+
 static haul_rc each_node(walk *w, const haul_nodes_entries *s, uint64_t at, haul_err *e)
 {
     size_t id = w->nodes->layout->id;
     haul_rc rc = HAUL_OK;
-    for (size_t i = 0; i < s->n && rc == HAUL_OK && s->size >= 3 * id + 4; i++) {
+    for (size_t i = 0; w->each && i < s->n && rc == HAUL_OK && s->size >= 3 * id + 4; i++) {
         const uint8_t *p = s->p + i * s->size; /* NBTENTRY, MS-PST 2.2.2.7.7.4 */
         haul_node node = {.nid = haul_nodes32(p),
                           .data = haul_nodes_id(w->nodes, p + id),
@@ -25,42 +32,84 @@ static haul_rc each_node(walk *w, const haul_nodes_entries *s, uint64_t at, haul
     return rc;
 }
 
-/* A copy: the page's place in memory is another's as soon as one below it is read. */
-static bool page_of(walk *w, uint64_t at, uint64_t id, uint8_t *to, haul_nodes_entries *ret)
+static bool read_page(walk *w, const haul_nodes_ref *r, page *ret)
 {
-    const uint8_t *page = NULL;
-    haul_rc rc = w->pages ? haul_nodes_page_get(w->nodes, at, id, HAUL_NODES_NBT, &page, NULL) : HAUL_SKIP;
+    const uint8_t *octets = NULL;
+    haul_rc rc = w->pages ? haul_nodes_page_get(w->nodes, r->at, r->id, w->kind, &octets, NULL) : HAUL_SKIP;
     if (rc != HAUL_OK)
         return false;
     w->pages--;
-    memcpy(to, page, w->nodes->layout->page);
-    return haul_nodes_page_entries(w->nodes, to, ret);
+    memcpy(ret->octets, octets, w->nodes->layout->page);
+    ret->odd = haul_nodes_page_odd(w->nodes, r->at);
+    return haul_nodes_page_entries(w->nodes, ret->octets, &ret->s);
 }
 
-static haul_rc walk_page(walk *w, uint64_t at, uint64_t id, unsigned below, haul_err *e)
+static void pass_over(walk *w, const haul_nodes_ref *r)
 {
-    uint8_t page[HAUL_NODES_PAGE_MAX];
-    haul_nodes_entries s = {0};
-    size_t width = w->nodes->layout->id;
-    if (!page_of(w, at, id, page, &s) || s.level >= below) {
-        haul_nodes_fault f = {.page = true, .at = at, .id = id, .what = "cannot be read"};
-        if (w->nodes->fault)
-            w->nodes->fault(w->nodes->ctx, &f);
+    haul_nodes_fault f = {.page = true, .at = r->at, .id = r->id, .what = "cannot be read"};
+    if (w->nodes->rescues)
+        haul_rescue_gap(w->nodes, w->kind, r, false);
+    else if (w->nodes->fault)
+        w->nodes->fault(w->nodes->ctx, &f);
+}
+
+static haul_rc leaf_page(walk *w, const haul_nodes_ref *r, const page *p, bool doubted, haul_err *e)
+{
+    if (w->nodes->rescues && p->odd) {
+        haul_rescue_gap(w->nodes, w->kind, r, true);
         return HAUL_OK;
     }
-    if (!s.level)
-        return each_node(w, &s, at, e);
-    haul_rc rc = HAUL_OK;
-    for (size_t i = 0; i < s.n && rc == HAUL_OK; i++) { /* BTENTRY, 2.2.2.7.7.2 */
-        const uint8_t *p = s.p + i * s.size;
-        rc = walk_page(w, haul_nodes_id(w->nodes, p + 2 * width), haul_nodes_id(w->nodes, p + width), s.level,
-                       e);
+    if (doubted && p->s.n)
+        haul_rescue_cover(w->nodes, w->kind, haul_nodes_id(w->nodes, p->s.p),
+                          haul_nodes_id(w->nodes, p->s.p + (p->s.n - 1) * p->s.size));
+    return each_node(w, &p->s, r->at, e);
+}
+
+/* doubted: what led there is not to be believed; only a sound page is then. What is above it is a gap already. */
+static haul_rc walk_page(walk *w, const haul_nodes_ref *r, unsigned below, bool doubted, haul_err *e)
+{
+    page p;
+    if (!read_page(w, r, &p) || p.s.level >= below || (doubted && p.odd)) {
+        if (!doubted)
+            pass_over(w, r);
+        return HAUL_OK;
     }
+    if (!p.s.level)
+        return leaf_page(w, r, &p, doubted, e);
+    if (w->nodes->rescues && p.odd) {
+        haul_rescue_gap(w->nodes, w->kind, r, false);
+        doubted = true;
+    }
+    size_t id = w->nodes->layout->id;
+    haul_rc rc = HAUL_OK;
+    for (size_t i = 0; i < p.s.n && rc == HAUL_OK; i++) { /* BTENTRY, 2.2.2.7.7.2 */
+        const uint8_t *q = p.s.p + i * p.s.size;
+        haul_nodes_ref child = {.at = haul_nodes_id(w->nodes, q + 2 * id),
+                                .id = haul_nodes_id(w->nodes, q + id),
+                                .lo = i ? haul_nodes_id(w->nodes, q) : r->lo,
+                                .hi = i + 1 < p.s.n ? haul_nodes_id(w->nodes, q + p.s.size) : r->hi};
+        rc = walk_page(w, &child, p.s.level, doubted, e);
+    }
+    return rc;
+}
+
+haul_rc haul_nodes_survey(haul_nodes *n, unsigned kind, haul_nodes_each *each, void *ctx, haul_err *e)
+{
+    walk w = {
+        .nodes = n, .kind = kind, .each = each, .ctx = ctx, .pages = n->view->size / n->layout->page + 1};
+    haul_nodes_ref root = {.at = kind == HAUL_NODES_NBT ? n->node_root : n->block_root,
+                           .id = kind == HAUL_NODES_NBT ? n->node_id : n->block_id,
+                           .hi = UINT64_MAX};
+    if (n->rescues)
+        haul_rescue_begin(n, kind);
+    haul_rc rc = walk_page(&w, &root, HAUL_NODES_LEVELS, false, e);
+    if (rc == HAUL_OK && n->rescues)
+        haul_rescue_surveyed(n, kind);
     return rc;
 }
 
 haul_rc haul_nodes_walk(haul_nodes *n, haul_nodes_each *each, void *ctx, haul_err *e)
 {
-    walk w = {.nodes = n, .each = each, .ctx = ctx, .pages = n->view->size / n->layout->page + 1};
-    return walk_page(&w, n->node_root, n->node_id, HAUL_NODES_LEVELS, e);
+    haul_rc rc = haul_nodes_survey(n, HAUL_NODES_NBT, each, ctx, e);
+    return rc == HAUL_OK && n->rescues ? haul_rescue_nodes(n, each, ctx, e) : rc;
 }

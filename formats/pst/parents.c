@@ -52,19 +52,6 @@ static haul_rc add(void *ctx, const haul_node *node, haul_err *e)
     return HAUL_OK;
 }
 
-/* Pages of its own: those that n keeps must not be what was there before. False when there is more than a sound tree has. */
-static bool read_nodes(walk *w, const haul_nodes *n)
-{
-    haul_nodes own = {.view = w->view,
-                      .layout = n->layout,
-                      .version = n->version,
-                      .node_root = n->node_root,
-                      .node_id = n->node_id};
-    haul_rc rc = haul_nodes_walk(&own, add, w, NULL);
-    haul_nodes_done(&own);
-    return rc == HAUL_OK;
-}
-
 /* ── looking up ── */
 
 static uint32_t nth(const walk *w, size_t i)
@@ -317,11 +304,11 @@ static void find_nobody(walk *w)
         w->nobody -= 0x20;
 }
 
-size_t haul_parents_mend(haul_view *v, const haul_nodes *n, haul_parents_note *note, void *ctx)
+size_t haul_parents_mend(haul_view *v, haul_nodes *n, haul_parents_note *note, void *ctx)
 {
     walk w = {.view = v, .parent_at = 3u * n->layout->id, .note = note, .ctx = ctx};
     char text[80];
-    if (read_nodes(&w, n) && w.n) {
+    if (haul_nodes_walk(n, add, &w, NULL) == HAUL_OK && w.n) {
         sort(&w);
         for (unsigned i = 0; i < PASSES && part_doubles(&w); i++) /* a new number may be taken, too */
             ;
@@ -332,6 +319,7 @@ size_t haul_parents_mend(haul_view *v, const haul_nodes *n, haul_parents_note *n
         w.depth = haul_calloc(w.n, 1);
         mend_loops(&w);
     }
+    haul_nodes_forget(n);
     if (w.changed > HAUL_PARENTS_NOTES) {
         snprintf(text, sizeof(text), "%zu more", w.changed - HAUL_PARENTS_NOTES);
         note(ctx, HAUL_ISSUE_PST_PARENT_MENDED, text);

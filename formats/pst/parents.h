@@ -13,8 +13,8 @@
 
 typedef void haul_parents_note(void *ctx, haul_issue_id id, const char *text);
 
-/* The nodes are those of v, below the root that n has. What cannot be read is left as it is. note: what was changed.
- * Returns how many entries were changed. */
-size_t haul_parents_mend(haul_view *v, const haul_nodes *n, haul_parents_note *note, void *ctx);
+/* Of the store that n is open on; where n->rescues, of nodes that are found without their pages, too. What cannot be read is left
+ * as it is. note: what was changed. Returns how many entries were changed. */
+size_t haul_parents_mend(haul_view *v, haul_nodes *n, haul_parents_note *note, void *ctx);
 
 #endif

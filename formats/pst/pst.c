@@ -68,11 +68,17 @@ typedef struct pst_reader {
 
 /* ── recognising it ── */
 
-/* MS-PST 2.2.2.6: magic "!BDN", dwCRCPartial, "SM" (PST), "SO" (OST) or "AB" (PAB), version. */
+/* MS-PST 2.2.2.6: magic "!BDN", dwCRCPartial, "SM" (PST), "SO" (OST) or "AB" (PAB), wVer, wVerClient, bPlatformCreate and
+ * bPlatformAccess. Where the magic is damaged the others tell. */
 static int score(const char *p, size_t n)
 {
-    if (n < 12 || memcmp(p, "!BDN", 4) != 0)
+    if (n < 12)
         return 0;
+    if (memcmp(p, "!BDN", 4) != 0)
+        return n >= 16 && p[8] == 'S' && (p[9] == 'M' || p[9] == 'O') && (p[12] == 19 || p[12] == 12) &&
+                       !p[13] && p[14] == 1 && p[15] == 1
+                   ? 48
+                   : 0;
     bool known = memcmp(p + 8, "SM", 2) == 0 || memcmp(p + 8, "SO", 2) == 0 || memcmp(p + 8, "AB", 2) == 0;
     return known ? 64 : 32;
 }

@@ -6,6 +6,9 @@
 #include <errno.h>
 #include <iconv.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #define REPLACEMENT     "\xEF\xBF\xBD" /* U+FFFD */
 #define REPLACEMENT_LEN 3u
@@ -321,9 +324,36 @@ size_t haul_charset_decode(unsigned cp, const void *text, size_t n, haul_str *to
     return bad + replace_nuls(to, start);
 }
 
+#define HIGH_OCTETS 128u
+
+/* Each of the octets above 0x7f in p once. Returns how many there are. */
+static size_t high_octets(const uint8_t *p, size_t n, char to[HIGH_OCTETS])
+{
+    bool seen[HIGH_OCTETS] = {0};
+    size_t found = 0;
+    for (size_t i = 0; (i += haul_ascii_run(p + i, n - i)) < n; i++)
+        if (!seen[p[i] - HIGH_OCTETS]) {
+            seen[p[i] - HIGH_OCTETS] = true;
+            to[found++] = (char)p[i];
+        }
+    return found;
+}
+
 bool haul_charset_fits(unsigned cp, const void *p, size_t n)
 {
     haul_auto_str text = {0};
+    size_t index = haul_codepage_index(reads_as(cp));
+    haul_codepage_kind kind = index < HAUL_CODEPAGE_COUNT ? haul_codepages[index].kind : HAUL_CP_STATEFUL;
+    char kinds[HIGH_OCTETS];
+    bool single = kind == HAUL_CP_SINGLE || kind == HAUL_CP_TABLE; /* no octet depends on another */
+    if ((single || kind == HAUL_CP_UTF8) && n && memchr(p, 0, n))
+        return false;
+    if (kind == HAUL_CP_UTF8)
+        return haul_utf8_valid(p, n);
+    if (single) {
+        n = high_octets(p, n, kinds);
+        p = kinds;
+    }
     return haul_charset_decode(cp, p, n, &text) == 0;
 }
 
@@ -334,25 +364,21 @@ static bool is_ascii_unit(const uint8_t *p)
     return p[1] == 0 && p[0] - 1u < 0x7F;
 }
 
-/* Units from p on that are ASCII and no NUL, written to `to` where there is room for them; four at a time. */
+/* Units from p on that are ASCII and no NUL, written to `to`, which has room for `units` and may get more than counts. */
 static size_t utf16_ascii(const uint8_t *p, size_t units, char *to)
 {
     size_t i = 0;
-    for (; units - i >= 4; i += 4) {
-        const uint8_t *q = p + 2 * i;
-        uint64_t w = (uint64_t)q[0] | (uint64_t)q[1] << 8 | (uint64_t)q[2] << 16 | (uint64_t)q[3] << 24 |
-                     (uint64_t)q[4] << 32 | (uint64_t)q[5] << 40 | (uint64_t)q[6] << 48 |
-                     (uint64_t)q[7] << 56;
-        uint64_t no_nul = (w + UINT64_C(0x007F007F007F007F)) & UINT64_C(0x0080008000800080);
-        if ((w & UINT64_C(0xFF80FF80FF80FF80)) || no_nul != UINT64_C(0x0080008000800080))
-            break;
-        w = (w | w >> 8) & UINT64_C(0x0000FFFF0000FFFF);
-        uint32_t four = (uint32_t)(w | w >> 16);
-        to[i] = (char)(four & 0xFF);
-        to[i + 1] = (char)(four >> 8 & 0xFF);
-        to[i + 2] = (char)(four >> 16 & 0xFF);
-        to[i + 3] = (char)(four >> 24);
+#ifdef __SSE2__
+    for (; units - i >= 16; i += 16) {
+        __m128i a = _mm_loadu_si128((const __m128i *)(const void *)(p + 2 * i));
+        __m128i b = _mm_loadu_si128((const __m128i *)(const void *)(p + 2 * i + 16));
+        __m128i packed = _mm_packus_epi16(a, b); /* 0 for what is negative, 0xff for what is above */
+        int odd = _mm_movemask_epi8(_mm_cmpgt_epi8(_mm_set1_epi8(1), packed));
+        _mm_storeu_si128((__m128i *)(void *)(to + i), packed);
+        if (odd)
+            return i + (size_t)__builtin_ctz((unsigned)odd);
     }
+#endif
     for (; i < units && is_ascii_unit(p + 2 * i); i++)
         to[i] = (char)p[2 * i];
     return i;

@@ -46,15 +46,21 @@ void haul_str_addc(haul_str *s, char c)
 void haul_str_addf(haul_str *s, const char *fmt, ...)
 {
     va_list args;
+    haul_str_room(s, FIRST_CAP); /* most of what is formatted fits right away */
+    size_t room = s->cap - s->len;
     va_start(args, fmt);
-    int n = vsnprintf(NULL, 0, fmt, args);
+    int n = vsnprintf(s->p + s->len, room, fmt, args);
     va_end(args);
-    if (n <= 0)
+    if (n <= 0) {
+        s->p[s->len] = '\0';
         return;
-    haul_str_room(s, (size_t)n);
-    va_start(args, fmt);
-    (void)vsnprintf(s->p + s->len, (size_t)n + 1, fmt, args);
-    va_end(args);
+    }
+    if ((size_t)n >= room) {
+        haul_str_room(s, (size_t)n);
+        va_start(args, fmt);
+        (void)vsnprintf(s->p + s->len, (size_t)n + 1, fmt, args);
+        va_end(args);
+    }
     s->len += (size_t)n;
 }
 

@@ -47,6 +47,11 @@ size_t haul_ascii_run(const void *octets, size_t n)
 {
     const unsigned char *p = octets;
     size_t i = 0;
+    for (uint64_t w[4]; n - i >= sizeof(w); i += sizeof(w)) {
+        memcpy(w, p + i, sizeof(w));
+        if ((w[0] | w[1] | w[2] | w[3]) & UINT64_C(0x8080808080808080))
+            break;
+    }
     for (uint64_t w; n - i >= sizeof(w); i += sizeof(w)) {
         memcpy(&w, p + i, sizeof(w));
         if (w & UINT64_C(0x8080808080808080))
@@ -88,13 +93,28 @@ void haul_utf8_add(haul_str *to, uint32_t cp)
     haul_str_add(to, b, haul_utf8_put(b, cp));
 }
 
+/* How many octets from p on are ASCII and no NUL. */
+static size_t plain_run(const unsigned char *p, size_t n)
+{
+    size_t i = 0;
+    while (i < n && p[i] - 1u < 0x7F)
+        i++;
+    return i;
+}
+
 bool haul_utf8_clean(haul_str *to, const void *p, size_t n, bool guess)
 {
     const unsigned char *s = p;
     bool clean = true;
     for (size_t i = 0; i < n;) {
         uint32_t cp = 0;
-        size_t len = haul_utf8_next(s + i, n - i, &cp);
+        size_t len = plain_run(s + i, n - i);
+        if (len) {
+            haul_str_add(to, s + i, len);
+            i += len;
+            continue;
+        }
+        len = haul_utf8_next(s + i, n - i, &cp);
         if (len && cp) {
             haul_str_add(to, s + i, len);
             i += len;

@@ -180,10 +180,7 @@ const char *haul_builder_plain(haul_builder *b)
 haul_part *haul_text_part(haul_builder *b, const char *type, const char *p, size_t n)
 {
     haul_part *part = haul_part_new(&b->arena, type);
-    bool ascii = true;
-    for (size_t i = 0; i < n && ascii; i++)
-        ascii = (unsigned char)p[i] < 128;
-    haul_part_param(part, &b->arena, "charset", ascii ? "us-ascii" : "utf-8");
+    haul_part_param(part, &b->arena, "charset", haul_ascii_run(p, n) == n ? "us-ascii" : "utf-8");
     part->text = (haul_span){p ? p : "", n};
     return part;
 }
@@ -191,13 +188,12 @@ haul_part *haul_text_part(haul_builder *b, const char *type, const char *p, size
 static haul_part *html_part(haul_builder *b)
 {
     haul_part *part = haul_part_new(&b->arena, "text/html");
-    bool ascii = true;
-    for (size_t i = 0; i < b->body.html.len && ascii; i++)
-        ascii = (unsigned char)b->body.html.p[i] < 128 && b->body.html.p[i] != 0x1b;
+    const haul_str *html = &b->body.html;
+    bool ascii = haul_ascii_run(html->p, html->len) == html->len && !memchr(html->p, 0x1b, html->len);
     bool plain = ascii && strcmp(b->body.html_charset, "utf-7") != 0 &&
                  strcmp(b->body.html_charset, "hz-gb-2312") != 0;
     haul_part_param(part, &b->arena, "charset", plain ? "us-ascii" : b->body.html_charset);
-    part->text = (haul_span){b->body.html.p, b->body.html.len};
+    part->text = (haul_span){html->p, html->len};
     const char *location = haul_bag_str(&b->o->props, HAUL_TAG_BODY_CONTENT_LOCATION, &b->arena);
     part->location = location && haul_uri_ok(location) ? location : NULL;
     return part;

@@ -57,22 +57,33 @@ static size_t field_end(const char *p, size_t n, size_t at)
     }
 }
 
+/* The field that starts at `at`; *ret_end also when it is none. */
+static bool field_at(const char *p, size_t n, size_t at, haul_field *ret, size_t *ret_end)
+{
+    size_t colon, end = field_end(p, n, at), stop = end;
+    size_t len = name_length(p + at, end - at, &colon);
+    *ret_end = end;
+    if (!len)
+        return false;
+    size_t from = at + colon + 1;
+    while (stop > from && (p[stop - 1] == '\n' || p[stop - 1] == '\r'))
+        stop--;
+    *ret = (haul_field){{p + at, len}, {p + from, stop - from}, at, end};
+    return true;
+}
+
+static bool is_empty_line(const char *p, size_t n)
+{
+    return n && (*p == '\n' || (n > 1 && p[0] == '\r' && p[1] == '\n'));
+}
+
 bool haul_header_next(const char *p, size_t n, size_t *pos, haul_field *ret)
 {
-    for (size_t at = *pos; at < n;) {
-        if (p[at] == '\n' || (p[at] == '\r' && at + 1 < n && p[at + 1] == '\n'))
-            break;
-        size_t colon, end = field_end(p, n, at);
-        size_t len = name_length(p + at, end - at, &colon);
-        if (len) {
-            size_t stop = end, from = at + colon + 1;
-            while (stop > from && (p[stop - 1] == '\n' || p[stop - 1] == '\r'))
-                stop--;
-            *ret = (haul_field){{p + at, len}, {p + from, stop - from}, at, end};
-            *pos = end;
-            return true;
-        }
-        at = end;
+    for (size_t at = *pos; at < n && !is_empty_line(p + at, n - at);) {
+        if (!field_at(p, n, at, ret, &at))
+            continue;
+        *pos = at;
+        return true;
     }
     *pos = n;
     return false;
@@ -81,11 +92,16 @@ bool haul_header_next(const char *p, size_t n, size_t *pos, haul_field *ret)
 bool haul_header_find(const char *p, size_t n, const char *name, haul_span *ret_value)
 {
     haul_field f;
-    for (size_t pos = 0; haul_header_next(p, n, &pos, &f);)
-        if (haul_span_is(f.name, name)) {
+    for (size_t at = 0; at < n && !is_empty_line(p + at, n - at);) {
+        size_t end;
+        if (haul_istarts(p + at, n - at, name) && field_at(p, n, at, &f, &end) &&
+            haul_span_is(f.name, name)) {
             *ret_value = f.value;
             return true;
         }
+        const char *eol = memchr(p + at, '\n', n - at);
+        at = eol ? (size_t)(eol - p) + 1 : n;
+    }
     return false;
 }
 

@@ -41,10 +41,7 @@ unsigned haul_html_meta(const char *p, size_t n)
 
 static bool seven_bit(const char *p, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        if ((unsigned char)p[i] >= 128 || p[i] == 0x1b)
-            return false;
-    return true;
+    return haul_ascii_run(p, n) == n && (!n || !memchr(p, 0x1b, n));
 }
 
 unsigned haul_html_wide(const char *p, size_t n)
@@ -52,6 +49,8 @@ unsigned haul_html_wide(const char *p, size_t n)
     size_t nul[2] = {0}, units = (n < WIDE_LOOK ? n : WIDE_LOOK) / 2;
     if (n >= 4 && (memcmp(p, "\xff\xfe", 2) == 0 || memcmp(p, "\xfe\xff", 2) == 0))
         return (unsigned char)p[0] == 0xff ? 1200 : 1201;
+    if (!units || !memchr(p, 0, 2 * units))
+        return 0;
     for (size_t i = 0; i < 2 * units; i++)
         nul[i % 2] += !p[i];
     if (units >= 4 && nul[1] > units / 4 && nul[0] < units / 16 + 1)
@@ -65,12 +64,16 @@ static const char *mime_name(unsigned cp)
     return z ? z : "us-ascii";
 }
 
+static bool fits(unsigned cp, const char *p, size_t n)
+{
+    return cp && haul_codepage_mime(cp) && haul_charset_fits(cp, p, n);
+}
+
 const char *haul_html_charset(haul_builder *b, const haul_bag *bag, const char *p, size_t n)
 {
     unsigned stated = code_page_of(bag, HAUL_TAG_INTERNET_CODEPAGE);
     unsigned message = code_page_of(bag, HAUL_TAG_MESSAGE_CODEPAGE);
-    unsigned meta = haul_html_meta(p, n), units = haul_html_wide(p, n);
-    bool utf8 = haul_utf8_valid(p, n);
+    unsigned units = haul_html_wide(p, n);
     if (units) {
         if (haul_prop_int_or(haul_bag_get(bag, HAUL_TAG_INTERNET_CODEPAGE), 0) != (int64_t)units)
             haul_builder_issue(b, HAUL_ISSUE_MAPI_BODY_CHARSET_GUESSED, "%s", mime_name(units));
@@ -80,16 +83,18 @@ const char *haul_html_charset(haul_builder *b, const haul_bag *bag, const char *
         return stated == 65000 || stated == 52936 ? mime_name(stated) : "us-ascii";
     /* Nearly every octet means something in a single-byte set: when the HTML itself says UTF-8 and is UTF-8, that
      * is no accident. */
-    if (stated && stated != 65001 && utf8 && meta == 65001) {
+    if (stated && stated != 65001 && haul_utf8_valid(p, n) && haul_html_meta(p, n) == 65001) {
         haul_builder_issue(b, HAUL_ISSUE_MAPI_BODY_CHARSET_GUESSED, "utf-8, not %s", mime_name(stated));
         return "utf-8";
     }
-    const unsigned order[] = {stated, message, meta, utf8 ? 65001 : 0, b->opt->codepage, 1252};
+    if (fits(stated, p, n))
+        return mime_name(stated);
+    unsigned meta = haul_html_meta(p, n);
+    const unsigned order[] = {message, meta, 65001, b->opt->codepage, 1252};
     for (size_t i = 0; i < HAUL_COUNT(order); i++) {
-        if (!order[i] || !haul_codepage_mime(order[i]) || !haul_charset_fits(order[i], p, n))
+        if (!fits(order[i], p, n))
             continue;
-        if (i > 0)
-            haul_builder_issue(b, HAUL_ISSUE_MAPI_BODY_CHARSET_GUESSED, "%s", mime_name(order[i]));
+        haul_builder_issue(b, HAUL_ISSUE_MAPI_BODY_CHARSET_GUESSED, "%s", mime_name(order[i]));
         return mime_name(order[i]);
     }
     unsigned last = stated ? stated : message ? message : meta ? meta : 1252;

@@ -44,8 +44,16 @@ static void copy(lzfu *z, haul_str *to)
     size_t length = (z->p[z->at + 1] & 15u) + 2u;
     z->at += 2;
     z->ended = from == z->write;
-    for (size_t i = 0; i < length && !z->ended; i++)
-        put(z, to, z->window[(from + i) % WINDOW]);
+    if (z->ended)
+        return;
+    size_t write = z->write; /* in variables of its own: what is stored may be anything to the compiler */
+    char *at = to->p + to->len;
+    for (size_t i = 0; i < length; i++) {
+        at[i] = z->window[write] = z->window[(from + i) % WINDOW];
+        write = (write + 1) % WINDOW;
+    }
+    z->write = write;
+    to->len += length;
 }
 
 /* A control octet and the up to eight tokens that it tells apart. False at the end of the input. */

@@ -1,6 +1,7 @@
 #include "mime/part.h"
 
 #include "base/hash.h"
+#include "base/utf.h"
 #include "mime/encode.h"
 #include "mime/transfer.h"
 
@@ -72,12 +73,14 @@ static bool is_multipart(const haul_part *p)
 
 static bool holds(haul_span s, const char *z, size_t n)
 {
-    const char *p = s.p, *end = s.p + s.len;
-    while (p && (size_t)(end - p) >= n) {
-        p = memchr(p, z[0], (size_t)(end - p) - n + 1);
-        if (p && memcmp(p, z, n) == 0)
+    size_t from = 1; /* the "_" in z[1] is rarer in text than the "=" before it */
+    while (s.len + 1 >= n + from) {
+        const char *p = memchr(s.p + from, z[1], s.len + 2 - n - from);
+        if (!p)
+            break;
+        if (memcmp(p - 1, z, n) == 0)
             return true;
-        p = p ? p + 1 : NULL;
+        from = (size_t)(p - s.p) + 1;
     }
     return false;
 }
@@ -198,10 +201,7 @@ static haul_rc write_content(writer *w, haul_part *p, haul_encoding enc, haul_sp
 
 static bool is_8bit(haul_span s)
 {
-    for (size_t i = 0; i < s.len; i++)
-        if ((unsigned char)s.p[i] >= 0x80)
-            return true;
-    return false;
+    return haul_ascii_run(s.p, s.len) < s.len;
 }
 
 static haul_encoding choose(const haul_part *p, haul_span text)
@@ -213,6 +213,19 @@ static haul_encoding choose(const haul_part *p, haul_span text)
     return p->push || !is_text ? HAUL_ENC_BASE64 : haul_transfer_choose(text);
 }
 
+/* All lines ended by CRLF, in `room` where s is not so already. `whole`: a message, which ends with a line end; in a
+ * multipart that is the boundary's. */
+static haul_span with_crlf(haul_span s, bool whole, haul_str *room)
+{
+    bool open = whole && s.len && s.p[s.len - 1] != '\n' && s.p[s.len - 1] != '\r';
+    if (!open && haul_text_is_crlf(s))
+        return s;
+    haul_text_crlf(room, s);
+    if (open)
+        haul_str_addz(room, "\r\n");
+    return (haul_span){haul_strz(room), room->len};
+}
+
 static haul_rc write_leaf(writer *w, haul_part *p)
 {
     haul_auto_str header = {0}, crlf = {0};
@@ -221,13 +234,8 @@ static haul_rc write_leaf(writer *w, haul_part *p)
     const char *type = p->type ? p->type : "application/octet-stream";
     if (type_is(p, "multipart/"))
         type = "text/plain";
-    if (type_is(p, "text/") && !p->push && !p->entity && enc <= HAUL_ENC_QP) {
-        haul_text_crlf(&crlf, text);
-        if (!w->depth && crlf.len && crlf.p[crlf.len - 1] != '\n')
-            haul_str_addz(&crlf,
-                          "\r\n"); /* a message ends with a line end; in a multipart it is the boundary's */
-        text = (haul_span){haul_strz(&crlf), crlf.len};
-    }
+    if (type_is(p, "text/") && !p->push && !p->entity && enc <= HAUL_ENC_QP)
+        text = with_crlf(text, !w->depth, &crlf);
     if (enc == HAUL_ENC_AUTO)
         enc = choose(p, text);
     if (p->entity)

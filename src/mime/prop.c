@@ -5,6 +5,9 @@
 
 #include <math.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #define CODEPAGE_DEFAULT 1252u
 #define FILETIME_1970    UINT64_C(116444736000000000) /* 100 ns from 1601 to 1970 */
@@ -20,6 +23,11 @@ static uint64_t little(const uint8_t *p, size_t n)
 
 /* ── the bag ── */
 
+static uint8_t key_of(uint32_t id)
+{
+    return (uint8_t)(id ^ id >> 8);
+}
+
 bool haul_bag_add(haul_bag *b, haul_arena *a, const haul_prop *p)
 {
     if (b->n >= HAUL_BAG_MAX)
@@ -33,7 +41,17 @@ bool haul_bag_add(haul_bag *b, haul_arena *a, const haul_prop *p)
         b->cap = cap;
     }
     b->v[b->n++] = *p;
+    uint8_t key = key_of(p->set ? p->lid : p->id);
+    b->keys[key / 64] |= UINT64_C(1) << key % 64;
+    b->keyed++;
     return true;
+}
+
+/* That no property has this id or number is known by its key: most of what is asked for is absent. */
+static bool is_absent(const haul_bag *b, uint32_t id)
+{
+    uint8_t key = key_of(id);
+    return b->keyed == b->n && !(b->keys[key / 64] >> key % 64 & 1);
 }
 
 haul_pset haul_pset_find(const uint8_t guid[16])
@@ -58,6 +76,8 @@ haul_pset haul_pset_find(const uint8_t guid[16])
 
 const haul_prop *haul_bag_get(const haul_bag *b, uint16_t id)
 {
+    if (is_absent(b, id))
+        return NULL;
     for (size_t i = 0; i < b->n; i++)
         if (b->v[i].id == id && b->v[i].set == HAUL_PSET_NONE && b->v[i].type != HAUL_PT_ERROR)
             return &b->v[i];
@@ -66,6 +86,8 @@ const haul_prop *haul_bag_get(const haul_bag *b, uint16_t id)
 
 const haul_prop *haul_bag_lid(const haul_bag *b, haul_pset set, uint32_t lid)
 {
+    if (is_absent(b, lid))
+        return NULL;
     for (size_t i = 0; i < b->n; i++) {
         const haul_prop *p = &b->v[i];
         if (p->set == set && !p->name && p->lid == lid && p->type != HAUL_PT_ERROR)
@@ -186,7 +208,15 @@ static size_t length_8bit(const uint8_t *p, size_t n)
 
 static size_t length_utf16(const uint8_t *p, size_t n)
 {
-    for (size_t i = 0; i + 1 < n; i += 2)
+    size_t i = 0;
+#ifdef __SSE2__
+    for (; n - i >= 16; i += 16) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
+        if (_mm_movemask_epi8(_mm_cmpeq_epi16(v, _mm_setzero_si128())))
+            break;
+    }
+#endif
+    for (; i + 1 < n; i += 2)
         if (p[i] == 0 && p[i + 1] == 0)
             return i;
     return n == 1 && p[0] == 0 ? 0 : n;

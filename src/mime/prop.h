@@ -80,6 +80,8 @@ typedef struct haul_bag { /* zero-initialised = empty; values live in the arena 
     haul_prop *v;
     size_t n, cap;
     unsigned codepage; /* of PT_STRING8 values; 0 = unknown: Windows-1252 */
+    uint64_t keys[4];  /* a bit for 8 bits of each id or number that haul_bag_add put in */
+    size_t keyed;      /* how often it did; the bits say nothing when that is not n */
 } haul_bag;
 
 /* Add p to the bag, growing it in a; the value is borrowed. False when the bag is full (HAUL_BAG_MAX). */

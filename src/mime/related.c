@@ -39,32 +39,59 @@ static void keep(references *r, haul_arena *a, const char *p, size_t n)
     r->v[r->n++] = (haul_span){haul_arena_strn(a, uri, len), len};
 }
 
-static size_t uri_end(const char *p, size_t n, size_t at)
+static const char *uri_end(const char *at, const char *end)
 {
-    while (at < n && !strchr("\"'<> \t\r\n)", p[at]))
+    while (at < end && !strchr("\"'<> \t\r\n)", *at))
         at++;
     return at;
+}
+
+#define MARKS "=:(" /* what the prefixes of a URI end in, and have nowhere else */
+
+/* The first mark from `at` on, `end` = none. next: the next place of each, NULL = not looked for yet. */
+static const char *next_mark(const char *at, const char *end, const char *next[sizeof MARKS - 1])
+{
+    const char *first = end;
+    for (size_t k = 0; k < sizeof MARKS - 1; k++) {
+        if (!next[k] || next[k] < at) {
+            next[k] = memchr(at, MARKS[k], (size_t)(end - at));
+            next[k] = next[k] ? next[k] : end;
+        }
+        first = next[k] < first ? next[k] : first;
+    }
+    return first;
+}
+
+/* The prefix that ends with the mark and does not begin before `from`; NULL = none. */
+static const char *prefix_at(const char *from, const char *mark)
+{
+    static const char *const before[] = {"src=", "background=", "href=", "url(", "data=", "cid:"};
+    for (size_t k = 0; k < HAUL_COUNT(before); k++) {
+        size_t len = strlen(before[k]);
+        if (before[k][len - 1] == *mark && (size_t)(mark + 1 - from) >= len &&
+            haul_istarts(mark + 1 - len, len, before[k]))
+            return before[k];
+    }
+    return NULL;
 }
 
 /* Attributes whose value is a URI of something shown with the page. */
 static void find_references(references *r, haul_arena *a, const char *p, size_t n)
 {
-    static const char *const before[] = {"src=", "background=", "href=", "url(", "data=", "cid:"};
-    for (size_t i = 0; i < n && r->n < HAUL_REFERENCES_MAX; i++) {
-        if (!strchr("sSbBhHuUdDcC", p[i]) || !p[i])
+    const char *next[sizeof MARKS - 1] = {0}, *from = p, *at = p, *end = p + n, *mark;
+    while (r->n < HAUL_REFERENCES_MAX && (mark = next_mark(at, end, next)) < end) {
+        const char *prefix = prefix_at(from, mark);
+        at = mark + 1;
+        if (!prefix)
             continue;
-        for (size_t k = 0; k < HAUL_COUNT(before); k++) {
-            if (!haul_istarts(p + i, n - i, before[k]))
-                continue;
-            bool cid = before[k][0] == 'c';
-            size_t at = cid ? i : i + strlen(before[k]);
-            while (!cid && at < n && strchr("\"' ", p[at]) && p[at])
-                at++;
-            size_t end = uri_end(p, n, at);
-            keep(r, a, p + at, end - at);
-            i = end > i + 1 ? end - 1 : i;
-            break;
-        }
+        bool cid = prefix[0] == 'c';
+        while (!cid && at < end && strchr("\"' ", *at) && *at)
+            at++;
+        from = uri_end(at, end);
+        if (cid)
+            at -= strlen(prefix);
+        keep(r, a, at, (size_t)(from - at));
+        at = from;
     }
 }
 
@@ -74,12 +101,16 @@ static bool is_cid(haul_span ref, const char *id)
     return haul_istarts(ref.p, ref.len, "cid:") && ref.len - 4 == n && memcmp(ref.p + 4, id, n) == 0;
 }
 
-static bool shown(const references *r, const char *id, const char *location)
+typedef struct names { /* of an attachment, in the page; NULL = none */
+    const char *id, *location;
+} names;
+
+static bool shown(const references *r, const names *a)
 {
     for (size_t i = 0; i < r->n; i++) {
-        if (id && is_cid(r->v[i], id))
+        if (a->id && is_cid(r->v[i], a->id))
             return true;
-        if (location && haul_span_is(r->v[i], location))
+        if (a->location && haul_span_is(r->v[i], a->location))
             return true;
     }
     return false;
@@ -87,21 +118,30 @@ static bool shown(const references *r, const char *id, const char *location)
 
 void haul_related_find(haul_builder *b, bool *inlined, size_t *ret_n)
 {
+    size_t count = b->o->n_attachments;
+    bool named = false;
     *ret_n = 0;
-    if (!b->body.has_html || !b->o->n_attachments)
+    if (!b->body.has_html || !count)
         return;
-    references *r = haul_arena_calloc(&b->arena, sizeof *r);
+    names *v = haul_arena_alloc(&b->arena, count * sizeof *v);
+    for (size_t i = 0; i < count; i++) {
+        const haul_mapi_attach *at = &b->o->attachments[i];
+        v[i] = (names){haul_attach_id(b, at), haul_attach_location(b, at)};
+        named = named || v[i].id || v[i].location;
+    }
+    if (!named)
+        return;
+    references *r = haul_arena_alloc(&b->arena, sizeof *r);
+    r->n = 0;
     size_t n = b->body.html.len < HAUL_HTML_SEARCH_MAX ? b->body.html.len : HAUL_HTML_SEARCH_MAX;
     find_references(r, &b->arena, b->body.html.p, n);
-    for (size_t i = 0; i < b->o->n_attachments; i++) {
+    for (size_t i = 0; i < count; i++) {
         const haul_mapi_attach *at = &b->o->attachments[i];
-        const char *id = haul_attach_id(b, at);
-        const char *location = haul_attach_location(b, at);
         int64_t flags = haul_prop_int_or(haul_bag_get(&at->props, HAUL_TAG_ATTACH_FLAGS), 0);
         bool hidden = haul_prop_bool(haul_bag_get(&at->props, HAUL_TAG_ATTACH_HIDDEN));
         if (b->used[i] || at->embedded || at->lost)
             continue;
-        inlined[i] = shown(r, id, location) || (id && ((flags & 0x04) || hidden));
+        inlined[i] = shown(r, &v[i]) || (v[i].id && ((flags & 0x04) || hidden));
         *ret_n += inlined[i];
     }
 }

@@ -79,6 +79,7 @@ typedef struct rtf {
     unsigned codepage;  /* of the document */
     uint16_t default_font, entry;
     uint16_t *fonts; /* code pages by number, 0 = that of the document, SYMBOL_CP */
+    size_t n_fonts;  /* that there is room for */
     haul_str raw;    /* octets not yet decoded: a double-byte character may come in two pieces */
     unsigned raw_cp;
 } rtf;
@@ -132,7 +133,7 @@ static void flush(rtf *r)
 static unsigned current_codepage(rtf *r)
 {
     const group *g = top(r);
-    unsigned cp = g->destination == IN_HTMLTAG || g->font >= FONT_MAX ? 0 : r->fonts[g->font];
+    unsigned cp = g->destination == IN_HTMLTAG || g->font >= r->n_fonts ? 0 : r->fonts[g->font];
     return cp ? cp : r->codepage;
 }
 
@@ -245,11 +246,25 @@ static uint16_t charset_codepage(int64_t charset)
     return 0; /* 1 is "the default", others are unknown */
 }
 
+#define FONT_STEP 64u
+
+/* Most documents have some dozen fonts with low numbers, and may have FONT_MAX. */
+static uint16_t *font_at(rtf *r, size_t number)
+{
+    if (number >= r->n_fonts) {
+        size_t n = (number / FONT_STEP + 1) * FONT_STEP;
+        r->fonts = haul_realloc(r->fonts, n * sizeof(*r->fonts));
+        memset(r->fonts + r->n_fonts, 0, (n - r->n_fonts) * sizeof(*r->fonts));
+        r->n_fonts = n;
+    }
+    return &r->fonts[number];
+}
+
 static void font_codepage(rtf *r, int64_t cp)
 {
     if (top(r)->destination == IN_FONTTBL && r->over == 0 && cp > 0 && cp <= UINT16_MAX &&
         (cp == SYMBOL_CP || haul_codepage_mime((unsigned)cp)))
-        r->fonts[r->entry] = (uint16_t)cp;
+        *font_at(r, r->entry) = (uint16_t)cp;
 }
 
 static void select_font(rtf *r, int64_t number)
@@ -442,11 +457,16 @@ static void read_symbol(rtf *r)
             put_text(r, r->kind == HAUL_RTF_HTML ? symbols[i].html : symbols[i].text);
 }
 
+static bool is_text(char c)
+{
+    return c != '{' && c != '}' && c != '\\' && c != '\r' && c != '\n' && c != '\0';
+}
+
 /* Plain characters up to the next token. Line ends are no text. */
 static void read_text(rtf *r)
 {
     size_t n = 0;
-    while (r->at + n < r->n && !strchr("{}\\\r\n", r->p[r->at + n]))
+    while (r->at + n < r->n && is_text(r->p[r->at + n]))
         n++;
     if (n == 0 || r->pending) {
         char c = r->p[r->at++];
@@ -502,8 +522,7 @@ haul_rtf_kind haul_rtf_extract(const char *p, size_t n, unsigned codepage, haul_
         return HAUL_RTF_NONE;
     rtf r = {.p = p, .n = n, .at = at, .to = to, .start = to->len, .kind = HAUL_RTF_REAL, .info = info};
     r.codepage = haul_codepage_mime(codepage) ? codepage : CP_DEFAULT;
-    r.stack = haul_calloc(HAUL_RTF_DEPTH_MAX, sizeof(*r.stack));
-    r.fonts = haul_calloc(FONT_MAX, sizeof(*r.fonts));
+    r.stack = haul_alloc(HAUL_RTF_DEPTH_MAX * sizeof(*r.stack));
     open_group(&r);
     r.at++;
     while (read_token(&r)) {

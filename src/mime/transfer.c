@@ -1,14 +1,15 @@
 #include "mime/transfer.h"
 
+#include "mime/base64.h"
+#include "mime/plain.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#define BUFFER   (64u * 1024u)
-#define QP_MAX   76u /* RFC 2045 6.7 (5), the "=" of a soft line end included */
-#define LINE_MAX 998u
-#define AHEAD    8u /* octets that must be seen to know "From " and what ends a line */
-
-static const char BASE64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+#define BUFFER (64u * 1024u)
+#define QP_MAX 76u /* RFC 2045 6.7 (5), the "=" of a soft line end included */
+#define SLACK  16u /* octets that may be written behind what counts */
+#define AHEAD  8u  /* octets that must be seen to know "From " and what ends a line */
 
 static haul_rc flush(haul_transfer *t, haul_err *e)
 {
@@ -17,63 +18,38 @@ static haul_rc flush(haul_transfer *t, haul_err *e)
     return haul_out_write(t->to, t->buf, n, e);
 }
 
-/* ── base64: a line at a time, straight from the input into the buffer ── */
+/* ── base64: whole lines, straight from the input into the buffer ── */
 
-static size_t encode_line(char *to, const unsigned char *p, size_t n)
+static haul_rc base64_rest(haul_transfer *t, haul_err *e)
 {
-    char *at = to;
-    for (; n >= 3; p += 3, n -= 3, at += 4) {
-        uint32_t v = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
-        at[0] = BASE64[v >> 18];
-        at[1] = BASE64[v >> 12 & 63];
-        at[2] = BASE64[v >> 6 & 63];
-        at[3] = BASE64[v & 63];
-    }
-    if (n) {
-        uint32_t v = (uint32_t)p[0] << 16 | (n > 1 ? (uint32_t)p[1] << 8 : 0);
-        at[0] = BASE64[v >> 18];
-        at[1] = BASE64[v >> 12 & 63];
-        at[2] = n > 1 ? BASE64[v >> 6 & 63] : '=';
-        at[3] = '=';
-        at += 4;
-    }
-    at[0] = '\r';
-    at[1] = '\n';
-    return (size_t)(at + 2 - to);
-}
-
-static haul_rc base64_line(haul_transfer *t, const void *p, size_t n, haul_err *e)
-{
-    if (t->used + 80 > BUFFER) {
-        haul_rc rc = flush(t, e);
-        if (rc != HAUL_OK)
-            return rc;
-    }
-    t->used += encode_line(t->buf + t->used, p, n);
-    return HAUL_OK;
+    haul_rc rc = t->used + HAUL_BASE64_WIDTH + SLACK > BUFFER ? flush(t, e) : HAUL_OK;
+    if (rc == HAUL_OK)
+        t->used += haul_base64_line(t->buf + t->used, t->hold, t->held);
+    t->held = 0;
+    return rc;
 }
 
 static haul_rc base64_write(haul_out *o, const void *p, size_t n, haul_err *e)
 {
     haul_transfer *t = (haul_transfer *)o;
-    const char *at = p;
+    const char *at = p, *end = at + n;
     haul_rc rc = HAUL_OK;
-    while (n && rc == HAUL_OK) {
-        if (!t->held && n >= HAUL_TRANSFER_LINE) {
-            rc = base64_line(t, at, HAUL_TRANSFER_LINE, e);
-            at += HAUL_TRANSFER_LINE;
-            n -= HAUL_TRANSFER_LINE;
+    while (at < end && rc == HAUL_OK) {
+        size_t left = (size_t)(end - at);
+        if (!t->held && left >= HAUL_BASE64_LINE) {
+            size_t max = (BUFFER - SLACK - t->used) / HAUL_BASE64_WIDTH;
+            size_t lines = haul_base64_lines(t->buf + t->used, max, at, left);
+            t->used += lines * HAUL_BASE64_WIDTH;
+            at += lines * HAUL_BASE64_LINE;
+            rc = lines == max ? flush(t, e) : HAUL_OK;
             continue;
         }
-        size_t take = HAUL_TRANSFER_LINE - t->held < n ? HAUL_TRANSFER_LINE - t->held : n;
+        size_t take = HAUL_BASE64_LINE - t->held < left ? HAUL_BASE64_LINE - t->held : left;
         memcpy(t->hold + t->held, at, take);
         t->held += take;
         at += take;
-        n -= take;
-        if (t->held == HAUL_TRANSFER_LINE) {
-            t->held = 0;
-            rc = base64_line(t, t->hold, HAUL_TRANSFER_LINE, e);
-        }
+        if (t->held == HAUL_BASE64_LINE)
+            rc = base64_rest(t, e);
     }
     return rc;
 }
@@ -97,66 +73,111 @@ static bool must_encode(const char *p, size_t n, size_t i, size_t col, bool last
     return (c == '.' && end) || (c == 'F' && n - i >= 5 && memcmp(p + i, "From ", 5) == 0);
 }
 
-static void put(haul_transfer *t, const char *p, size_t n)
-{
-    memcpy(t->buf + t->used, p, n);
-    t->used += n;
-}
-
-/* How many octets at p, at most n, stand for themselves anywhere but at the ends of a line. */
-static size_t plain_run(const char *p, size_t n)
+/* Copy octets that stand for themselves anywhere but at the ends of a line: those at p, at most n, of at least as many
+ * that can be read. May write 15 more than it returns. */
+static size_t copy_plain(char *to, const char *p, size_t n, size_t readable)
 {
     size_t i = 0;
-    while (i < n && (is_printable((unsigned char)p[i]) || p[i] == ' ' || p[i] == '\t'))
-        i++;
+#ifdef __SSE2__
+    for (; i < n && readable - i >= HAUL_PLAIN_STEP; i += HAUL_PLAIN_STEP) {
+        __m128i v = haul_load16(p + i);
+        __m128i plain = _mm_andnot_si128(haul_same16(v, '='), haul_plain16(v));
+        unsigned coded = ~(unsigned)_mm_movemask_epi8(plain) & 0xffff;
+        _mm_storeu_si128((__m128i *)(void *)(to + i), v);
+        if (coded) {
+            i += (size_t)__builtin_ctz(coded);
+            break;
+        }
+    }
+    if (i >= n)
+        return n;
+#endif
+    for (; i < n && haul_is_plain((unsigned char)p[i]) && p[i] != '='; i++)
+        to[i] = p[i];
     return i;
 }
 
-/* Octets p[0..take) of a line of which n are known. */
-static void encode_text(haul_transfer *t, const char *p, size_t n, size_t take, bool last)
+static char *put_coded(char *to, unsigned char c)
 {
     static const char hex[] = "0123456789ABCDEF";
+    to[0] = '=';
+    to[1] = hex[c >> 4];
+    to[2] = hex[c & 15];
+    return to + 3;
+}
+
+/* Octets p[0..take) of a line of which n are known. `last`: it ends at n. readable: at least n. */
+static void encode_text(haul_transfer *t, const char *p, size_t n, size_t take, size_t readable, bool last)
+{
+    char *to = t->buf + t->used;
+    size_t col = t->col;
     for (size_t i = 0; i < take; i++) {
-        if (t->col && i + 1 < take) { /* nearly all of it: in the middle of a line */
-            size_t room = QP_MAX - 1 - t->col, left = take - i - 1;
-            size_t run = plain_run(p + i, room < left ? room : left);
-            put(t, p + i, run);
-            t->col += run;
+        while (col && i + 1 < take) { /* nearly all of it: in the middle of a line */
+            size_t room = QP_MAX - 1 - col, left = take - i - 1;
+            size_t run = copy_plain(to, p + i, room < left ? room : left, readable - i);
+            to += run;
+            col += run;
             i += run;
+            if (run == left || col + 3 > QP_MAX - 1)
+                break;
+            to = put_coded(to, (unsigned char)p[i++]);
+            col += 3;
         }
-        bool coded = must_encode(p, n, i, t->col, last);
+        bool coded = must_encode(p, n, i, col, last);
         size_t limit = last && i + 1 == n ? QP_MAX : QP_MAX - 1;
-        if (t->col + (coded ? 3 : 1) > limit) {
-            put(t, "=\r\n", 3);
-            t->col = 0;
+        if (col + (coded ? 3 : 1) > limit) {
+            memcpy(to, "=\r\n", 3);
+            to += 3;
+            col = 0;
             coded = must_encode(p, n, i, 0, last);
         }
-        unsigned char c = (unsigned char)p[i];
         if (coded)
-            put(t, (char[]){'=', hex[c >> 4], hex[c & 15]}, 3);
+            to = put_coded(to, (unsigned char)p[i]);
         else
-            put(t, p + i, 1);
-        t->col += coded ? 3 : 1;
+            *to++ = p[i];
+        col += coded ? 3 : 1;
     }
+    t->col = col;
+    t->used = (size_t)(to - t->buf);
+}
+
+/* Before at most HAUL_TRANSFER_HOLD octets are encoded. */
+static haul_rc qp_room(haul_transfer *t, haul_err *e)
+{
+    return t->used + 4 * HAUL_TRANSFER_HOLD + SLACK > BUFFER ? flush(t, e) : HAUL_OK;
+}
+
+static void qp_eol(haul_transfer *t)
+{
+    memcpy(t->buf + t->used, "\r\n", 2);
+    t->used += 2;
+    t->col = 0;
 }
 
 /* Encode what is held, as far as it is decided. */
-static haul_rc qp_run(haul_transfer *t, bool eol, bool end, haul_err *e)
+static haul_rc qp_held(haul_transfer *t, bool eol, bool end, haul_err *e)
 {
-    if (t->used + 4 * HAUL_TRANSFER_HOLD > BUFFER) {
-        haul_rc rc = flush(t, e);
-        if (rc != HAUL_OK)
-            return rc;
-    }
+    haul_rc rc = qp_room(t, e);
+    if (rc != HAUL_OK)
+        return rc;
     size_t n = t->held - (eol ? 2 : 0);
     size_t take = eol || end ? n : n - AHEAD;
-    encode_text(t, t->hold, n, take, eol || end);
+    encode_text(t, t->hold, n, take, n, eol || end);
     t->held = eol || end ? 0 : AHEAD;
     memmove(t->hold, t->hold + take, t->held);
-    if (eol) {
-        put(t, "\r\n", 2);
-        t->col = 0;
-    }
+    if (eol)
+        qp_eol(t);
+    return HAUL_OK;
+}
+
+/* A whole line at `at`, of n octets without its CRLF, straight from the input. */
+static haul_rc qp_line(haul_transfer *t, const char *at, size_t n, size_t readable, haul_err *e)
+{
+    haul_rc rc = qp_room(t, e);
+    if (rc != HAUL_OK)
+        return rc;
+    encode_text(t, at, n, n, readable, true);
+    qp_eol(t);
     return HAUL_OK;
 }
 
@@ -166,16 +187,21 @@ static haul_rc qp_write(haul_out *o, const void *p, size_t n, haul_err *e)
     const char *at = p, *end = at + n;
     haul_rc rc = HAUL_OK;
     while (at < end && rc == HAUL_OK) {
-        size_t room = HAUL_TRANSFER_HOLD - t->held, take = (size_t)(end - at);
-        take = take < room ? take : room;
+        size_t room = HAUL_TRANSFER_HOLD - t->held, left = (size_t)(end - at),
+               take = left < room ? left : room;
         const char *lf = memchr(at, '\n', take);
+        if (lf && !t->held && lf > at && lf[-1] == '\r') {
+            rc = qp_line(t, at, (size_t)(lf - at) - 1, left, e);
+            at = lf + 1;
+            continue;
+        }
         take = lf ? (size_t)(lf - at) + 1 : take;
         memcpy(t->hold + t->held, at, take);
         t->held += take;
         at += take;
         bool eol = lf && t->held > 1 && t->hold[t->held - 2] == '\r';
         if (eol || t->held == HAUL_TRANSFER_HOLD)
-            rc = qp_run(t, eol, false, e);
+            rc = qp_held(t, eol, false, e);
     }
     return rc;
 }
@@ -192,7 +218,7 @@ haul_rc haul_transfer_end(haul_transfer *t, haul_err *e)
 {
     haul_rc rc = HAUL_OK;
     if (t->held)
-        rc = t->qp ? qp_run(t, false, true, e) : base64_line(t, t->hold, t->held, e);
+        rc = t->qp ? qp_held(t, false, true, e) : base64_rest(t, e);
     t->held = 0;
     return rc == HAUL_OK ? flush(t, e) : rc;
 }
@@ -201,49 +227,4 @@ void haul_transfer_done(haul_transfer *t)
 {
     free(t->buf);
     t->buf = NULL;
-}
-
-/* One line, without its CRLF, may travel as it is; *coded += octets that QP would encode. */
-static bool line_is_plain(const char *p, size_t n, size_t *coded)
-{
-    size_t odd = 0, equals = 0;
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)p[i];
-        odd += (unsigned char)(c - 32) > 126 - 32 && c != '\t';
-        equals += c == '=';
-    }
-    *coded += odd + equals;
-    bool quoted = (n == 1 && *p == '.') || (n >= 5 && memcmp(p, "From ", 5) == 0);
-    return !odd && n <= LINE_MAX && !quoted;
-}
-
-haul_encoding haul_transfer_choose(haul_span s)
-{
-    size_t coded = 0;
-    bool plain = true;
-    for (const char *p = s.p, *end = p + s.len; p < end;) {
-        const char *lf = memchr(p, '\n', (size_t)(end - p)), *stop = lf ? lf : end;
-        bool whole = lf && lf > p && lf[-1] == '\r';
-        plain &= line_is_plain(p, (size_t)(stop - p) - whole, &coded) && (whole || !lf);
-        coded += lf && !whole;
-        p = lf ? lf + 1 : end;
-    }
-    if (plain)
-        return HAUL_ENC_7BIT;
-    return coded * 2 <= s.len / 3 ? HAUL_ENC_QP : HAUL_ENC_BASE64; /* 3 for 1 against 4 for 3 */
-}
-
-void haul_text_crlf(haul_str *to, haul_span s)
-{
-    size_t from = 0;
-    haul_str_room(to, s.len);
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.p[i] != '\r' && s.p[i] != '\n')
-            continue;
-        haul_str_add(to, s.p + from, i - from);
-        haul_str_addz(to, "\r\n");
-        i += s.p[i] == '\r' && i + 1 < s.len && s.p[i + 1] == '\n';
-        from = i + 1;
-    }
-    haul_str_add(to, s.len ? s.p + from : "", s.len - from);
 }

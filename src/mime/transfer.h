@@ -6,7 +6,6 @@
 #include "io/out.h"
 #include "mime/part.h"
 
-#define HAUL_TRANSFER_LINE 57u   /* octets of a base64 line */
 #define HAUL_TRANSFER_HOLD 1024u /* octets of text that wait for their line end */
 
 typedef struct haul_transfer {
@@ -26,10 +25,12 @@ void haul_transfer_init(haul_transfer *t, bool qp, haul_out *to);
 HAUL_MUST_USE haul_rc haul_transfer_end(haul_transfer *t, haul_err *e);
 void haul_transfer_done(haul_transfer *t);
 
-/* For a text in memory: 7BIT when it can travel as it is (ASCII without controls but TAB, CRLF lines of at most 998
+/* choose.c. For a text in memory: 7BIT when it can travel as it is (ASCII without controls but TAB, CRLF lines of at most 998
  * octets, none that a mailbox format or SMTP would have to change), else the shorter of QP and base64. */
 haul_encoding haul_transfer_choose(haul_span s);
 /* Append s with every CR, LF and CRLF made CRLF. */
 void haul_text_crlf(haul_str *to, haul_span s);
+/* It would not change s. */
+bool haul_text_is_crlf(haul_span s);
 
 #endif

@@ -157,7 +157,14 @@ uint16_t haul_ndb_signature(uint64_t at, uint64_t bid)
 
 /* ── blocks ── */
 
-/* n->block[0, len) compressed in place, where that makes it smaller: its size then, else len. */
+/* Octets that a block takes in the file, with padding and trailer. */
+static size_t room_of(const haul_ndb *n, size_t stored)
+{
+    const haul_ndb_layout *l = n->layout;
+    return (stored + l->block_trailer + l->unit - 1) / l->unit * l->unit;
+}
+
+/* n->block[0, len) compressed in place, where that saves space, as Outlook does it: its size then, else len. */
 static size_t pack(haul_ndb *n, size_t len)
 {
     z_stream *z = n->packer;
@@ -172,7 +179,7 @@ static size_t pack(haul_ndb *n, size_t len)
     z->avail_in = (uInt)len;
     z->next_out = n->packed;
     z->avail_out = (uInt)len - 1;
-    if (deflate(z, Z_FINISH) != Z_STREAM_END)
+    if (deflate(z, Z_FINISH) != Z_STREAM_END || room_of(n, z->total_out) == room_of(n, len))
         return len;
     memcpy(n->block, n->packed, z->total_out);
     return z->total_out;
@@ -200,7 +207,7 @@ static uint64_t put_block(haul_ndb *n, const void *p, size_t len, bool internal)
     n->next_bid += 4;
     memcpy(n->block, p, len);
     size_t stored = store(n, bid, len);
-    size_t size = (stored + l->block_trailer + l->unit - 1) / l->unit * l->unit;
+    size_t size = room_of(n, stored);
     uint64_t at = haul_ndb_place(n, size, l->unit);
     uint8_t *trailer = n->block + size - l->block_trailer;
     memset(n->block + stored, 0, size - stored);

@@ -34,7 +34,7 @@ typedef struct haul_ndb haul_ndb;
 
 typedef struct haul_ndb_kind {
     uint8_t crypt;   /* HAUL_CRYPT_* of formats/pst/crypt.h */
-    bool wide;       /* 4k pages; blocks of up to 65 512 octets, compressed where that makes them smaller */
+    bool wide;       /* 4k pages; blocks of up to 65 512 octets, compressed where that saves space */
     bool pack_first; /* wide: blocks are compressed, then encoded; else encoded, then compressed */
 } haul_ndb_kind;
 

@@ -1,0 +1,302 @@
+"""What damage costs an Outlook store: exactly what it covers. A copy of a sound store is damaged at one place (a block of each kind, a
+page of each kind, the header, its end), and tests/pst_map.py says from the specification what hangs on the octets that are gone:
+
+  untouched   items whose entry in the node tree and whose blocks are whole come out with the same SHA-256, without an issue of damage,
+              in their folder where that is whole too
+  touched     items come out marked, or are named as failed; where the entry of a node is gone with its folder's table, the page is named
+  nothing     comes twice, and nothing comes that the store did not hold
+  exit        1 where something is lost or in doubt, 3 where nothing is left, 0 where one wrong octet of a page was put right
+
+Made stores, a few places of each; HAUL_LONG=1: more places, and the stores of the corpus in all three formats. HAUL_STORE=part of a
+name: only those. HAUL_CASE=part of a name: only that damage."""
+import collections
+import json
+import os
+import random
+import shutil
+import subprocess
+
+import judge
+import outlook
+from judge import run, same, say
+from pst_map import AMAP, BBT, NBT, Map
+
+MAKE = os.environ.get("MAKE_PST") or os.path.join(os.path.dirname(judge.PROGRAM), "tests/make_pst")
+LONG = bool(os.environ.get("HAUL_LONG"))
+ONLY, CASE = os.environ.get("HAUL_STORE", ""), os.environ.get("HAUL_CASE", "")
+DAMAGE = {"pst.block-damaged", "pst.attachments-lost", "pst.property-lost", "pst.recipients-lost", "mapi.attachment-lost",
+          "mapi.attachment-short", "pst.second-engine", "mapi.exception-lost"}
+ITEM = {0x04}
+SHARED = {0x21, 0x61}  # nodes that every item depends on: the store, the map of names
+
+
+def convert(store, target):
+    """Exit status, item by key (place), issues of the store."""
+    for path in (target, target + judge.STATE):
+        shutil.rmtree(path, ignore_errors=True)
+        if os.path.isfile(path):
+            os.remove(path)
+    done = run("convert", "--from", "pst", "--to", "dump", "--progress", "none", store, target, exits=(0, 1, 3), timeout=300)
+    items, notices = collections.defaultdict(list), collections.Counter()
+    if os.path.exists(os.path.join(judge.state_of(target), "items.jsonl")):
+        for item in judge.items_of(target):
+            items[int(item["source_place"].rsplit("#", 1)[1], 16)].append(item)
+        notices.update(n["issue"] for n in judge.report_of(target).get("notices", []))
+        same(judge.adds_up(judge.report_of(target)), "the totals do not add up")
+    return done.returncode, items, notices
+
+
+class Sound:
+    def __init__(self, name, path, work):
+        self.name = name
+        self.octets = judge.read(path)
+        self.map = Map(self.octets)
+        self.exit, self.items, self.notices = convert(path, os.path.join(work, "sound.jsonl"))
+        self.uses = {nid: self.map.of_node(nid) for nid in self.map.nodes}
+
+
+def overlap(ranges, damage):
+    return any(a < d and c < b for a, b in ranges for c, d in damage)
+
+
+def gone(sound, damage, mended):
+    """What is touched: entries of nodes, and blocks."""
+    m = sound.map
+    pages = {at for kind in m.pages for at, _ in m.pages[kind] if overlap([(at, at + m.page)], damage)}
+    blunt = {at for at in pages if overlap([(at + m.foot, at + m.page)], damage)}  # nothing is known of their entries
+    nodes, blocks = set(), {b for b in m.blocks if overlap(m.room(b), damage)}
+    for nid, (_, _, _, (e, size)) in m.nodes.items():
+        page = e // m.page * m.page
+        if not mended and (page in blunt or overlap([(e, e + size)], damage)):
+            nodes.add(nid)
+    return nodes, blocks
+
+
+def folder_whole(sound, nid, nodes, blocks):
+    """Is the way from the top to what a node is in whole?"""
+    seen = set()
+    while nid and nid not in seen:
+        seen.add(nid)
+        if nid not in sound.map.nodes or nid in nodes or sound.uses[nid] & blocks:
+            return False
+        nid = sound.map.nodes[nid][2]
+    return True
+
+
+def table_whole(sound, folder, nodes, blocks):
+    table = folder & ~31 | 0x0e
+    return folder_whole(sound, folder, nodes, blocks) and table in sound.map.nodes and table not in nodes \
+        and not sound.uses[table] & blocks
+
+
+def compare(sound, what, damage, got, mended):
+    code, items, notices = got
+    nodes, blocks = gone(sound, damage, mended)
+    common = any(n in nodes or sound.uses[n] & blocks for n in SHARED if n in sound.map.nodes)
+    lost = 0
+    for nid, of in sound.items.items():
+        ours, entry = items.get(nid, []), sound.map.nodes.get(nid)
+        same(len(ours) <= len(of), f"{what}: item {nid:#x} comes {len(ours)} times")
+        if entry and nid in nodes:  # the node itself is gone
+            lost += 1
+            if table_whole(sound, entry[2], nodes, blocks):
+                same(ours, f"{what}: item {nid:#x} is gone, and its folder's table is whole: it is not named")
+            continue
+        if not same(ours, f"{what}: item {nid:#x} is missing"):
+            continue
+        mine, was = ours[0], of[0]
+        alike = mine["status"] == was["status"] and mine.get("sha256") == was.get("sha256")
+        if entry and sound.uses[nid] & blocks:
+            marked = mine["status"] == "failed" or judge.issues_of(mine) & DAMAGE
+            lost += bool(marked)
+            same(alike or marked, f"{what}: item {nid:#x} is damaged, and does not say so: {mine['issues']}")
+            continue
+        same(alike or common, f"{what}: item {nid:#x} is whole, and another message came: {mine}")
+        same(not (judge.issues_of(mine) - judge.issues_of(was)) & DAMAGE, f"{what}: item {nid:#x} is whole: {mine['issues']}")
+        if folder_whole(sound, entry[2] if entry else 0, nodes, blocks):
+            same(mine["folder"] == was["folder"], f"{what}: item {nid:#x} was in {was['folder']}, is in {mine['folder']}")
+    extra = [f"{n:#x}" for n in items if n not in sound.items]
+    same(not extra, f"{what}: items that the store does not hold: {extra[:5]}")
+    return lost
+
+
+class Tester:
+    def __init__(self, sound, work):
+        self.sound, self.work = sound, work
+        self.runs = self.lost = 0
+
+    def damage(self, what, changes, exits, cut=None, wanted=(), mended=False):
+        """changes: [(offset, octets)]"""
+        what = f"{self.sound.name}: {what}"
+        if CASE not in what:
+            return
+        octets = bytearray(self.sound.octets)
+        for at, new in changes:
+            octets[at:at + len(new)] = new
+        damage = [(at, at + len(new)) for at, new in changes if new != self.sound.octets[at:at + len(new)]]
+        if cut is not None:
+            del octets[cut:]
+            damage.append((cut, len(self.sound.octets)))
+        path = judge.write(os.path.join(self.work, "damaged.pst"), bytes(octets))
+        got = convert(path, os.path.join(self.work, "damaged.jsonl"))
+        self.runs += 1
+        same(got[0] in exits, f"{what}: exit {got[0]}, wanted {exits}")
+        for issue in wanted:
+            same(got[2][issue], f"{what}: {issue} is not told: {dict(got[2])}")
+        if got[0] == 3:
+            same(not got[1], f"{what}: items, and exit 3")
+            return
+        self.lost += compare(self.sound, what, damage, got, mended)
+
+    def zero(self, what, at, n, exits, **more):
+        self.damage(what, [(at, bytes(n))], exits, **more)
+
+    def flip(self, what, at, exits, **more):
+        self.damage(what, [(at, bytes([self.sound.octets[at] ^ 0x24]))], exits, **more)
+
+
+def pages(t, rng):
+    m = t.sound.map
+    needed = set().union(*(t.sound.uses[n] for n in t.sound.items if n in t.sound.uses))
+    read = {m.blocks[b][3][0] // m.page * m.page for b in needed}  # leaf pages of the block tree that items cannot do without
+    for kind, name in ((NBT, "node"), (BBT, "block")):
+        of_level = collections.defaultdict(list)
+        for at, level in m.pages[kind]:
+            of_level[level].append(at)
+        for level, places in sorted(of_level.items()):
+            for at in rng.sample(places, min(len(places), 6 if LONG else 1)):
+                what = f"{name} page of level {level} at {at:#x}"
+                asked = kind == NBT or level or at in read
+                bypassed = {"exits": (1,), "wanted": ["pst.page-bypassed"]} if asked else {"exits": (0, 1)}
+                mended = {"exits": (0,), "wanted": ["pst.page-mended"]} if asked else {"exits": (0,)}
+                t.zero(what + " zeroed", at, m.page, **bypassed)
+                half = at + m.foot // 2 // 8 * 8
+                t.zero(what + ", some octets zeroed", half - 20, 40, (0, 1))
+                if LONG:
+                    t.damage(what + ", NULs for its trailer", [(at + m.trailer, bytes(16))], **bypassed)
+                    t.damage(what + ", another page over it",
+                             [(at, t.sound.octets[m.pages[kind][0][0]:m.pages[kind][0][0] + m.page])], (0, 1))
+                n = t.sound.octets[at + m.foot] if not m.big else 4
+                for place in [at + rng.randrange(n * 12), at + m.trailer + rng.randrange(12)][0 if LONG else level == 0:]:
+                    t.flip(what + f", octet {place - at}", place, mended=True, **mended)
+
+
+def maps(t):
+    m = t.sound.map
+    if m.big:
+        return
+    for at, name in ((AMAP, "allocation map"), (AMAP + 512, "PMap"), (AMAP - 512, "density list")):
+        t.zero(name + " zeroed", at, 512, (t.sound.exit,))
+        if LONG:
+            t.flip(name + ", an octet", at + 40, (t.sound.exit,))
+
+
+def header(t):
+    lost = {"wanted": ["pst.header-lost"]}
+    for n in (512, 4096) if LONG else (4096,):
+        t.zero(f"header, {n} octets zeroed", 0, n, (1,), **lost)
+    for _ in range(LONG):
+        t.damage("header, other octets", [(0, bytes(i * 7 & 255 for i in range(564)))], (1,), **lost)
+    places = (0, 190, 461, 10, 170) if t.sound.map.ansi else (0, 220, 513, 10, 190)  # magic, root, encoding, version, end
+    for at in places if LONG else places[1:3]:
+        t.flip(f"header, octet {at}", at, (0,), wanted=["pst.header-damaged"])
+    octets = bytearray(t.sound.octets)
+    octets[0] ^= 1
+    done = run("inspect", "--progress", "none", judge.write(os.path.join(t.work, "damaged.pst"), bytes(octets)))
+    same("(pst)" in done.text, f"{t.sound.name}: a store whose magic has a wrong octet is not recognised: {done.text[:300]}")
+
+
+def cuts(t):
+    size = len(t.sound.octets)
+    for i in range(1, 10) if LONG else (4, 9):
+        t.damage(f"cut at {i} tenths", [], (1, 3), cut=size * i // 10 // 3 * 3, wanted=["pst.truncated"])
+    t.damage("cut by an octet", [], (1,), cut=size - 1, wanted=["pst.truncated"])
+
+
+def kinds(sound):
+    """Blocks by what they are: kind → [bid]."""
+    m, found = sound.map, collections.defaultdict(list)
+    for nid, (data, sub, _, _) in m.nodes.items():
+        of = {0x04: "message", 0x02: "folder", 0x0e: "contents table"}.get(nid & 31)
+        if not of:
+            continue
+        for bid in m.data(data):
+            found[of + (" list" if bid & 2 else " heap")].append(bid)
+        for bid in m.below(0, sub):
+            found[of + (" subnodes, or list of them" if bid & 2 else " subnode data")].append(bid)
+    for bid in m.blocks:
+        if bid & 2 and m.octets(bid)[0] == 1:
+            found["XBLOCK" if m.octets(bid)[1] == 1 else "XXBLOCK"].append(bid)
+    return found
+
+
+def blocks(t, rng):
+    m = t.sound.map
+    for kind, bids in sorted(kinds(t.sound).items()):
+        for bid in rng.sample(sorted(bids), min(len(bids), 8 if LONG else 1)):
+            (a, b), (c, d) = m.room(bid)
+            t.zero(f"{kind} {bid:#x} zeroed", a, d - a, (0, 1))
+            if LONG:
+                t.flip(f"{kind} {bid:#x}, an octet", rng.randrange(a, b), (0, 1))
+                t.zero(f"{kind} {bid:#x}, trailer zeroed", c, d - c, (0, 1))
+
+
+def both(t, rng):
+    """Two at a time: a page, and a block that it does not name; the header, and a root."""
+    m = t.sound.map
+    root, top = m.pages[NBT][0][0], m.pages[BBT][0][0]
+    t.damage("both roots zeroed", [(root, bytes(m.page)), (top, bytes(m.page))], (1,))
+    t.damage("header and both roots zeroed", [(0, bytes(564)), (root, bytes(m.page)), (top, bytes(m.page))], (1,))
+    if LONG:
+        every = [(at, bytes(m.page)) for at, _ in m.pages[BBT]]
+        t.damage("no page of the block tree", every, (1,))
+        t.damage("no page of the block tree, no header", every + [(0, bytes(564))], (1,))
+
+
+def test(name, path, work):
+    sound = Sound(name, path, work)
+    if not same(sound.items, f"{name}: no items"):
+        return 0
+    rng = random.Random(name)
+    t = Tester(sound, work)
+    pages(t, rng)
+    maps(t)
+    header(t)
+    cuts(t)
+    blocks(t, rng)
+    both(t, rng)
+    say(f"{name}: {len(sound.items)} items, {t.runs} damaged copies, {t.lost} items touched in all")
+    return t.runs
+
+
+def message(number, folder):
+    big = [{"name": "a.bin", "data": {"fill": 30000, "seed": number + 1}}] if number % 7 == 3 else []
+    return {"subject": f"{folder} {number}", "body": "Light and bell. " * 60, "received": "2024-03-04T09:15:25Z",
+            "from": {"name": "Ada", "address": "ada@harbour.example"},
+            "recipients": [{"type": "to", "name": "Ben", "address": "ben@lighthouse.example"}], "attachments": big}
+
+
+def made(work, encryption):
+    folders = [{"name": f"Folder {f}", "messages": [message(i, f) for i in range(120 if LONG else 9)]} for f in range(3)]
+    huge = [{"name": "b.bin", "data": {"fill": 9000000, "seed": 5}}]
+    if LONG:
+        folders[0]["messages"].append(dict(message(1, "huge"), attachments=huge))
+    description, path = os.path.join(work, "made.json"), os.path.join(work, f"made-{encryption}.pst")
+    with open(description, "w", encoding="utf-8") as f:
+        json.dump({"encryption": encryption, "folders": folders}, f)
+    subprocess.run([MAKE, description, path], check=True, timeout=120)
+    return f"made-{encryption}", path
+
+
+def main():
+    work = judge.temporary(memory=True)
+    stores = [made(work, e) for e in (("none", "compressible", "high") if LONG else ("compressible",))]
+    if LONG and judge.CORPUS:
+        stores += [(os.path.basename(s), s) for s in outlook.stores()]
+    for name, path in stores:
+        if ONLY in name:
+            test(name, path, work)
+    judge.finish()
+
+
+main()
