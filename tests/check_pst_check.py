@@ -561,6 +561,38 @@ def statuses(good, work):
         equal((got, "pst." + finding in found["counts"]), (status, True), f"exit status with {finding}")
 
 
+def findings_of(s, work):
+    path = os.path.join(work, "bad.pst")
+    with open(path, "wb") as f:
+        f.write(s.d)
+    return check(path)[1]["findings"]
+
+
+def out_of_order(good, work):
+    """Every leaf of a tree backwards: that is found, and nothing else, as each entry is still the one of its id."""
+    for kind, size in ((0x80, 24), (0x81, 32)):
+        s = Editor(good)
+        leaves_of = [(at, s.get(at + 488, "B")) for at, level in s.pages[kind] if not level]
+        for at, n in leaves_of:
+            s.d[at:at + n * size] = b"".join(s.d[at + i * size:at + (i + 1) * size] for i in range(n)[::-1])
+            s.seal_page(at)
+        equal([(f["id"], f["offset"]) for f in findings_of(s, work)],
+              [("pst.page-order", at + size) for at, n in sorted(leaves_of, key=lambda x: s.get(x[0], "Q")) if n > 1],
+              f"leaves of 0x{kind:x} backwards")
+
+
+def one_place(good, work):
+    """All blocks said to be at one place: each but the first lies over it, in the order of ids."""
+    s = Editor(good)
+    every = sorted(s.blocks)
+    place = s.blocks[every[0]][0]
+    for b in every:
+        s.entry(0x80, b, 8, "Q", place)
+    over = [f["block"] for f in findings_of(s, work) if f["id"] == "pst.overlap" and f["offset"] == place]
+    same(len(every) > 64, "few blocks")
+    equal(over, every[1:], "blocks at one place")
+
+
 def dead_process(good, work):
     """The process that checks dies: what it had found is there, the store has an error, the exit status is 3, and the next is checked."""
     s = Editor(good)
@@ -669,6 +701,8 @@ def main():
         equal((status, found["findings"]), (0, []), f"the good store {store}")
         spoil_all(store, work, faults)
     statuses(good, work)
+    out_of_order(good, work)
+    one_place(good, work)
     dead_process(good, work)
     places(good, work)
     mutate(good, work)

@@ -62,12 +62,6 @@ uint64_t haul_pst_id(const haul_pst_check *c, const uint8_t *p)
     return c->layout->id == 4 ? haul_nodes32(p) : haul_nodes64(p);
 }
 
-void haul_pst_add_extent(haul_pst_check *c, uint64_t at, uint32_t n, uint32_t block)
-{
-    c->extents = haul_pst_grown(c->extents, c->n_extents, &c->cap_extents, sizeof(*c->extents));
-    c->extents[c->n_extents++] = (haul_pstc_extent){.at = at, .n = n, .block = block};
-}
-
 /* ── the header (2.2.2.6) ── */
 
 static void check_sums(haul_pst_check *c)
@@ -158,39 +152,15 @@ static haul_rc open_store(haul_pst_check *c, haul_err *e)
     return HAUL_OK;
 }
 
-static int by_place(const void *a, const void *b)
-{
-    const haul_pstc_extent *x = a, *y = b;
-    return (x->at > y->at) - (x->at < y->at);
-}
-
-/* Sorted by place, so that neighbours tell what overlaps; the maps are compared with them afterwards. */
-static void check_overlaps(haul_pst_check *c)
-{
-    uint64_t end = 0;
-    for (size_t i = 0; i < c->n_extents; i++) {
-        const haul_pstc_extent *x = &c->extents[i];
-        bool page = x->block == UINT32_MAX;
-        if (i && page && c->extents[i - 1].block == UINT32_MAX && c->extents[i - 1].at == x->at)
-            haul_pst_say(c, HAUL_FINDING_PST_PAGE_TWICE, x->at, 0, "a page");
-        else if (x->at < end)
-            haul_pst_say(c, HAUL_FINDING_PST_OVERLAP, x->at, page ? 0 : c->blocks[x->block].id,
-                         "%s begins %llu octets before the end of what is in front of it",
-                         page ? "a page" : "a block", (unsigned long long)(end - x->at));
-        end = x->at + x->n > end ? x->at + x->n : end;
-    }
-}
-
 static void check_all(haul_pst_check *c)
 {
     check_header(c);
     haul_pst_check_trees(c);
-    c->most_work = READS_MIN + (uint64_t)c->n_blocks * HAUL_PSTC_READS;
+    c->most_work = READS_MIN + (uint64_t)c->bbt.n * HAUL_PSTC_READS;
     haul_pst_check_blocks(c);
-    if (c->n_extents)
-        qsort(c->extents, c->n_extents, sizeof(*c->extents), by_place);
+    haul_pst_sort_extents(c->extents, c->n_extents);
     haul_pst_check_maps(c);
-    check_overlaps(c);
+    haul_pst_check_overlaps(c);
     haul_pst_check_nodes(c);
     haul_pst_check_store(c);
 }
@@ -199,15 +169,16 @@ haul_rc haul_pst_check_run(haul_checking *to, haul_err *e)
 {
     haul_pst_check c = {.to = to};
     haul_view_init(&c.view, to->fd, to->size);
+    haul_view_init(&c.pages, to->fd, to->size);
     haul_rc rc = open_store(&c, e);
     if (rc == HAUL_OK)
         check_all(&c);
     if (rc == HAUL_OK && haul_pst_check_stopped(&c))
         rc = haul_fail(e, HAUL_E_INTERRUPTED, "interrupted");
-    free(c.blocks);
-    free(c.nodes);
+    haul_pst_entries_done(&c);
     free(c.extents);
     free(c.raw);
     haul_view_done(&c.view);
+    haul_view_done(&c.pages);
     return rc;
 }

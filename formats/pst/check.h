@@ -2,7 +2,8 @@
  * of theirs it takes the sizes and offsets of the three formats, the checksums and the decoding, and no more.
  *
  * Every part reads raw pages and blocks and says what it finds with haul_pst_say. Nothing it finds ends the check but a
- * store that cannot be read at all. Memory: 40 octets a block and a node, and 16 more a block or page.
+ * store that cannot be read at all. Memory: 20.5 octets a block and 12 a node, and 32 a page of their trees, which is
+ * read again when more of an entry is asked for; 4 a block more where their ids are not in order.
  *
  * Source: MS-PST; of 4k pages docs/formats/pst.md. */
 #ifndef HAUL_FORMATS_PST_CHECK_H
@@ -57,22 +58,45 @@ enum haul_ptype { /* 2.2.2.7.1 */
                   HAUL_PTYPE_DENSITY,
 };
 
-typedef struct haul_pstc_block {
+typedef struct haul_pstc_block { /* an entry of the block B-tree */
     uint64_t id, at;
-    uint32_t refs;         /* that were found */
+    uint32_t i;            /* its number in the order of ids */
     uint16_t stored, size; /* octets in the file without trailer; inflated */
     uint16_t count;        /* cRef */
-    bool bad;              /* it cannot be read */
-    uint8_t level;         /* of a list of blocks */
-    uint64_t total;        /* octets below it, of a list of blocks */
 } haul_pstc_block;
+
+#define HAUL_PSTC_REFS ((1u << 28) - 1) /* that are counted */
+
+typedef struct haul_pstc_known { /* of a block */
+    unsigned refs : 28;          /* that were found */
+    unsigned level : 2;          /* of a list of blocks */
+    bool bad : 1;                /* it cannot be read */
+} haul_pstc_known;
+
+typedef struct haul_pstc_total { /* of a list of blocks */
+    uint32_t block;              /* number */
+    uint32_t octets;             /* below it, as it says */
+} haul_pstc_total;
 
 typedef struct haul_pstc_node {
     uint32_t nid, parent;
-    uint64_t data, sub;
-    uint64_t at; /* of its entry: octet in the file */
-    bool listed; /* in the table of its parent */
+    unsigned entry : 31; /* number in the tree */
+    bool listed : 1;     /* in the table of its parent */
 } haul_pstc_node;
+
+typedef struct haul_pstc_leaf { /* a page of entries */
+    uint64_t at;
+    uint32_t first; /* number of its first entry; it has one at least */
+} haul_pstc_leaf;
+
+/* The entries of a B-tree of pages, numbered in its order; read again when they are asked for. */
+typedef struct haul_pstc_entries {
+    size_t n, size; /* entries, and octets of each */
+    haul_pstc_leaf *leaves;
+    size_t n_leaves, cap_leaves, near; /* near: the leaf that was asked last */
+    uint8_t *pages;                    /* some of them */
+    size_t *kept;                      /* leaf + 1 of each; 0 = none */
+} haul_pstc_entries;
 
 typedef struct haul_pstc_extent {
     uint64_t at;
@@ -91,18 +115,25 @@ typedef struct haul_pstc_maps { /* where the header and the maps are, by format 
 
 typedef struct haul_pst_check {
     haul_checking *to;
-    haul_view view;
-    unsigned version; /* as in haul_nodes */
+    haul_view view, pages; /* of blocks; of entries that are read again */
+    unsigned version;      /* as in haul_nodes */
     const haul_nodes_layout *layout;
     const haul_pstc_maps *maps;
     uint8_t head[564];
     uint8_t crypt;
     bool ost; /* wMagicClient "SO": not quite what MS-PST describes */
     uint64_t eof, next_page, next_block;
-    haul_pstc_block *blocks; /* sorted by id */
-    size_t n_blocks, cap_blocks;
+    haul_pstc_entries nbt, bbt;
     haul_pstc_node *nodes; /* sorted by id */
-    size_t n_nodes, cap_nodes;
+    size_t cap_nodes;
+    uint64_t *marks; /* ids of some blocks, in order */
+    size_t cap_marks;
+    uint64_t last; /* id that was added last */
+    bool unordered;
+    uint32_t *order;         /* their numbers in the tree, in the order of ids; NULL = the same */
+    haul_pstc_known *known;  /* in the order of ids */
+    haul_pstc_total *totals; /* sorted */
+    size_t n_totals, cap_totals;
     haul_pstc_extent *extents;
     size_t n_extents, cap_extents;
     uint32_t node, subnode; /* that is being checked; 0 = none */
@@ -130,15 +161,40 @@ void haul_pst_check_trees(haul_pst_check *c);
 bool haul_pst_check_page(haul_pst_check *c, uint64_t at, uint64_t id, unsigned kind, bool sign, uint8_t *to);
 /* Maps and density list, against the extents; extents are sorted before. */
 void haul_pst_check_maps(haul_pst_check *c);
+
+/* ── entries of the B-trees ── */
+
+/* While the trees are walked: a page with entries, then its entries. */
+void haul_pst_add_leaf(haul_pstc_entries *s, uint64_t at);
+void haul_pst_add_node(haul_pst_check *c, uint32_t nid, uint32_t parent);
+void haul_pst_add_block(haul_pst_check *c, uint64_t id);
+/* And afterwards. */
+void haul_pst_sort_nodes(haul_pst_check *c);
+void haul_pst_sort_blocks(haul_pst_check *c);
+void haul_pst_entries_done(haul_pst_check *c);
+
+haul_pstc_node *haul_pst_node(const haul_pst_check *c, uint32_t nid);  /* NULL = not in the tree */
+uint64_t haul_pst_node_at(haul_pst_check *c, const haul_pstc_node *n); /* octet of its entry */
+haul_node haul_pst_node_whole(haul_pst_check *c, const haul_pstc_node *n);
+
+bool haul_pst_block(haul_pst_check *c, uint64_t id, haul_pstc_block *ret); /* false: not in the tree */
+haul_pstc_block haul_pst_nth_block(haul_pst_check *c, size_t i);           /* in the order of ids */
+/* What a list of blocks says that there is below it, in the order of ids; 0: it says nothing. */
+void haul_pst_set_total(haul_pst_check *c, size_t block, uint32_t octets);
+uint32_t haul_pst_total(const haul_pst_check *c, size_t block);
+
+/* ── places ── */
+
 void haul_pst_add_extent(haul_pst_check *c, uint64_t at, uint32_t n, uint32_t block);
+/* By place; there pages before blocks, and those in order. In place. */
+void haul_pst_sort_extents(haul_pstc_extent *v, size_t n);
+void haul_pst_check_overlaps(haul_pst_check *c); /* extents are sorted before */
 
 /* ── blocks (2.2.2.8) ── */
 
 void haul_pst_check_blocks(haul_pst_check *c); /* each by itself, lists, references from lists and nodes */
-haul_pstc_block *haul_pst_block(const haul_pst_check *c, uint64_t id); /* NULL = not in the tree */
 /* Its octets, decoded and inflated, into `to` (HAUL_NODES_BLOCK octets). 0: it cannot be read, which was said before. */
 size_t haul_pst_octets(haul_pst_check *c, uint64_t id, uint8_t *to);
-haul_pstc_node *haul_pst_node(const haul_pst_check *c, uint32_t nid);
 
 /* The data blocks of a tree, at most HAUL_PSTC_LEAVES: malloc'd. False: a part is missing, which was said before. */
 bool haul_pst_leaves(haul_pst_check *c, uint64_t id, uint64_t **ret, size_t *ret_n);
@@ -170,7 +226,7 @@ void haul_pstc_heap_done(haul_pstc_heap *h);
 /* The octets of a HID, borrowed until the next call. */
 bool haul_pstc_heap_get(haul_pstc_heap *h, uint32_t hid, const uint8_t **ret, size_t *ret_n);
 const haul_node *haul_pstc_heap_sub(const haul_pstc_heap *h, uint32_t nid);
-uint64_t haul_pst_size(const haul_pst_check *c, uint64_t data); /* octets of a data tree, as it says */
+uint64_t haul_pst_size(haul_pst_check *c, uint64_t data); /* octets of a data tree, as it says */
 
 /* Walk a B-tree: every record of it, in order. `record` is called with key and data. */
 typedef struct haul_pstc_tree {
@@ -223,11 +279,11 @@ void haul_pst_check_object(haul_pst_check *c, const haul_node *n, unsigned depth
 bool haul_pstc_is_props(uint32_t nid);
 bool haul_pstc_is_table(uint32_t nid);
 /* A folder, its properties and tables. */
-void haul_pst_check_folder(haul_pst_check *c, const haul_pstc_node *n);
-void haul_pst_check_names(haul_pst_check *c, const haul_pstc_node *n);
+void haul_pst_check_folder(haul_pst_check *c, const haul_node *n);
+void haul_pst_check_names(haul_pst_check *c, const haul_node *n);
 /* A queue or list of searches; other nodes are passed over. */
-void haul_pst_check_queue(haul_pst_check *c, const haul_pstc_node *n);
+void haul_pst_check_queue(haul_pst_check *c, const haul_node *n);
 /* The folders that the store names (2.4.3.1, 2.7.2). */
-void haul_pst_check_tops(haul_pst_check *c, const haul_pstc_node *n);
+void haul_pst_check_tops(haul_pst_check *c, const haul_node *n);
 
 #endif

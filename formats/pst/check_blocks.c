@@ -10,32 +10,6 @@
 #define LIST_DATA 1u /* 2.2.2.8.3.2 btype */
 #define LIST_SUB  2u
 
-haul_pstc_block *haul_pst_block(const haul_pst_check *c, uint64_t id)
-{
-    size_t low = 0, high = c->n_blocks;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if ((c->blocks[middle].id | RESERVED) < (id | RESERVED))
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < c->n_blocks && (c->blocks[low].id | RESERVED) == (id | RESERVED) ? &c->blocks[low] : NULL;
-}
-
-haul_pstc_node *haul_pst_node(const haul_pst_check *c, uint32_t nid)
-{
-    size_t low = 0, high = c->n_nodes;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (c->nodes[middle].nid < nid)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < c->n_nodes && c->nodes[low].nid == nid ? &c->nodes[low] : NULL;
-}
-
 static size_t room_of(const haul_pst_check *c, const haul_pstc_block *b)
 {
     size_t align = c->layout->align;
@@ -98,64 +72,74 @@ static bool decode(haul_pst_check *c, const haul_pstc_block *b, uint8_t *to)
 
 size_t haul_pst_octets(haul_pst_check *c, uint64_t id, uint8_t *to)
 {
-    haul_pstc_block *b = haul_pst_block(c, id);
-    if (!b || b->bad)
+    haul_pstc_block b;
+    if (!haul_pst_block(c, id, &b) || c->known[b.i].bad)
         return 0;
     if (c->work++ >= c->most_work) {
         if (c->work == c->most_work + 1)
             haul_pst_say(c, HAUL_FINDING_PST_LIMIT, HAUL_NOWHERE, 0, "blocks are shared by too much");
         return 0;
     }
-    return read_raw(c, b) && decode(c, b, to) ? b->size : 0;
+    return read_raw(c, &b) && decode(c, &b, to) ? b.size : 0;
 }
 
 /* ── lists of blocks and of subnodes (2.2.2.8.3.2 and .3) ── */
 
-static haul_pstc_block *refer(haul_pst_check *c, uint64_t id, uint64_t at, uint64_t from)
+/* One more refers to a block. False: it does not exist, or id is 0. */
+static bool refer(haul_pst_check *c, uint64_t id, haul_pstc_block *ret)
 {
-    haul_pstc_block *b = id ? haul_pst_block(c, id) : NULL;
-    if (b)
-        b->refs++;
-    else if (id)
-        haul_pst_say(c, HAUL_FINDING_PST_BLOCK_MISSING, at, id, "block 0x%llx names it",
-                     (unsigned long long)from);
-    return b;
+    if (!id || !haul_pst_block(c, id, ret))
+        return false;
+    if (c->known[ret->i].refs < HAUL_PSTC_REFS)
+        c->known[ret->i].refs++;
+    return true;
 }
 
-static void check_data_list(haul_pst_check *c, haul_pstc_block *b, const uint8_t *p)
+static bool refer_from(haul_pst_check *c, const haul_pstc_block *b, uint64_t id, haul_pstc_block *ret)
+{
+    bool there = refer(c, id, ret);
+    if (id && !there)
+        haul_pst_say(c, HAUL_FINDING_PST_BLOCK_MISSING, b->at, id, "block 0x%llx names it",
+                     (unsigned long long)b->id);
+    return there;
+}
+
+static void check_data_list(haul_pst_check *c, const haul_pstc_block *b, const uint8_t *p)
 {
     size_t id = c->layout->id, n = haul_nodes16(p + 2);
-    uint64_t sum = 0;
+    uint64_t sum = 0, total = haul_nodes32(p + 4);
     if ((p[1] != 1 && p[1] != 2) || !n || 8 + n * id > b->size) {
         haul_pst_say(c, HAUL_FINDING_PST_LIST, b->at, b->id, "level %u, %zu blocks", p[1], n);
-        b->bad = true;
+        c->known[b->i].bad = true;
         return;
     }
-    b->level = p[1];
-    b->total = haul_nodes32(p + 4);
+    c->known[b->i].level = p[1] & 3u;
+    haul_pst_set_total(c, b->i, (uint32_t)total);
     for (size_t i = 0; i < n; i++) {
-        haul_pstc_block *below = refer(c, haul_pst_id(c, p + 8 + i * id), b->at, b->id);
-        if (below && !(below->id & INTERNAL) != (p[1] == 1))
+        haul_pstc_block below;
+        if (!refer_from(c, b, haul_pst_id(c, p + 8 + i * id), &below))
+            continue;
+        if (!(below.id & INTERNAL) != (p[1] == 1))
             haul_pst_say(c, HAUL_FINDING_PST_LIST, b->at, b->id,
-                         "it names block 0x%llx, which is of another level", (unsigned long long)below->id);
-        if (below && p[1] == 1 && i + 1 < n && below->size != c->layout->most)
+                         "it names block 0x%llx, which is of another level", (unsigned long long)below.id);
+        if (p[1] == 1 && i + 1 < n && below.size != c->layout->most)
             haul_pst_say(c, HAUL_FINDING_PST_LIST_SHORT, b->at, b->id,
-                         "block 0x%llx, number %zu, has %u octets", (unsigned long long)below->id, i,
-                         below->size);
-        sum += below ? below->size : 0;
+                         "block 0x%llx, number %zu, has %u octets", (unsigned long long)below.id, i,
+                         below.size);
+        sum += below.size;
     }
-    if (p[1] == 1 && sum != b->total)
+    if (p[1] == 1 && sum != total)
         haul_pst_say(c, HAUL_FINDING_PST_LIST_TOTAL, b->at, b->id, "%llu, they have %llu",
-                     (unsigned long long)b->total, (unsigned long long)sum);
+                     (unsigned long long)total, (unsigned long long)sum);
 }
 
-static void check_sub_list(haul_pst_check *c, haul_pstc_block *b, const uint8_t *p)
+static void check_sub_list(haul_pst_check *c, const haul_pstc_block *b, const uint8_t *p)
 {
     size_t id = c->layout->id, n = haul_nodes16(p + 2), head = c->layout->sub;
     size_t size = (p[1] ? 2u : 3u) * id;
     if (p[1] > 1 || !n || head + n * size > b->size) {
         haul_pst_say(c, HAUL_FINDING_PST_LIST, b->at, b->id, "level %u, %zu subnodes", p[1], n);
-        b->bad = true;
+        c->known[b->i].bad = true;
         return;
     }
     uint64_t low = 0;
@@ -166,13 +150,14 @@ static void check_sub_list(haul_pst_check *c, haul_pstc_block *b, const uint8_t 
             haul_pst_say(c, HAUL_FINDING_PST_LIST_ORDER, b->at, b->id, "subnode 0x%llx",
                          (unsigned long long)nid);
         low = nid + 1;
-        (void)refer(c, haul_pst_id(c, s + id), b->at, b->id);
+        haul_pstc_block below;
+        (void)refer_from(c, b, haul_pst_id(c, s + id), &below);
         if (!p[1])
-            (void)refer(c, haul_pst_id(c, s + 2 * id), b->at, b->id);
+            (void)refer_from(c, b, haul_pst_id(c, s + 2 * id), &below);
     }
 }
 
-static void check_list(haul_pst_check *c, haul_pstc_block *b, const uint8_t *p)
+static void check_list(haul_pst_check *c, const haul_pstc_block *b, const uint8_t *p)
 {
     if (b->size >= 8 && p[0] == LIST_DATA) {
         check_data_list(c, b, p);
@@ -180,26 +165,26 @@ static void check_list(haul_pst_check *c, haul_pstc_block *b, const uint8_t *p)
         check_sub_list(c, b, p);
     } else {
         haul_pst_say(c, HAUL_FINDING_PST_LIST, b->at, b->id, "of type %u", p[0]);
-        b->bad = true;
+        c->known[b->i].bad = true;
     }
 }
 
-static void check_block(haul_pst_check *c, haul_pstc_block *b, uint8_t *plain)
+static void check_block(haul_pst_check *c, const haul_pstc_block *b, uint8_t *plain)
 {
-    b->bad = true;
+    c->known[b->i].bad = true;
     if ((b->id & ~(INTERNAL | RESERVED)) > c->next_block)
         haul_pst_say(c, HAUL_FINDING_PST_HEADER_COUNTER, b->at, b->id, "bidNextB is 0x%llx",
                      (unsigned long long)c->next_block);
     if (!check_place(c, b))
         return;
-    haul_pst_add_extent(c, b->at, (uint32_t)room_of(c, b), (uint32_t)(b - c->blocks));
+    haul_pst_add_extent(c, b->at, (uint32_t)room_of(c, b), b->i);
     if (!read_raw(c, b)) {
         haul_pst_say(c, HAUL_FINDING_PST_BLOCK_PLACE, b->at, b->id, "it cannot be read");
         return;
     }
     check_trailer(c, b);
-    b->bad = !decode(c, b, plain);
-    if (b->bad)
+    c->known[b->i].bad = !decode(c, b, plain);
+    if (c->known[b->i].bad)
         haul_pst_say(c, HAUL_FINDING_PST_BLOCK_PACKED, b->at, b->id, "%u octets to %u", b->stored, b->size);
     else if (b->id & INTERNAL)
         check_list(c, b, plain);
@@ -209,30 +194,30 @@ static void check_block(haul_pst_check *c, haul_pstc_block *b, uint8_t *plain)
 static void check_top(haul_pst_check *c, const haul_pstc_block *b, uint8_t *plain)
 {
     size_t id = c->layout->id;
+    uint32_t total = haul_pst_total(c, b->i);
     uint64_t sum = 0;
-    if (b->level != 2 || b->bad || !haul_pst_octets(c, b->id, plain))
+    if (!haul_pst_octets(c, b->id, plain))
         return;
     for (size_t i = 0; i < haul_nodes16(plain + 2); i++) {
-        const haul_pstc_block *below = haul_pst_block(c, haul_pst_id(c, plain + 8 + i * id));
-        sum += below ? below->total : 0;
+        haul_pstc_block below;
+        if (haul_pst_block(c, haul_pst_id(c, plain + 8 + i * id), &below))
+            sum += haul_pst_total(c, below.i);
     }
-    if (sum != b->total)
-        haul_pst_say(c, HAUL_FINDING_PST_LIST_TOTAL, b->at, b->id, "%llu, they have %llu",
-                     (unsigned long long)b->total, (unsigned long long)sum);
+    if (sum != total)
+        haul_pst_say(c, HAUL_FINDING_PST_LIST_TOTAL, b->at, b->id, "%u, they have %llu", total,
+                     (unsigned long long)sum);
 }
 
 static void refer_nodes(haul_pst_check *c)
 {
-    for (size_t i = 0; i < c->n_nodes; i++) {
-        const haul_pstc_node *n = &c->nodes[i];
-        const uint64_t ids[] = {n->data, n->sub};
-        c->node = n->nid;
+    for (size_t i = 0; i < c->nbt.n; i++) {
+        haul_node n = haul_pst_node_whole(c, &c->nodes[i]);
+        const uint64_t ids[] = {n.data, n.sub};
+        c->node = n.nid;
         for (unsigned k = 0; k < 2; k++) {
-            haul_pstc_block *b = ids[k] ? haul_pst_block(c, ids[k]) : NULL;
-            if (b)
-                b->refs++;
-            else if (ids[k])
-                haul_pst_say(c, HAUL_FINDING_PST_BLOCK_MISSING, n->at, ids[k], "the node's %s",
+            haul_pstc_block b;
+            if (!refer(c, ids[k], &b) && ids[k])
+                haul_pst_say(c, HAUL_FINDING_PST_BLOCK_MISSING, n.at, ids[k], "the node's %s",
                              k ? "subnodes" : "data");
         }
     }
@@ -241,23 +226,29 @@ static void refer_nodes(haul_pst_check *c)
 
 static void check_refs(haul_pst_check *c)
 {
-    for (size_t i = 0; i < c->n_blocks; i++) {
-        const haul_pstc_block *b = &c->blocks[i];
-        if (!b->refs)
-            haul_pst_say(c, HAUL_FINDING_PST_BLOCK_UNUSED, b->at, b->id, "%u octets", b->stored);
-        else if (b->count != b->refs + 1) /* one for the entry itself (2.2.2.7.7.3.1) */
-            haul_pst_say(c, HAUL_FINDING_PST_BLOCK_REFS, b->at, b->id, "cRef is %u, %u refer to it", b->count,
-                         b->refs);
+    for (size_t i = 0; i < c->bbt.n; i++) {
+        haul_pstc_block b = haul_pst_nth_block(c, i);
+        uint32_t refs = c->known[i].refs;
+        if (!refs)
+            haul_pst_say(c, HAUL_FINDING_PST_BLOCK_UNUSED, b.at, b.id, "%u octets", b.stored);
+        else if (b.count != refs + 1) /* one for the entry itself (2.2.2.7.7.3.1) */
+            haul_pst_say(c, HAUL_FINDING_PST_BLOCK_REFS, b.at, b.id, "cRef is %u, %u refer to it", b.count,
+                         refs);
     }
 }
 
 void haul_pst_check_blocks(haul_pst_check *c)
 {
     uint8_t *plain = haul_alloc(HAUL_NODES_BLOCK);
-    for (size_t i = 0; i < c->n_blocks && !haul_pst_check_stopped(c); i++)
-        check_block(c, &c->blocks[i], plain);
-    for (size_t i = 0; i < c->n_blocks; i++)
-        check_top(c, &c->blocks[i], plain);
+    for (size_t i = 0; i < c->bbt.n && !haul_pst_check_stopped(c); i++) {
+        haul_pstc_block b = haul_pst_nth_block(c, i);
+        check_block(c, &b, plain);
+    }
+    for (size_t i = 0; i < c->bbt.n; i++)
+        if (c->known[i].level == 2 && !c->known[i].bad) {
+            haul_pstc_block b = haul_pst_nth_block(c, i);
+            check_top(c, &b, plain);
+        }
     refer_nodes(c);
     check_refs(c);
     free(plain);
@@ -265,30 +256,34 @@ void haul_pst_check_blocks(haul_pst_check *c)
 
 /* ── trees of them ── */
 
-uint64_t haul_pst_size(const haul_pst_check *c, uint64_t data)
+uint64_t haul_pst_size(haul_pst_check *c, uint64_t data)
 {
-    const haul_pstc_block *b = haul_pst_block(c, data);
-    return !b ? 0 : b->id & INTERNAL ? b->total : b->size;
+    haul_pstc_block b;
+    if (!haul_pst_block(c, data, &b))
+        return 0;
+    return b.id & INTERNAL ? haul_pst_total(c, b.i) : b.size;
 }
 
 static bool add_leaves(haul_pst_check *c, uint64_t id, unsigned below, uint64_t **v, size_t *n, size_t *cap)
 {
-    const haul_pstc_block *b = haul_pst_block(c, id);
+    haul_pstc_block b;
     size_t w = c->layout->id;
-    if (!b || *n >= HAUL_PSTC_LEAVES) {
-        if (b)
-            haul_pst_say(c, HAUL_FINDING_PST_LIMIT, b->at, id, "more than %u blocks", HAUL_PSTC_LEAVES);
+    if (!haul_pst_block(c, id, &b))
+        return false;
+    if (*n >= HAUL_PSTC_LEAVES) {
+        haul_pst_say(c, HAUL_FINDING_PST_LIMIT, b.at, id, "more than %u blocks", HAUL_PSTC_LEAVES);
         return false;
     }
-    if (!(b->id & INTERNAL)) {
+    if (!(b.id & INTERNAL)) {
         *v = haul_pst_grown(*v, *n, cap, sizeof(**v));
         (*v)[(*n)++] = id;
         return true;
     }
     uint8_t *list = haul_alloc(HAUL_NODES_BLOCK);
-    bool good = b->level && b->level < below && haul_pst_octets(c, id, list);
+    unsigned level = c->known[b.i].level;
+    bool good = level && level < below && haul_pst_octets(c, id, list);
     for (size_t i = 0; good && i < haul_nodes16(list + 2); i++)
-        good = add_leaves(c, haul_pst_id(c, list + 8 + i * w), b->level, v, n, cap);
+        good = add_leaves(c, haul_pst_id(c, list + 8 + i * w), level, v, n, cap);
     free(list);
     return good;
 }

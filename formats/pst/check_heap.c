@@ -97,9 +97,9 @@ static void check_pages(haul_pstc_heap *h)
             check_level(h, i, &l);
             continue;
         }
-        if (h->len)
-            haul_pst_say(h->c, HAUL_FINDING_PST_HEAP_MAP, haul_pst_block(h->c, h->leaves[i])->at,
-                         h->leaves[i], "page %zu of the heap", i);
+        haul_pstc_block b;
+        if (h->len && haul_pst_block(h->c, h->leaves[i], &b))
+            haul_pst_say(h->c, HAUL_FINDING_PST_HEAP_MAP, b.at, h->leaves[i], "page %zu of the heap", i);
         h->n_ends = before;
     }
     h->first[h->n] = (uint32_t)h->n_ends;
@@ -108,8 +108,9 @@ static void check_pages(haul_pstc_heap *h)
 static bool check_subs(haul_pstc_heap *h, uint64_t sub)
 {
     haul_pst_check *c = h->c;
+    haul_pstc_block b;
     if (!haul_pst_subnodes(c, sub, &h->subs, &h->n_subs)) {
-        if (haul_pst_block(c, sub) && !haul_pst_block(c, sub)->bad)
+        if (haul_pst_block(c, sub, &b) && !c->known[b.i].bad)
             haul_pst_say(c, HAUL_FINDING_PST_LIST, HAUL_NOWHERE, sub, "its subnodes cannot be listed");
         return false;
     }
@@ -125,15 +126,16 @@ bool haul_pstc_heap_open(haul_pstc_heap *h, haul_pst_check *c, uint64_t data, ui
 {
     *h = (haul_pstc_heap){.c = c, .block = haul_alloc(HAUL_NODES_BLOCK)};
     (void)check_subs(h, sub);
-    const haul_pstc_block *top = haul_pst_block(c, data);
-    bool good = top && haul_pst_leaves(c, data, &h->leaves, &h->n) && read_leaf(h, 0);
+    haul_pstc_block top;
+    bool there = haul_pst_block(c, data, &top);
+    bool good = there && haul_pst_leaves(c, data, &h->leaves, &h->n) && read_leaf(h, 0);
     bool heap = good && h->len >= HEAD_FIRST && h->block[2] == SIG_HEAP;
     if (heap)
         h->root = haul_nodes32(h->block + 4);
     if (!heap || h->block[3] != want) {
         bool reserved = heap && want == HAUL_PSTC_SIG_TABLE && h->block[3] == CLIENT_RESERVED;
         if ((good || !data) && !reserved)
-            haul_pst_say(c, HAUL_FINDING_PST_HEAP, top ? top->at : HAUL_NOWHERE, data,
+            haul_pst_say(c, HAUL_FINDING_PST_HEAP, there ? top.at : HAUL_NOWHERE, data,
                          "bSig 0x%02x, bClientSig 0x%02x instead of 0x%02x", good ? h->block[2] : 0,
                          good ? h->block[3] : 0, want);
         return false;
@@ -196,8 +198,9 @@ bool haul_pstc_value(haul_pstc_heap *h, uint32_t hnid, uint64_t *ret_size)
     *ret_size = 0;
     if (hnid & 0x1f) {
         const haul_node *n = haul_pstc_heap_sub(h, hnid);
+        haul_pstc_block b;
         *ret_size = n ? haul_pst_size(h->c, n->data) : 0;
-        return n && (!n->data || haul_pst_block(h->c, n->data));
+        return n && (!n->data || haul_pst_block(h->c, n->data, &b));
     }
     if (!place_of(h, hnid, &page, &from, &end))
         return false;

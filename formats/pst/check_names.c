@@ -137,7 +137,7 @@ static void check_streams(names *s)
         free(s->stream[i].p);
 }
 
-void haul_pst_check_names(haul_pst_check *c, const haul_pstc_node *n)
+void haul_pst_check_names(haul_pst_check *c, const haul_node *n)
 {
     haul_pstc_heap h;
     if (haul_pstc_heap_open(&h, c, n->data, n->sub, HAUL_PSTC_SIG_PROPS)) {

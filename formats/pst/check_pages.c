@@ -1,7 +1,6 @@
 #include "check.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 bool haul_pst_check_page(haul_pst_check *c, uint64_t at, uint64_t id, unsigned kind, bool sign, uint8_t *to)
 {
@@ -39,38 +38,15 @@ typedef struct page_at {
     int level;                  /* -1: a root */
 } page_at;
 
-static void add_node(haul_pst_check *c, const uint8_t *p, uint64_t at)
-{
-    size_t id = c->layout->id;
-    c->nodes = haul_pst_grown(c->nodes, c->n_nodes, &c->cap_nodes, sizeof(*c->nodes));
-    c->nodes[c->n_nodes++] = (haul_pstc_node){.nid = haul_nodes32(p),
-                                              .data = haul_pst_id(c, p + id),
-                                              .sub = haul_pst_id(c, p + 2 * id),
-                                              .parent = haul_nodes32(p + 3 * id),
-                                              .at = at};
-}
-
-static void add_block(haul_pst_check *c, const uint8_t *p)
-{
-    size_t id = c->layout->id;
-    bool packs = c->version == 65; /* two sizes: in the file, and inflated */
-    c->blocks = haul_pst_grown(c->blocks, c->n_blocks, &c->cap_blocks, sizeof(*c->blocks));
-    haul_pstc_block *b = &c->blocks[c->n_blocks++];
-    *b = (haul_pstc_block){
-        .id = haul_pst_id(c, p), .at = haul_pst_id(c, p + id), .stored = (uint16_t)haul_nodes16(p + 2 * id)};
-    b->size = packs ? (uint16_t)haul_nodes16(p + 2 * id + 2) : b->stored;
-    b->count = (uint16_t)haul_nodes16(p + 2 * id + (packs ? 4 : 2));
-}
-
 static void add_leaf(walk *w, const uint8_t *p, uint64_t at)
 {
     haul_pst_check *c = w->c;
-    if (c->n_blocks >= HAUL_PSTC_ENTRIES || c->n_nodes >= HAUL_PSTC_ENTRIES)
+    if (c->bbt.n >= HAUL_PSTC_ENTRIES || c->nbt.n >= HAUL_PSTC_ENTRIES)
         haul_pst_say(c, HAUL_FINDING_PST_LIMIT, at, 0, "more than %u entries", HAUL_PSTC_ENTRIES);
     else if (w->kind == HAUL_PTYPE_NBT)
-        add_node(c, p, at);
+        haul_pst_add_node(c, haul_nodes32(p), haul_nodes32(p + 3 * (size_t)c->layout->id));
     else
-        add_block(c, p);
+        haul_pst_add_block(c, haul_pst_id(c, p));
 }
 
 typedef struct page_entries {
@@ -150,23 +126,13 @@ static void walk_page(walk *w, const page_at *a)
                          (unsigned long long)c->next_page);
         if (entries_of(w, a, page, &s)) {
             check_order(w, a, page, &s);
+            if (!s.level && s.n)
+                haul_pst_add_leaf(w->kind == HAUL_PTYPE_NBT ? &c->nbt : &c->bbt, a->at);
             for (size_t i = 0; i < s.n; i++)
                 walk_entry(w, a, page, &s, i);
         }
     }
     free(page);
-}
-
-static int by_block(const void *a, const void *b)
-{
-    const haul_pstc_block *x = a, *y = b;
-    return (x->id > y->id) - (x->id < y->id);
-}
-
-static int by_node(const void *a, const void *b)
-{
-    const haul_pstc_node *x = a, *y = b;
-    return (x->nid > y->nid) - (x->nid < y->nid);
 }
 
 void haul_pst_check_trees(haul_pst_check *c)
@@ -180,12 +146,12 @@ void haul_pst_check_trees(haul_pst_check *c)
                    .at = haul_pst_id(c, root + 3 * id),
                    .high = UINT64_MAX,
                    .level = -1};
+    c->nbt.size = id == 4 ? 16 : 32;
+    c->bbt.size = 3 * id;
     walk_page(&w, &nbt);
     w.kind = HAUL_PTYPE_BBT;
     w.pages = 0;
     walk_page(&w, &bbt);
-    if (c->n_nodes)
-        qsort(c->nodes, c->n_nodes, sizeof(*c->nodes), by_node);
-    if (c->n_blocks)
-        qsort(c->blocks, c->n_blocks, sizeof(*c->blocks), by_block);
+    haul_pst_sort_nodes(c);
+    haul_pst_sort_blocks(c);
 }

@@ -16,7 +16,7 @@ enum { /* 2.4.1 */
 
 /* Items one after another; nidParent is the offset of the first that was not taken out (2.4.8.3). Of a type all that is
  * demanded is that it is one: Outlook writes some that 2.4.8.1.1 does not know. */
-static void check_queue(haul_pst_check *c, const haul_pstc_node *n, const uint8_t *p, size_t size)
+static void check_queue(haul_pst_check *c, const haul_node *n, const uint8_t *p, size_t size)
 {
     uint32_t each = n->nid == GATHERER_QUEUE ? GATHERED_SIZE : UPDATE_SIZE;
     if (size % each || n->parent % each || n->parent > size) {
@@ -38,7 +38,7 @@ static bool is_folder(const haul_pst_check *c, uint32_t list, uint32_t nid)
                : haul_pst_node(c, nid) != NULL;
 }
 
-static void check_list(haul_pst_check *c, const haul_pstc_node *n, const uint8_t *p, size_t size)
+static void check_list(haul_pst_check *c, const haul_node *n, const uint8_t *p, size_t size)
 {
     if (size % 4)
         haul_pst_say(c, HAUL_FINDING_PST_QUEUE, n->at, n->data, "%zu octets of node ids", size);
@@ -47,7 +47,7 @@ static void check_list(haul_pst_check *c, const haul_pstc_node *n, const uint8_t
             haul_pst_say(c, HAUL_FINDING_PST_QUEUE_NODE, n->at, 0, "node 0x%x", haul_nodes32(p + i));
 }
 
-void haul_pst_check_queue(haul_pst_check *c, const haul_pstc_node *n)
+void haul_pst_check_queue(haul_pst_check *c, const haul_node *n)
 {
     bool queue =
         n->nid == MANAGEMENT_QUEUE || n->nid == GATHERER_QUEUE || (n->nid & 0x1f) == HAUL_NTYPE_SEARCH_QUEUE;

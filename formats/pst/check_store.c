@@ -35,8 +35,8 @@ static void check_listed(void *ctx, uint32_t id, uint32_t unread)
         return;
     }
     if (l->children && n->parent != l->folder)
-        haul_pst_say(l->c, HAUL_FINDING_PST_ROW_PARENT, n->at, 0, "node 0x%x, whose parent is 0x%x", id,
-                     n->parent);
+        haul_pst_say(l->c, HAUL_FINDING_PST_ROW_PARENT, haul_pst_node_at(l->c, n), 0,
+                     "node 0x%x, whose parent is 0x%x", id, n->parent);
     else
         n->listed = true;
 }
@@ -44,10 +44,10 @@ static void check_listed(void *ctx, uint32_t id, uint32_t unread)
 static bool read_listing(haul_pst_check *c, uint32_t folder, unsigned type, listing *ret)
 {
     uint32_t nid = sibling(folder, type);
-    const haul_pstc_node *n = haul_pst_node(c, nid);
+    const haul_pstc_node *there = haul_pst_node(c, nid);
     haul_pstc_heap h;
     *ret = (listing){.c = c, .folder = folder, .children = type != HAUL_NTYPE_SEARCH_CONTENTS};
-    if (!n) {
+    if (!there) {
         haul_pst_say(c,
                      type == HAUL_NTYPE_SEARCH_CONTENTS ? HAUL_FINDING_PST_SEARCH_TABLE
                                                         : HAUL_FINDING_PST_NODE_MISSING,
@@ -56,7 +56,8 @@ static bool read_listing(haul_pst_check *c, uint32_t folder, unsigned type, list
     }
     uint32_t outer = c->node;
     c->node = nid;
-    bool good = haul_pstc_heap_open(&h, c, n->data, n->sub, HAUL_PSTC_SIG_TABLE);
+    haul_node n = haul_pst_node_whole(c, there);
+    bool good = haul_pstc_heap_open(&h, c, n.data, n.sub, HAUL_PSTC_SIG_TABLE);
     if (good)
         haul_pstc_table(&h, nid, check_listed, ret);
     haul_pstc_heap_done(&h);
@@ -74,12 +75,11 @@ static void check_counts(haul_pst_check *c, const haul_pstc_facts *f, const list
                      l->unread);
 }
 
-void haul_pst_check_folder(haul_pst_check *c, const haul_pstc_node *n)
+void haul_pst_check_folder(haul_pst_check *c, const haul_node *n)
 {
     haul_pstc_facts f = {0};
-    haul_node node = {.nid = n->nid, .data = n->data, .sub = n->sub};
     listing l;
-    haul_pst_check_object(c, &node, 0, &f);
+    haul_pst_check_object(c, n, 0, &f);
     if (type_of(n->nid) == HAUL_NTYPE_SEARCH) {
         (void)read_listing(c, n->nid, HAUL_NTYPE_SEARCH_CONTENTS, &l);
         return;
@@ -94,24 +94,23 @@ void haul_pst_check_folder(haul_pst_check *c, const haul_pstc_node *n)
 
 void haul_pst_check_nodes(haul_pst_check *c)
 {
-    for (size_t i = 0; i < c->n_nodes && !haul_pst_check_stopped(c); i++) {
-        const haul_pstc_node *n = &c->nodes[i];
-        unsigned type = type_of(n->nid);
+    for (size_t i = 0; i < c->nbt.n && !haul_pst_check_stopped(c); i++) {
+        haul_node n = haul_pst_node_whole(c, &c->nodes[i]);
+        unsigned type = type_of(n.nid);
         haul_pstc_facts none = {0};
-        haul_node node = {.nid = n->nid, .data = n->data, .sub = n->sub};
-        c->node = n->nid;
+        c->node = n.nid;
         if (type == HAUL_NTYPE_FOLDER || type == HAUL_NTYPE_SEARCH)
-            haul_pst_check_folder(c, n);
-        else if ((type < HAUL_NTYPE_HIERARCHY && haul_pstc_is_props(n->nid)) ||
-                 (haul_pstc_is_table(n->nid) &&
-                  !haul_pst_node(c, sibling(n->nid, type == HAUL_NTYPE_SEARCH_CONTENTS ? HAUL_NTYPE_SEARCH
-                                                                                       : HAUL_NTYPE_FOLDER))))
-            haul_pst_check_object(c, &node, 0, &none); /* tables of folders are checked with them */
-        if (n->nid == HAUL_PSTC_NAMES)
-            haul_pst_check_names(c, n);
-        if (n->nid == HAUL_PSTC_STORE)
-            haul_pst_check_tops(c, n);
-        haul_pst_check_queue(c, n);
+            haul_pst_check_folder(c, &n);
+        else if ((type < HAUL_NTYPE_HIERARCHY && haul_pstc_is_props(n.nid)) ||
+                 (haul_pstc_is_table(n.nid) &&
+                  !haul_pst_node(c, sibling(n.nid, type == HAUL_NTYPE_SEARCH_CONTENTS ? HAUL_NTYPE_SEARCH
+                                                                                      : HAUL_NTYPE_FOLDER))))
+            haul_pst_check_object(c, &n, 0, &none); /* tables of folders are checked with them */
+        if (n.nid == HAUL_PSTC_NAMES)
+            haul_pst_check_names(c, &n);
+        if (n.nid == HAUL_PSTC_STORE)
+            haul_pst_check_tops(c, &n);
+        haul_pst_check_queue(c, &n);
     }
     c->node = 0;
 }
@@ -131,7 +130,8 @@ static void check_cycle(haul_pst_check *c, const haul_pstc_node *n)
     for (unsigned i = 0; i < HAUL_PSTC_PARENTS && up && up->nid != up->parent; i++) {
         up = haul_pst_node(c, up->parent);
         if (up == n) {
-            haul_pst_say(c, HAUL_FINDING_PST_PARENT_CYCLE, n->at, 0, "after %u steps", i + 1);
+            haul_pst_say(c, HAUL_FINDING_PST_PARENT_CYCLE, haul_pst_node_at(c, n), 0, "after %u steps",
+                         i + 1);
             return;
         }
     }
@@ -141,16 +141,17 @@ static void check_parent(haul_pst_check *c, const haul_pstc_node *n)
 {
     if (n->nid == HAUL_PSTC_ROOT) {
         if (n->parent != HAUL_PSTC_ROOT)
-            haul_pst_say(c, HAUL_FINDING_PST_PARENT_MISSING, n->at, 0,
+            haul_pst_say(c, HAUL_FINDING_PST_PARENT_MISSING, haul_pst_node_at(c, n), 0,
                          "the root folder is its own; it has 0x%x", n->parent);
         return;
     }
     if (!haul_pst_node(c, n->parent)) {
-        haul_pst_say(c, HAUL_FINDING_PST_PARENT_MISSING, n->at, 0, "node 0x%x", n->parent);
+        haul_pst_say(c, HAUL_FINDING_PST_PARENT_MISSING, haul_pst_node_at(c, n), 0, "node 0x%x", n->parent);
         return;
     }
     if (!n->listed)
-        haul_pst_say(c, HAUL_FINDING_PST_UNLISTED, n->at, 0, "its parent is 0x%x", n->parent);
+        haul_pst_say(c, HAUL_FINDING_PST_UNLISTED, haul_pst_node_at(c, n), 0, "its parent is 0x%x",
+                     n->parent);
     check_cycle(c, n);
 }
 
@@ -173,13 +174,13 @@ static void check_unique(haul_pst_check *c, const haul_pstc_node *n)
     if ((t == HAUL_NTYPE_FOLDER || t == HAUL_NTYPE_SEARCH || t == HAUL_NTYPE_MESSAGE ||
          t == HAUL_NTYPE_ASSOCIATED) &&
         n->nid >> 5 > last)
-        haul_pst_say(c, HAUL_FINDING_PST_HEADER_NODES, n->at, 0, "rgnid is 0x%x", last);
+        haul_pst_say(c, HAUL_FINDING_PST_HEADER_NODES, haul_pst_node_at(c, n), 0, "rgnid is 0x%x", last);
 }
 
 void haul_pst_check_store(haul_pst_check *c)
 {
     check_mandatory(c);
-    for (size_t i = 0; i < c->n_nodes && !haul_pst_check_stopped(c); i++) {
+    for (size_t i = 0; i < c->nbt.n && !haul_pst_check_stopped(c); i++) {
         c->node = c->nodes[i].nid;
         check_unique(c, &c->nodes[i]);
         if (has_parent(c->node))

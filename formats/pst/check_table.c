@@ -221,8 +221,9 @@ static void count_rows(table *t, uint64_t **leaves, size_t *n_leaves)
     if (!n) {
         t->n = (size_t)(size / row);
     } else if (n->data && haul_pst_leaves(c, n->data, leaves, n_leaves)) {
-        const haul_pstc_block *last = haul_pst_block(c, (*leaves)[*n_leaves - 1]);
-        t->n = (*n_leaves - 1) * (size_t)per + last->size / (size_t)row;
+        haul_pstc_block last;
+        if (haul_pst_block(c, (*leaves)[*n_leaves - 1], &last))
+            t->n = (*n_leaves - 1) * (size_t)per + last.size / (size_t)row;
     }
 }
 

@@ -56,7 +56,7 @@ static const haul_pstc_node *folder_of(const tops *t, size_t i)
 
 static bool has_search(const haul_pst_check *c)
 {
-    for (size_t i = 0; i < c->n_nodes; i++)
+    for (size_t i = 0; i < c->nbt.n; i++)
         if ((c->nodes[i].nid & 0x1f) == HAUL_NTYPE_SEARCH && c->nodes[i].parent == HAUL_PSTC_ROOT)
             return true;
     return false;
@@ -71,8 +71,8 @@ static void check_places(const tops *t)
         const haul_pstc_node *n = t->entry[i] ? folder_of(t, i) : NULL;
         uint32_t want = i == WASTEBASKET ? subtree : HAUL_PSTC_ROOT;
         if (n && want && n->parent != want)
-            haul_pst_say(c, HAUL_FINDING_PST_TOP, n->at, 0, "%s, 0x%x, is below 0x%x instead of 0x%x",
-                         named[i].what, n->nid, n->parent, want);
+            haul_pst_say(c, HAUL_FINDING_PST_TOP, haul_pst_node_at(c, n), 0,
+                         "%s, 0x%x, is below 0x%x instead of 0x%x", named[i].what, n->nid, n->parent, want);
         if (n && i == SUBTREE)
             subtree = n->nid;
     }
@@ -81,7 +81,7 @@ static void check_places(const tops *t)
         haul_pst_say(c, HAUL_FINDING_PST_TOP, HAUL_NOWHERE, 0, "no search folder below the root folder");
 }
 
-void haul_pst_check_tops(haul_pst_check *c, const haul_pstc_node *n)
+void haul_pst_check_tops(haul_pst_check *c, const haul_node *n)
 {
     haul_pstc_heap h;
     tops t = {.heap = &h};

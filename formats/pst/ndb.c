@@ -119,6 +119,13 @@ void haul_nodes_done(haul_nodes *n)
     *n = (haul_nodes){0};
 }
 
+void haul_nodes_forget(haul_nodes *n)
+{
+    for (size_t i = 0; i < HAUL_NODES_SETS * HAUL_NODES_WAYS; i++)
+        n->pages[i / HAUL_NODES_WAYS][i % HAUL_NODES_WAYS].at = 0;
+    memset(n->near, 0, sizeof(n->near));
+}
+
 /* ── pages of the two B-trees (2.2.2.7.7) ── */
 
 /* A page of the right kind stays one with a wrong checksum or id: every entry is tested again by what it leads to. True: there is

@@ -107,6 +107,8 @@ typedef struct haul_node_list { /* zero-initialised = empty */
 /* v is borrowed until haul_nodes_done. HAUL_E_FORMAT: no store, or of an unknown version. */
 HAUL_MUST_USE haul_rc haul_nodes_open(haul_nodes *n, haul_view *v, haul_err *e);
 void haul_nodes_done(haul_nodes *n);
+/* The view shows other octets than before: pages that are kept are read anew. */
+void haul_nodes_forget(haul_nodes *n);
 
 /* A node of the store, or one of the subnodes below block `sub`. HAUL_SKIP: it is not there, or what leads there cannot
  * be read. */

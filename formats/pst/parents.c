@@ -1,15 +1,11 @@
 #include "parents.h"
 
 #include "engine.h"
-#include "ndb.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE_MAX    4096u
-#define LEVELS_MAX  HAUL_NODES_LEVELS
-#define PTYPE_NODES 0x81u       /* MS-PST 2.2.2.7.1 */
 #define NO_FOLDER   0xffffffe2u /* the id of a folder that is not there; lower ones if it is */
 #define PASSES      3u
 #define TYPE(nid)   ((nid)&0x1fu)           /* 2.2.2.1 */
@@ -27,14 +23,13 @@ typedef struct key {
 
 typedef struct walk {
     haul_view *view;
-    haul_nodes *tree;
-    entry *v; /* in the order of the tree */
+    size_t parent_at; /* in an entry */
+    entry *v;         /* in the order of the tree */
     size_t n, cap;
     key *by_nid;    /* indices in order; NULL = v is in order */
     uint8_t *depth; /* 0 = not known yet */
     uint32_t *chain;
     size_t cap_chain;
-    uint64_t pages;          /* left */
     uint32_t nobody;         /* the id of no node */
     uint32_t near_nid, near; /* looked up last */
     haul_parents_note *note;
@@ -44,52 +39,17 @@ typedef struct walk {
 
 /* ── reading ── */
 
-static uint64_t id_at(const walk *w, const uint8_t *p)
+static haul_rc add(void *ctx, const haul_node *node, haul_err *e)
 {
-    return w->tree->version == 32 ? haul_nodes32(p) : haul_nodes64(p);
-}
-
-static void add(walk *w, uint32_t nid, uint32_t parent, uint64_t at)
-{
+    walk *w = ctx;
+    if (w->n >= HAUL_PST_NODES_MAX)
+        return haul_fail(e, HAUL_E_LIMIT, "more than %u nodes", HAUL_PST_NODES_MAX);
     if (w->n == w->cap) {
         w->cap = w->cap ? w->cap * 2 : 1024;
         w->v = haul_realloc(w->v, w->cap * sizeof(*w->v));
     }
-    w->v[w->n++] = (entry){nid, parent, at};
-}
-
-static haul_rc add_node(void *ctx, const haul_node *node, haul_err *e)
-{
-    walk *w = ctx;
-    (void)e;
-    if (w->n < HAUL_PST_NODES_MAX)
-        add(w, node->nid, node->parent, node->at);
+    w->v[w->n++] = (entry){node->nid, node->parent, node->at};
     return HAUL_OK;
-}
-
-/* False when there is more than a sound tree has. A page that cannot be read is passed over, as libpff does. */
-static bool read_pages(walk *w, uint64_t at, unsigned levels)
-{
-    uint8_t p[PAGE_MAX];
-    bool ansi = w->tree->version == 32, big = w->tree->version == 65;
-    size_t size = big ? 4096 : 512, foot = ansi ? 496 : big ? 4056 : 488, trailer = ansi ? 12 : big ? 24 : 16;
-    if (w->pages-- == 0)
-        return false;
-    if (haul_view_read(w->view, at, p, size) != (ssize_t)size || p[size - trailer] != PTYPE_NODES)
-        return true;
-    size_t n = big ? haul_nodes16(p + foot) : p[foot], each = p[foot + (big ? 4 : 2)];
-    unsigned level = p[foot + (big ? 5 : 3)];
-    size_t least = !level ? (ansi ? 16 : 28) : ansi ? 12 : 24;
-    if (each < least || n * each > foot)
-        return true;
-    for (size_t i = 0; i < n; i++) {
-        const uint8_t *e = p + i * each;
-        if (!level && w->n < HAUL_PST_NODES_MAX)
-            add(w, haul_nodes32(e), haul_nodes32(e + (ansi ? 12 : 24)), at + i * each);
-        else if (!level || (levels && !read_pages(w, id_at(w, e + (ansi ? 8 : 16)), levels - 1)))
-            return false;
-    }
-    return true;
 }
 
 /* ── looking up ── */
@@ -166,7 +126,7 @@ static void set_parent(walk *w, uint32_t i, uint32_t parent, const char *why)
     char text[160];
     entry *e = &w->v[i];
     snprintf(text, sizeof(text), "node 0x%x: its parent 0x%x %s", e->nid, e->parent, why);
-    if (lay(w, e->at + (w->tree->version == 32 ? 12 : 24), parent))
+    if (lay(w, e->at + w->parent_at, parent))
         say(w, HAUL_ISSUE_PST_PARENT_MENDED, text);
     e->parent = parent;
 }
@@ -247,7 +207,7 @@ static void mend_root(walk *w)
     if (w->v[root].parent != HAUL_NID_ROOT)
         set_parent(w, root, early ? 0 : HAUL_NID_ROOT, "is not itself, as it should be");
     else if (early)
-        (void)lay(w, w->v[root].at + (w->tree->version == 32 ? 12 : 24), 0);
+        (void)lay(w, w->v[root].at + w->parent_at, 0);
 }
 
 /* What is not in a folder is found by nobody, unless it is an orphan: then its folder must not be there. */
@@ -344,17 +304,11 @@ static void find_nobody(walk *w)
         w->nobody -= 0x20;
 }
 
-static bool read_nodes(walk *w)
-{
-    return w->tree->rescues ? haul_nodes_walk(w->tree, add_node, w, NULL) == HAUL_OK
-                            : read_pages(w, w->tree->node_root, LEVELS_MAX);
-}
-
 size_t haul_parents_mend(haul_view *v, haul_nodes *n, haul_parents_note *note, void *ctx)
 {
-    walk w = {.view = v, .tree = n, .pages = v->size / 512 + 1, .note = note, .ctx = ctx};
+    walk w = {.view = v, .parent_at = 3u * n->layout->id, .note = note, .ctx = ctx};
     char text[80];
-    if (read_nodes(&w) && w.n) {
+    if (haul_nodes_walk(n, add, &w, NULL) == HAUL_OK && w.n) {
         sort(&w);
         for (unsigned i = 0; i < PASSES && part_doubles(&w); i++) /* a new number may be taken, too */
             ;
@@ -365,6 +319,7 @@ size_t haul_parents_mend(haul_view *v, haul_nodes *n, haul_parents_note *note, v
         w.depth = haul_calloc(w.n, 1);
         mend_loops(&w);
     }
+    haul_nodes_forget(n);
     if (w.changed > HAUL_PARENTS_NOTES) {
         snprintf(text, sizeof(text), "%zu more", w.changed - HAUL_PARENTS_NOTES);
         note(ctx, HAUL_ISSUE_PST_PARENT_MENDED, text);
