@@ -1,4 +1,4 @@
-/* Outlook stores as a target: NAME.pst, and NAME-2.pst … where they are split. Rules: docs/formats/pst.md [pst-50]… */
+/* Outlook stores as a target: NAME.pst, and NAME-2.pst … where they are split. Rules: docs/formats/pst.md [pst-60]… */
 #include "pst.h"
 #include "put_files.h"
 

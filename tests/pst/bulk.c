@@ -21,7 +21,7 @@
 #define RTF_MAX           3000u               /* octets: packing takes time in the square */
 #define START             INT64_C(1577836800) /* 2020-01-01 */
 #define FILETIME_1970     INT64_C(116444736000000000)
-#define PROPS             24u
+#define PROPS             32u
 #define RECIPIENTS        3u
 
 typedef struct props {
@@ -78,6 +78,7 @@ static void add_times(bulk *b, props *to, const haul_bulk_made *m)
     add_number(b, to, 0x0e060040, received, 8);
     add_number(b, to, 0x30070040, received, 8);
     add_number(b, to, 0x30080040, received, 8);
+    add_number(b, to, 0x300b0102, received, 8); /* PidTagSearchKey, which MS-PST 2.4.5.1.1 asks for */
 }
 
 /* Text as such, or RTF alone. */
