@@ -350,16 +350,16 @@ Test(outlook, messages_in_messages)
                       i, i, i);
     haul_str_addz(&s, "Subject: last\n\nend\n");
     item *t = opened(message(s.p, s.len));
-    haul_mapi *v[HAUL_MAPI_DEPTH_MAX + 1] = {t->o};
-    for (unsigned i = 0; i < HAUL_MAPI_DEPTH_MAX; i++) {
+    haul_mapi *v[HAUL_OUTLOOK_DEPTH_MAX + 1] = {t->o};
+    for (unsigned i = 0; i < HAUL_OUTLOOK_DEPTH_MAX; i++) {
         cr_assert(v[i]->n_attachments == 1 && v[i]->attachments[0].embedded);
         cr_assert(v[i]->ops->embedded(v[i], 0, &v[i + 1], NULL) == HAUL_OK);
     }
-    haul_mapi *last = v[HAUL_MAPI_DEPTH_MAX];
-    same(text_in(t, &last->props, 0x0037), "32");
+    haul_mapi *last = v[HAUL_OUTLOOK_DEPTH_MAX];
+    same(text_in(t, &last->props, 0x0037), "30");
     cr_expect(last->n_attachments == 1 && !last->attachments[0].embedded);
     cr_expect(strstr(haul_strz(&t->issues), "outlook.depth") != NULL);
-    for (unsigned i = HAUL_MAPI_DEPTH_MAX; i > 0; i--)
+    for (unsigned i = HAUL_OUTLOOK_DEPTH_MAX; i > 0; i--)
         haul_mapi_free(v[i]);
     item_done(t);
 }

@@ -42,7 +42,7 @@ const haul_format_option haul_pst_options[] = {
         {"keep-original", HAUL_OPTION_FLAG, "no",
          "put each message into an Outlook store as it was, too, so that it comes out the same"},
     [HAUL_PST_SPLIT] = {"split-size", NULL, "0",
-                        "begin another Outlook store (NAME-2.pst …) before one is larger; 0 = at 50G stop"},
+                        "begin another Outlook store (NAME-2.pst) before one is larger; 0 = at 50G stop"},
     {NULL, NULL, NULL, NULL},
 };
 
