@@ -204,7 +204,7 @@ static void pass_pid(void *ctx, haul_issue_id id, const char *detail)
 }
 
 /* The parent is killed while the child spins: it must not live on. */
-Test(confine, dies_with_its_parent, .timeout = 30)
+Test(confine, dies_with_its_parent, .timeout = TESTING_SECONDS)
 {
     int pair[2], status = 0;
     char text[32] = "";

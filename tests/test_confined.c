@@ -60,12 +60,12 @@ Test(confined, killed_in_some_items)
 {
     lose_each(KILLED, NEXT, 9);
 }
-Test(confined, memory_in_some_items, .timeout = 120)
+Test(confined, memory_in_some_items, .timeout = TESTING_SECONDS)
 {
     if (has_limit(OOM))
         lose_each(OOM, NEXT, 17);
 }
-Test(confined, hang_in_some_items, .timeout = 120)
+Test(confined, hang_in_some_items, .timeout = TESTING_SECONDS)
 {
     lose_each(HANG, NEXT, 13);
     lose_each(SPIN, NEXT, 24);
@@ -74,7 +74,7 @@ Test(confined, crash_in_every_body)
 {
     lose_each(CRASH, BODY, 1);
 }
-Test(confined, other_ends_in_some_bodies, .timeout = 120)
+Test(confined, other_ends_in_some_bodies, .timeout = TESTING_SECONDS)
 {
     lose_each(HANG, BODY, 21);
     lose_each(EXIT, BODY, 7);
@@ -155,7 +155,7 @@ Test(confined, crash_in_the_store)
 
 /* ── bodies ── */
 
-Test(confined, a_big_body_streams, .timeout = 120)
+Test(confined, a_big_body_streams, .timeout = TESTING_SECONDS)
 {
     haul_msg *m = haul_msg_new();
     struct rusage before, after, child;
@@ -252,7 +252,7 @@ static void tell_too_much(haul_reader *r)
 }
 
 /* A million issues of a source are told, and that there were more; no item is lost for them. */
-Test(confined, too_many_issues, .timeout = 120)
+Test(confined, too_many_issues, .timeout = TESTING_SECONDS)
 {
     char *want = read_here();
     toy.evil = tell_too_much;
@@ -266,7 +266,7 @@ Test(confined, too_many_issues, .timeout = 120)
 }
 
 /* An interrupted run does not wait for a parser that hangs, in an item or in a body, and says so from then on. */
-Test(confined, stops_when_asked, .timeout = 60)
+Test(confined, stops_when_asked, .timeout = TESTING_SECONDS)
 {
     static const toy_where places[] = {NEXT, BODY};
     for (size_t i = 0; i < HAUL_COUNT(places); i++) {

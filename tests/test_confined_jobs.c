@@ -26,7 +26,7 @@
 
 /* ── several children ── */
 
-Test(confined, several_are_like_one, .timeout = 120)
+Test(confined, several_are_like_one, .timeout = TESTING_SECONDS)
 {
     size_t files = open_files();
     char *want = read_here();
@@ -50,14 +50,14 @@ Test(confined, several_with_sick_items)
     free(got);
     free(want);
 }
-Test(confined, several_and_a_crash_in_every_item, .timeout = 120)
+Test(confined, several_and_a_crash_in_every_item, .timeout = TESTING_SECONDS)
 {
     toy.jobs = 2;
     lose_each(CRASH, NEXT, 3);
     toy.jobs = 3;
     lose_each(GARBAGE, NEXT, 7);
 }
-Test(confined, several_and_a_crash_in_some_bodies, .timeout = 120)
+Test(confined, several_and_a_crash_in_some_bodies, .timeout = TESTING_SECONDS)
 {
     toy.jobs = 3;
     lose_each(CRASH, BODY, 7);

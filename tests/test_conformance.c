@@ -313,7 +313,7 @@ Test(conformance, end_stays_and_keys_are_unique_and_stable)
     }
 }
 
-Test(conformance, damaged_files_end_in_a_code, .timeout = 120)
+Test(conformance, damaged_files_end_in_a_code, .timeout = TESTING_SECONDS)
 {
     char victim[4096];
     snprintf(victim, sizeof(victim), "%s", testing_path("victim"));
@@ -380,7 +380,7 @@ static char *picture(const char *target, bool with_times)
     return sorted.p ? sorted.p : strdup("");
 }
 
-Test(conformance, stopped_at_every_message_it_goes_on, .timeout = 120)
+Test(conformance, stopped_at_every_message_it_goes_on, .timeout = TESTING_SECONDS)
 {
     const char *mbox = make_sample();
     for (size_t i = 0; haul_formats[i]; i++) {

@@ -1,5 +1,6 @@
 /* Commands over a connection against a server that says what it should, what it should not, and nothing. */
 #include "imap/client.h"
+#include "testing.h"
 #include "testing_server.h"
 
 #include <criterion/criterion.h>
@@ -355,7 +356,7 @@ static const struct {
     {{"C {2}", "S * BYE [UNAVAILABLE] too busy", "X"}, true, "goodbye: too busy"},
 };
 
-Test(imap_client, what_ends_a_connection, .timeout = 60)
+Test(imap_client, what_ends_a_connection, .timeout = TESTING_SECONDS)
 {
     for (size_t i = 0; i < HAUL_COUNT(deaths); i++) {
         talk t;

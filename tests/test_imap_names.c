@@ -14,7 +14,7 @@
 typedef struct name_row {
     haul_imap_preset preset;
     char separator;
-    haul_level level;
+    haul_name_level level;
     const char *name, *escaped;
 } name_row;
 

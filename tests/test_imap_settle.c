@@ -1,5 +1,6 @@
 /* What is done about messages whose fate is unknown, against a server that breaks off again and again while it is asked. */
 #include "imap/upload.h"
+#include "testing.h"
 #include "testing_server.h"
 
 #include <criterion/criterion.h>
@@ -124,7 +125,7 @@ static void into_limbo(bench *b, const char *const *texts, size_t n)
 
 /* The first connection breaks while we wait for quiet. The second one breaks when one message of three has been found. What is
  * left goes again, and without the one that was found. */
-Test(imap_settle, broken_off_while_it_is_settled, .timeout = 60)
+Test(imap_settle, broken_off_while_it_is_settled, .timeout = TESTING_SECONDS)
 {
     static const char *const script[] = {
         LOGIN, SELECT, "C NOOP", "S %t OK", "X", "---",
@@ -156,7 +157,7 @@ Test(imap_settle, broken_off_while_it_is_settled, .timeout = 60)
 }
 
 /* Of two equal messages one is there: one receipt, one goes again. A third that is as large is not taken for them. */
-Test(imap_settle, twins_are_counted, .timeout = 60)
+Test(imap_settle, twins_are_counted, .timeout = TESTING_SECONDS)
 {
     static const char *const script[] = {LOGIN,
                                          SELECT,
@@ -187,7 +188,7 @@ Test(imap_settle, twins_are_counted, .timeout = 60)
 }
 
 /* Nothing of it is there: the batch goes again as it stood, not taken apart. */
-Test(imap_settle, a_batch_that_never_arrived, .timeout = 60)
+Test(imap_settle, a_batch_that_never_arrived, .timeout = TESTING_SECONDS)
 {
     static const char *const script[] = {LOGIN, SELECT, "N",
                                          "C UID FETCH 10:* (UID FLAGS INTERNALDATE RFC822.SIZE)",

@@ -536,7 +536,7 @@ Test(attach, winmail_inside_is_said_outside)
 }
 
 /* Two doors into itself, 32 levels: 2^32 messages if nobody counted. */
-Test(attach, a_message_that_holds_itself, .timeout = 60)
+Test(attach, a_message_that_holds_itself, .timeout = TESTING_SECONDS)
 {
     haul_auto(haul_mapi) *o = note();
     haul_msg *m = haul_msg_new();
@@ -553,7 +553,7 @@ Test(attach, a_message_that_holds_itself, .timeout = 60)
 }
 
 /* A large attachment streams: 300 MB pass through without our memory growing by it. */
-Test(attach, large_ones_are_never_held, .timeout = 120)
+Test(attach, large_ones_are_never_held, .timeout = TESTING_SECONDS)
 {
     haul_auto(haul_mapi) *o = note();
     haul_msg *m = haul_msg_new();

@@ -3,6 +3,7 @@
 #include "mime/mailbox.h"
 
 #include "base/utf.h"
+#include "testing.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
@@ -267,7 +268,7 @@ static void many(haul_str *s, size_t n, const char *z)
 }
 
 /* Time is what this tests: each of these would take minutes if it were anything but linear. */
-Test(facts, hostile_lists, .timeout = 60)
+Test(facts, hostile_lists, .timeout = TESTING_SECONDS)
 {
     static const char *const pieces[] = {"<",     "\"",  "(",    ")",      "\\",      "\"\\\",",
                                          "(\\(,", ":(",  "a:",   "<a,",    "<\"\\\"", "@",

@@ -116,7 +116,7 @@ Test(html, depth_and_size_are_bounded)
 }
 
 /* The worst that libxml2 can be given: attributes of one tag, each compared with all before. */
-Test(html, many_attributes_end, .timeout = 120)
+Test(html, many_attributes_end, .timeout = TESTING_SECONDS)
 {
     haul_auto_str html = {0}, s = {0};
     haul_str_addz(&html, "<a");

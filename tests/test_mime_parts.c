@@ -2,6 +2,7 @@
 #include "mime/parts.h"
 
 #include "base/utf.h"
+#include "testing.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -426,7 +427,7 @@ Test(parts, nesting_has_a_limit)
     told_done(&b);
 }
 
-Test(parts, hostile, .timeout = 60)
+Test(parts, hostile, .timeout = TESTING_SECONDS)
 {
     static const struct {
         const char *head, *piece;

@@ -314,7 +314,7 @@ static void found_in_any_order(pair *p)
     }
 }
 
-Test(pst_ndb, every_value_as_libpff_reads_it, .timeout = 200)
+Test(pst_ndb, every_value_as_libpff_reads_it, .timeout = TESTING_SECONDS)
 {
     DIR *d = opendir(STORES);
     size_t stores = 0, objects = 0, values = 0, named = 0, streams = 0;

@@ -163,7 +163,7 @@ Test(tree, stat_reuse_and_slurp)
 
 /* ── roots ── */
 
-Test(tree, roots_that_cannot_be_read, .timeout = 10)
+Test(tree, roots_that_cannot_be_read, .timeout = TESTING_SECONDS)
 {
     static const char *const rows[][2] = {
         {"fifo", "a FIFO"}, {"loop", "symbolic links"}, {"none", "No such file"}, {"empty/", NULL}};
@@ -415,7 +415,7 @@ Test(container, zip_without_its_directory)
 }
 
 /* Every truncation of every kind: what is listed and read whole is right, what is missing is told. */
-Test(container, truncation_loses_nothing_in_silence, .timeout = 200)
+Test(container, truncation_loses_nothing_in_silence, .timeout = TESTING_SECONDS)
 {
     static const member_row rows[] = {
         {"a.eml", "the first"}, {"b.eml", "the second"}, {"c.eml", "the third"}};

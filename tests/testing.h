@@ -4,6 +4,9 @@
 
 #include "model/format.h"
 
+/* A test that may hang ends here, in time for CTest to say which; many times what a slow machine under sanitizers takes. */
+#define TESTING_SECONDS 540
+
 /* A fresh directory below $TMPDIR (or /tmp), removed with all in it when the process ends. */
 const char *testing_dir(void);
 /* dir/name, printf-like; from a static ring of 16. */

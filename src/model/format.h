@@ -145,13 +145,17 @@ typedef struct haul_naming {
 } haul_naming;
 
 /* Where a component stands; reserved_top and inbox_once look at it. */
-typedef enum haul_level { HAUL_LEVEL_ANY, HAUL_LEVEL_TOP, HAUL_LEVEL_INBOX /* below INBOX */ } haul_level;
+typedef enum haul_name_level {
+    HAUL_LEVEL_ANY,
+    HAUL_LEVEL_TOP,
+    HAUL_LEVEL_INBOX /* below INBOX */
+} haul_name_level;
 
 /* Write one folder name as naming asks, and read it back. Unescaping returns false, to untouched, when name
  * is not what escaping of some name would have written, so that names of other programs stay as they are.
  * *ret_cut: the name was too long; "~" and 8 hex digits of its digest stand for its end (not reversible). */
 void haul_naming_escape(const haul_naming *n, const char *name, haul_str *to, bool *ret_cut);
-void haul_naming_escape_at(const haul_naming *n, haul_level level, const char *name, haul_str *to,
+void haul_naming_escape_at(const haul_naming *n, haul_name_level level, const char *name, haul_str *to,
                            bool *ret_cut);
 bool haul_naming_unescape(const haul_naming *n, const char *name, haul_str *to);
 

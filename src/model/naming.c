@@ -26,7 +26,7 @@ static bool is_one_of(const char *const *names, const char *name)
     return false;
 }
 
-static bool is_reserved_name(const haul_naming *n, haul_level level, const char *name)
+static bool is_reserved_name(const haul_naming *n, haul_name_level level, const char *name)
 {
     return is_one_of(n->reserved_names, name) ||
            (level == HAUL_LEVEL_TOP && is_one_of(n->reserved_top, name)) ||
@@ -111,7 +111,7 @@ static void cut(const haul_naming *n, const char *name, haul_str *text)
     }
 }
 
-void haul_naming_escape_at(const haul_naming *n, haul_level level, const char *name, haul_str *to,
+void haul_naming_escape_at(const haul_naming *n, haul_name_level level, const char *name, haul_str *to,
                            bool *ret_cut)
 {
     size_t len = strlen(name), suffix = suffix_length(n, name);
@@ -136,7 +136,7 @@ void haul_naming_escape(const haul_naming *n, const char *name, haul_str *to, bo
 /* Would escaping `plain` at any level write `name`? */
 static bool writes(const haul_naming *n, const char *plain, const char *name)
 {
-    static const haul_level levels[] = {HAUL_LEVEL_ANY, HAUL_LEVEL_TOP, HAUL_LEVEL_INBOX};
+    static const haul_name_level levels[] = {HAUL_LEVEL_ANY, HAUL_LEVEL_TOP, HAUL_LEVEL_INBOX};
     for (size_t i = 0; i < HAUL_COUNT(levels); i++) {
         haul_auto_str again = {0};
         bool was_cut;

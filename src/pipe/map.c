@@ -193,7 +193,7 @@ void haul_map_reserve(haul_map *m, const char *target)
     }
 }
 
-static haul_level level_of(const haul_map *m, const char *const *parts, size_t i)
+static haul_name_level level_of(const haul_map *m, const char *const *parts, size_t i)
 {
     bool below_inbox = m->naming->inbox_root && i == 1 && strcmp(parts[0], "INBOX") == 0;
     return i == 0 ? HAUL_LEVEL_TOP : below_inbox ? HAUL_LEVEL_INBOX : HAUL_LEVEL_ANY;
