@@ -66,8 +66,8 @@ bool haul_view_patched(const haul_view *v, uint64_t at, size_t n)
 
 /* ── windows ── */
 
-/* Blocks of one message lie side by side, its pages elsewhere; some writers put the block that is read first behind the
- * others. */
+/* Blocks of one message lie side by side, its pages elsewhere; many writers put the block that is read first behind the
+ * others: what lies between a new place and the window behind it is read then, and no more. */
 
 static bool is_in(const haul_view_window *w, uint64_t at, size_t n)
 {
@@ -79,45 +79,41 @@ static bool goes_on(const haul_view_window *w, uint64_t at)
     return w->len && at >= w->start && at - w->start <= w->len + HAUL_VIEW_GAP;
 }
 
-static bool goes_back(const haul_view_window *w, uint64_t at)
+static bool is_before(const haul_view_window *w, uint64_t at)
 {
-    return w->len && at < w->start && w->start - at <= HAUL_VIEW_BEFORE;
+    return w->len && at < w->start && w->start - at <= HAUL_VIEW_BACK;
 }
 
 /* The window with these octets, else the one to read them into: that of the octets in front of them, or the one that was
- * not used for longest. */
-static haul_view_window *window_for(haul_view *v, uint64_t at, size_t n)
+ * not used for longest. *ret_ahead: octets to read then. */
+static haul_view_window *window_for(haul_view *v, uint64_t at, size_t n, size_t *ret_ahead)
 {
     haul_view_window *old = v->windows, *near = NULL;
-    bool back = false;
+    size_t ahead = HAUL_VIEW_FIRST, back = 0;
     for (haul_view_window *w = v->windows; w < v->windows + HAUL_VIEW_WINDOWS; w++) {
         if (is_in(w, at, n))
             return w;
         near = goes_on(w, at) ? w : near;
-        back = back || goes_back(w, at);
+        if (is_before(w, at) && (!back || w->start - at < back))
+            back = (size_t)(w->start - at);
         old = w->used < old->used ? w : old;
     }
     if (near)
-        return near;
-    v->before = back ? HAUL_VIEW_BEFORE : old->idle ? v->before / 2 : v->before;
-    old->ahead = 0;
-    return old;
+        ahead = near->ahead * 2 < HAUL_VIEW_WINDOW ? near->ahead * 2 : HAUL_VIEW_WINDOW;
+    else if (back)
+        ahead = back;
+    *ret_ahead = ahead;
+    return near ? near : old;
 }
 
-static bool fill(haul_view *v, haul_view_window *w, uint64_t at, size_t n)
+static bool fill(haul_view *v, haul_view_window *w, uint64_t at, size_t n, size_t ahead)
 {
-    size_t before = w->ahead ? 0 : at < v->before ? (size_t)at : v->before;
-    size_t ahead = w->ahead ? w->ahead * 2 : HAUL_VIEW_FIRST;
-    ahead = ahead < HAUL_VIEW_WINDOW - HAUL_VIEW_BEFORE ? ahead : HAUL_VIEW_WINDOW - HAUL_VIEW_BEFORE;
     if (!w->octets)
         w->octets = haul_alloc(HAUL_VIEW_WINDOW);
-    *w = (haul_view_window){
-        .start = at - before, .ahead = ahead, .from = at, .idle = before > 0, .octets = w->octets};
-    ssize_t got = read_at(v->fd, w->start, w->octets, before + (n < ahead ? ahead : n));
-    if (got < 0) { /* a bad place of the disk may be near, not here */
-        w->start = at;
+    *w = (haul_view_window){.start = at, .ahead = ahead, .octets = w->octets};
+    ssize_t got = read_at(v->fd, at, w->octets, n < ahead ? ahead : n);
+    if (got < 0) /* a bad place of the disk may be near, not here */
         got = read_at(v->fd, at, w->octets, n);
-    }
     if (got < 0)
         return false;
     w->len = (size_t)got;
@@ -131,12 +127,12 @@ ssize_t haul_view_look(haul_view *v, uint64_t at, size_t n, const uint8_t **ret)
     if (at >= v->size || n > HAUL_VIEW_LOOK)
         return 0;
     n = n < v->size - at ? n : (size_t)(v->size - at);
-    haul_view_window *w = window_for(v, at, n);
-    if (!is_in(w, at, n) && !fill(v, w, at, n))
+    size_t ahead = 0;
+    haul_view_window *w = window_for(v, at, n, &ahead);
+    if (ahead && !fill(v, w, at, n, ahead))
         return -1;
     size_t from = (size_t)(at - w->start);
     w->used = ++v->uses;
-    w->idle = w->idle && at >= w->from;
     if (from >= w->len)
         return 0;
     *ret = w->octets + from;

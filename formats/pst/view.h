@@ -9,8 +9,8 @@
 #include <sys/types.h>
 
 #define HAUL_VIEW_WINDOWS 8u            /* places of the file that are read side by side */
-#define HAUL_VIEW_FIRST   (16u * 1024u) /* octets read of a new place */
-#define HAUL_VIEW_BEFORE  (24u * 1024u) /* and in front of it, where stores are read that way */
+#define HAUL_VIEW_FIRST   (8u * 1024u)  /* octets read of a new place */
+#define HAUL_VIEW_BACK    (64u * 1024u) /* octets read up to a window behind a new place: its gap is closed */
 #define HAUL_VIEW_GAP     (4u * 1024u)  /* octets that may be passed over where reading goes on */
 #define HAUL_VIEW_WINDOW                                                                                     \
     (128u * 1024u) /* octets read at a time where reading goes on: twice as many each time */
@@ -26,8 +26,6 @@ typedef struct haul_view_patch {
 typedef struct haul_view_window {
     uint64_t start;    /* of what is in it */
     size_t len, ahead; /* ahead: octets that were read ahead */
-    uint64_t from;     /* the octet that was asked for first */
-    bool idle;         /* nothing in front of it was asked for */
     uint64_t used;     /* haul_view.uses of its last use */
     uint8_t *octets;   /* NULL = never used */
 } haul_view_window;
@@ -37,7 +35,6 @@ typedef struct haul_view {
     uint64_t size;
     haul_view_window windows[HAUL_VIEW_WINDOWS];
     uint64_t uses;
-    size_t before;            /* octets to read in front of a new place: learned */
     haul_view_patch *patches; /* in order of offset */
     size_t n_patches, cap;
 } haul_view;
