@@ -2,7 +2,9 @@
 
 #include <string.h>
 
-#ifdef __SSE2__
+#if defined __x86_64__
+#include <immintrin.h>
+#elif defined __SSE2__
 #include <emmintrin.h>
 #endif
 
@@ -11,38 +13,52 @@ typedef struct masks { /* one bit an octet of a block, the lowest for the first 
     bool eight_bit;
 } masks;
 
+/* What a processor has for it: the loops below are made once for each. */
+typedef struct means {
+    masks (*look)(const char *p);          /* at a block */
+    uint64_t (*crlf)(const char *p);       /* the CRs of its CRLFs; one octet more is read */
+    void (*copy)(char *to, const char *p); /* a block */
+} means;
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* ── 16 octets at a time, or one ── */
+
 #ifdef __SSE2__
 
-static uint64_t equal_mask(const __m128i v[4], char c)
+INLINE uint64_t equal_16(const char *p, char c)
 {
     const __m128i all = _mm_set1_epi8(c);
     uint64_t m = 0;
-    for (unsigned i = 0; i < 4; i++)
-        m |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v[i], all)) << (16 * i);
+    for (unsigned i = 0; i < 4; i++) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i));
+        m |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, all)) << (16 * i);
+    }
     return m;
 }
 
 /* CR, NUL and 8-bit octets are rare in mail: one look at the whole block says that there is none. */
-static masks look(const char *p)
+INLINE masks look_16(const char *p)
 {
-    const __m128i cr = _mm_set1_epi8('\r');
     __m128i v[4];
     memcpy(v, p, sizeof(v));
-    __m128i any_cr = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v[0], cr), _mm_cmpeq_epi8(v[1], cr)),
-                                  _mm_or_si128(_mm_cmpeq_epi8(v[2], cr), _mm_cmpeq_epi8(v[3], cr)));
     __m128i least = _mm_min_epu8(_mm_min_epu8(v[0], v[1]), _mm_min_epu8(v[2], v[3]));
     __m128i high = _mm_or_si128(_mm_or_si128(v[0], v[1]), _mm_or_si128(v[2], v[3]));
-    masks m = {.lf = equal_mask(v, '\n'), .eight_bit = _mm_movemask_epi8(high) != 0};
-    if (_mm_movemask_epi8(any_cr))
-        m.cr = equal_mask(v, '\r');
+    masks m = {.lf = equal_16(p, '\n'), .cr = equal_16(p, '\r'), .eight_bit = _mm_movemask_epi8(high) != 0};
     if (_mm_movemask_epi8(_mm_cmpeq_epi8(least, _mm_setzero_si128())))
-        m.nul = equal_mask(v, '\0');
+        m.nul = equal_16(p, '\0');
     return m;
+}
+
+INLINE uint64_t crlf_16(const char *p)
+{
+    uint64_t cr = equal_16(p, '\r');
+    return cr ? cr & equal_16(p + 1, '\n') : 0;
 }
 
 #else
 
-static masks look(const char *p)
+INLINE masks look_16(const char *p)
 {
     masks m = {0};
     for (unsigned i = 0; i < HAUL_EOL_BLOCK; i++) {
@@ -55,32 +71,95 @@ static masks look(const char *p)
     return m;
 }
 
+INLINE uint64_t crlf_16(const char *p)
+{
+    uint64_t m = 0;
+    for (unsigned i = 0; i < HAUL_EOL_BLOCK; i++)
+        m |= (uint64_t)(p[i] == '\r' && p[i + 1] == '\n') << i;
+    return m;
+}
+
 #endif
 
-static unsigned popcount(uint64_t v)
+INLINE void copy_16(char *to, const char *p)
 {
-    v -= v >> 1 & UINT64_C(0x5555555555555555);
-    v = (v & UINT64_C(0x3333333333333333)) + (v >> 2 & UINT64_C(0x3333333333333333));
-    v = (v + (v >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
-    return (unsigned)(v * UINT64_C(0x0101010101010101) >> 56);
+    memcpy(to, p, HAUL_EOL_BLOCK);
+}
+
+/* ── 32 octets at a time ── */
+
+#ifdef __x86_64__
+
+#define WIDE __attribute__((target("avx2,bmi,popcnt")))
+
+WIDE static inline uint64_t equal_32(__m256i a, __m256i b, char c)
+{
+    const __m256i all = _mm256_set1_epi8(c);
+    return (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(a, all)) |
+           (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(b, all)) << 32;
+}
+
+WIDE static inline __m256i load_32(const char *p)
+{
+    return _mm256_loadu_si256((const __m256i *)(const void *)p);
+}
+
+WIDE static inline masks look_32(const char *p)
+{
+    __m256i a = load_32(p), b = load_32(p + 32);
+    __m256i zero = _mm256_cmpeq_epi8(_mm256_min_epu8(a, b), _mm256_setzero_si256());
+    masks m = {.lf = equal_32(a, b, '\n'),
+               .cr = equal_32(a, b, '\r'),
+               .eight_bit = _mm256_movemask_epi8(_mm256_or_si256(a, b)) != 0};
+    if (_mm256_movemask_epi8(zero))
+        m.nul = equal_32(a, b, '\0');
+    return m;
+}
+
+WIDE static inline uint64_t crlf_32(const char *p)
+{
+    uint64_t cr = equal_32(load_32(p), load_32(p + 32), '\r');
+    return cr ? cr & equal_32(load_32(p + 1), load_32(p + 33), '\n') : 0;
+}
+
+WIDE static inline void copy_32(char *to, const char *p)
+{
+    __m256i a = load_32(p), b = load_32(p + 32);
+    _mm256_storeu_si256((__m256i *)(void *)to, a);
+    _mm256_storeu_si256((__m256i *)(void *)(to + 32), b);
+}
+
+static bool is_wide(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+           __builtin_cpu_supports("popcnt");
+}
+
+#endif
+
+/* ── counting, and a CR in front of each bare LF ── */
+
+INLINE unsigned ones(uint64_t v)
+{
+    return (unsigned)__builtin_popcountll(v);
 }
 
 /* Add a block's counts. Returns the bits of its bare LFs. */
-static uint64_t count(haul_eol_state *s, const masks *m, size_t n)
+INLINE uint64_t count(haul_eol_state *s, const masks *m, size_t n)
 {
     s->eight_bit |= m->eight_bit;
-    s->lf += popcount(m->lf);
+    s->lf += ones(m->lf);
     if (m->nul)
-        s->nul += popcount(m->nul);
+        s->nul += ones(m->nul);
     if (!(m->cr | s->prev1)) {
         s->prev2 = 0;
         return m->lf;
     }
     uint64_t after_cr = m->cr << 1 | s->prev1;
     uint64_t second = m->cr << 2 | (uint64_t)s->prev1 << 1 | s->prev2;
-    s->cr += popcount(m->cr);
-    s->crlf += popcount(m->lf & after_cr);
-    s->cr_crlf += popcount(m->lf & after_cr & second);
+    s->cr += ones(m->cr);
+    s->crlf += ones(m->lf & after_cr);
+    s->cr_crlf += ones(m->lf & after_cr & second);
     s->prev2 = n > 1 ? (unsigned)(m->cr >> (n - 2) & 1) : s->prev1;
     s->prev1 = (unsigned)(m->cr >> (n - 1) & 1);
     return m->lf & ~after_cr;
@@ -88,31 +167,31 @@ static uint64_t count(haul_eol_state *s, const masks *m, size_t n)
 
 /* Write n octets of the block at p with a CR in front of each LF of `bare`. Copies whole blocks and
  * overwrites what is too much: reads up to 2 blocks from p. */
-static size_t expand(const char *p, size_t n, uint64_t bare, char *to)
+INLINE size_t expand(const means *x, const char *p, size_t n, uint64_t bare, char *to)
 {
     size_t added = 0;
-    memcpy(to, p, HAUL_EOL_BLOCK);
+    x->copy(to, p);
     for (; bare; bare &= bare - 1) {
         size_t at = (size_t)__builtin_ctzll(bare);
         to[at + added++] = '\r';
-        memcpy(to + at + added, p + at, HAUL_EOL_BLOCK);
+        x->copy(to + at + added, p + at);
     }
     return n + added;
 }
 
-static size_t block(haul_eol_state *s, const char *p, size_t n, char *to)
+INLINE size_t block(const means *x, haul_eol_state *s, const char *p, size_t n, char *to)
 {
-    masks m = look(p);
+    masks m = x->look(p);
     uint64_t bare = count(s, &m, n);
-    return to ? expand(p, n, bare, to) : 0;
+    return to ? expand(x, p, n, bare, to) : 0;
 }
 
-size_t haul_eol_scan(haul_eol_state *s, const void *from, size_t n, char *to)
+INLINE size_t scan(const means *x, haul_eol_state *state, const char *p, size_t n, char *to)
 {
-    const char *p = from;
+    haul_eol_state s = *state; /* octets that are written may be anything but this */
     size_t out = 0;
     for (; n >= 2 * HAUL_EOL_BLOCK; p += HAUL_EOL_BLOCK, n -= HAUL_EOL_BLOCK)
-        out += block(s, p, HAUL_EOL_BLOCK, to ? to + out : NULL);
+        out += block(x, &s, p, HAUL_EOL_BLOCK, to ? to + out : NULL);
     /* The rest, where reading ahead would leave p; its filling is neither counted nor written. */
     char rest[3 * HAUL_EOL_BLOCK];
     memset(rest + n, 'x', sizeof(rest) - n);
@@ -120,9 +199,110 @@ size_t haul_eol_scan(haul_eol_state *s, const void *from, size_t n, char *to)
         memcpy(rest, p, n);
     for (p = rest; n > 0;) {
         size_t step = n < HAUL_EOL_BLOCK ? n : HAUL_EOL_BLOCK;
-        out += block(s, p, step, to ? to + out : NULL);
+        out += block(x, &s, p, step, to ? to + out : NULL);
         p += step;
         n -= step;
+    }
+    *state = s;
+    return out;
+}
+
+INLINE size_t keep(const means *x, haul_eol_state *state, const char *p, size_t n)
+{
+    haul_eol_state s = *state;
+    size_t at = 0;
+    for (; n - at >= HAUL_EOL_BLOCK; at += HAUL_EOL_BLOCK) {
+        haul_eol_state before = s;
+        masks m = x->look(p + at);
+        if (count(&s, &m, HAUL_EOL_BLOCK)) {
+            s = before;
+            break;
+        }
+    }
+    *state = s;
+    return at;
+}
+
+/* ── CRLF to LF ── */
+
+/* Whole blocks as far as one more octet can be seen; *ret_at: how far that is. */
+INLINE size_t strip(const means *x, const char *p, size_t n, char *to, size_t *ret_at)
+{
+    size_t at = 0, out = 0;
+    for (; n - at > 2 * HAUL_EOL_BLOCK; at += HAUL_EOL_BLOCK, out += HAUL_EOL_BLOCK) {
+        uint64_t crlf = x->crlf(p + at);
+        x->copy(to + out, p + at);
+        for (; crlf; crlf &= crlf - 1) { /* what is behind it, one octet further in front */
+            size_t i = (size_t)__builtin_ctzll(crlf);
+            x->copy(to + out + i, p + at + i + 1);
+            out--;
+        }
+    }
+    *ret_at = at;
+    return out;
+}
+
+/* ── the two of each ── */
+
+static const means narrow = {look_16, crlf_16, copy_16};
+
+#ifdef __x86_64__
+
+static const means wide = {look_32, crlf_32, copy_32};
+
+WIDE static size_t scan_wide(haul_eol_state *s, const char *p, size_t n, char *to)
+{
+    return scan(&wide, s, p, n, to);
+}
+
+WIDE static size_t keep_wide(haul_eol_state *s, const char *p, size_t n)
+{
+    return keep(&wide, s, p, n);
+}
+
+WIDE static size_t strip_wide(const char *p, size_t n, char *to, size_t *ret_at)
+{
+    return strip(&wide, p, n, to, ret_at);
+}
+
+#endif
+
+size_t haul_eol_scan(haul_eol_state *s, const void *p, size_t n, char *to)
+{
+#ifdef __x86_64__
+    if (is_wide())
+        return scan_wide(s, p, n, to);
+#endif
+    return scan(&narrow, s, p, n, to);
+}
+
+size_t haul_eol_keep(haul_eol_state *s, const void *p, size_t n)
+{
+#ifdef __x86_64__
+    if (is_wide())
+        return keep_wide(s, p, n);
+#endif
+    return keep(&narrow, s, p, n);
+}
+
+static size_t strip_blocks(const char *p, size_t n, char *to, size_t *ret_at)
+{
+#ifdef __x86_64__
+    if (is_wide())
+        return strip_wide(p, n, to, ret_at);
+#endif
+    return strip(&narrow, p, n, to, ret_at);
+}
+
+size_t haul_eol_strip(const void *from, size_t n, char *to, bool *ret_held)
+{
+    const char *p = from, *end = p + n;
+    size_t at, out = strip_blocks(p, n, to, &at);
+    *ret_held = false;
+    for (p += at; p < end; p++) {
+        *ret_held = *p == '\r' && p + 1 == end;
+        if (*p != '\r' || (!*ret_held && p[1] != '\n'))
+            to[out++] = *p;
     }
     return out;
 }

@@ -19,5 +19,10 @@ typedef struct haul_eol_state {          /* zero-initialised = at the start of a
 /* Count n octets; with `to`, also write them with a CR in front of every bare LF: at most 2n octets and the
  * slack. Returns the octets written. State carries over from call to call, so any split gives the same. */
 size_t haul_eol_scan(haul_eol_state *s, const void *p, size_t n, char *to);
+/* Count as many of n octets, in whole blocks, as haul_eol_scan would write just as they are; how many. */
+size_t haul_eol_keep(haul_eol_state *s, const void *p, size_t n);
+/* Write n octets without the CR of each CRLF: at most n, and the slack. A CR at the very end is left out: *ret_held. Returns
+ * the octets written. */
+size_t haul_eol_strip(const void *p, size_t n, char *to, bool *ret_held);
 
 #endif

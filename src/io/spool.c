@@ -36,6 +36,13 @@ struct haul_spool {
 
 /* ── in ── */
 
+static void digest_work(haul_spool *s)
+{
+    haul_sha256_update(s->sha, s->work, s->work_used);
+    s->work_used = 0;
+}
+
+/* The digest is of the octets with CRLF; most that are so already go to it as they are. */
 static void spool_scan(haul_spool *s, const char *p, size_t n)
 {
     if (!s->sha) {
@@ -43,15 +50,18 @@ static void spool_scan(haul_spool *s, const char *p, size_t n)
         return;
     }
     while (n > 0) {
-        size_t step = (WORK_SIZE - s->work_used) / 2;
-        step = n < step ? n : step;
+        size_t same = haul_eol_keep(&s->eol, p, n), room = (WORK_SIZE - s->work_used) / 2;
+        if (same)
+            digest_work(s);
+        haul_sha256_update(s->sha, p, same);
+        p += same;
+        n -= same;
+        size_t step = n < room ? n : room;
         s->work_used += haul_eol_scan(&s->eol, p, step, s->work + s->work_used);
         p += step;
         n -= step;
-        if (s->work_used > WORK_INPUT) {
-            haul_sha256_update(s->sha, s->work, s->work_used);
-            s->work_used = 0;
-        }
+        if (s->work_used > WORK_INPUT)
+            digest_work(s);
     }
 }
 
@@ -165,10 +175,9 @@ haul_rc haul_spool_freeze(haul_spool *s, haul_err *e)
                                   .eight_bit = eol->eight_bit,
                                   .final_eol = s->size == 0 || s->last == '\n'};
     if (s->sha) {
-        haul_sha256_update(s->sha, s->work, s->work_used);
+        digest_work(s);
         haul_sha256_final(s->sha, s->facts.sha256);
     }
-    s->work_used = 0;
     s->frozen = true;
     return HAUL_OK;
 }
@@ -273,27 +282,6 @@ static haul_rc copy_crlf(copy *c, const char *p, size_t n, haul_err *e)
     return rc;
 }
 
-/* The n octets at p, of which none stands behind a held CR, without the CR of each CRLF. A CR at
- * the very end is left out and held. Returns the octets written to `to`. */
-static size_t strip_cr(copy *c, const char *p, size_t n, char *to)
-{
-    const char *end = p + n;
-    char *at = to;
-    while (p < end) {
-        const char *cr = memchr(p, '\r', (size_t)(end - p));
-        size_t run = (size_t)((cr ? cr : end) - p);
-        memcpy(at, p, run);
-        at += run;
-        if (!cr)
-            break;
-        c->held_cr = cr + 1 == end;
-        if (!c->held_cr && cr[1] != '\n')
-            *at++ = '\r';
-        p = cr + 1;
-    }
-    return (size_t)(at - to);
-}
-
 static haul_rc copy_lf(copy *c, const char *p, size_t n, haul_err *e)
 {
     haul_rc rc = HAUL_OK;
@@ -301,8 +289,7 @@ static haul_rc copy_lf(copy *c, const char *p, size_t n, haul_err *e)
         size_t step = n < WORK_INPUT ? n : WORK_INPUT, at = 0;
         if (c->held_cr && *p != '\n')
             c->work[at++] = '\r';
-        c->held_cr = false;
-        at += strip_cr(c, p, step, c->work + at);
+        at += haul_eol_strip(p, step, c->work + at, &c->held_cr);
         rc = haul_out_write(c->to, c->work, at, e);
         p += step;
         n -= step;
