@@ -41,6 +41,13 @@ typedef struct haul_body {
     const char *html_charset;
 } haul_body;
 
+/* Which fields there may be: one bit of a hash of each name. Most that are asked for are not there. */
+typedef struct haul_field_names {
+    uint64_t bits[4];
+    haul_span have; /* of this header section, */
+    size_t head;    /* and of so many octets of what is being built */
+} haul_field_names;
+
 /* One message object on its way into MIME. Lives until its parts have been written. */
 typedef struct haul_builder {
     haul_mapi *o;
@@ -49,7 +56,8 @@ typedef struct haul_builder {
     const char *where; /* "attachment 2: " for the parts of an embedded message, "" outermost */
     uint64_t seed;     /* of boundaries */
     haul_body body;
-    haul_str head;      /* header fields, without MIME-Version */
+    haul_str head; /* header fields, without MIME-Version */
+    haul_field_names names;
     haul_str transport; /* transport headers in the form that is used, UTF-8 where they were Unicode */
     unsigned transport_cp;
     bool has_transport;
@@ -92,7 +100,7 @@ void haul_builder_head(haul_builder *b);
  * never had transport headers. */
 void haul_builder_fields(haul_builder *b, haul_span have, bool all);
 /* The field is in `have` or in b->head. */
-bool haul_builder_has(const haul_builder *b, haul_span have, const char *name);
+bool haul_builder_has(haul_builder *b, haul_span have, const char *name);
 /* marks.c: fields for what people set on the item, whether or not it has transport headers. [mapi-17] */
 void haul_builder_marks(haul_builder *b, haul_span have);
 

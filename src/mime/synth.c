@@ -19,9 +19,39 @@ typedef struct synth {
     bool all;
 } synth;
 
-bool haul_builder_has(const haul_builder *b, haul_span have, const char *name)
+static unsigned name_bit(haul_span name)
+{
+    unsigned h = 0;
+    for (size_t i = 0; i < name.len; i++)
+        h = h * 31 + ((unsigned char)name.p[i] | 0x20);
+    return (h ^ h >> 8) & 255;
+}
+
+static void add_names(haul_field_names *n, const char *p, size_t len)
+{
+    haul_field f;
+    for (size_t at = 0; haul_header_next(p, len, &at, &f);)
+        n->bits[name_bit(f.name) / 64] |= UINT64_C(1) << name_bit(f.name) % 64;
+}
+
+/* False: it is certainly not there. */
+static bool may_have(haul_builder *b, haul_span have, haul_span name)
+{
+    haul_field_names *n = &b->names;
+    if (n->have.p != have.p || n->have.len != have.len || n->head > b->head.len) {
+        *n = (haul_field_names){.have = have};
+        add_names(n, have.p, have.len);
+    }
+    add_names(n, haul_strz(&b->head) + n->head, b->head.len - n->head);
+    n->head = b->head.len;
+    return n->bits[name_bit(name) / 64] >> name_bit(name) % 64 & 1;
+}
+
+bool haul_builder_has(haul_builder *b, haul_span have, const char *name)
 {
     haul_span v;
+    if (!may_have(b, have, (haul_span){name, strlen(name)}))
+        return false;
     return haul_header_find(have.p, have.len, name, &v) ||
            haul_header_find(haul_strz(&b->head), b->head.len, name, &v);
 }
@@ -108,12 +138,14 @@ static void resolve_sender(const synth *s, haul_addr *a)
 static void put_list(synth *s, const char *field, const haul_addr *v, size_t n)
 {
     haul_auto_str list = {0};
+    if (!n || has_field(s, field))
+        return;
     for (size_t i = 0; i < n; i++) {
         if (i)
             haul_str_addz(&list, ", ");
         haul_addr_write(&list, &v[i]);
     }
-    if (!list.len || has_field(s, field))
+    if (!list.len)
         return;
     haul_field_raw(&s->b->head, field, list.p);
     for (size_t i = 0; i < n; i++)
@@ -137,6 +169,8 @@ static bool is_nobody(const haul_addr *a)
 static void put_from(synth *s)
 {
     haul_addr from = {0}, sender = {0};
+    if (!s->all && has_field(s, "From"))
+        return;
     bool has_sender = haul_addr_get(props(s), HAUL_ADDR_SENDER, &s->b->arena, &sender);
     bool has_from = haul_addr_get(props(s), HAUL_ADDR_REPRESENTING, &s->b->arena, &from);
     resolve_sender(s, &sender);
