@@ -5,7 +5,9 @@
 #include "mime/header.h"
 
 #include <string.h>
-#ifdef __SSE2__
+#if defined __x86_64__
+#include <immintrin.h>
+#elif defined __SSE2__
 #include <emmintrin.h>
 #endif
 
@@ -30,8 +32,34 @@ static const char *find_narrow(const char *p, const char *end, char eol)
     return NULL;
 }
 
+#ifdef __x86_64__
+
+__attribute__((target("avx2"))) static __m256i load_32(const char *p)
+{
+    return _mm256_loadu_si256((const __m256i *)(const void *)p);
+}
+
+__attribute__((target("avx2"))) static const char *find_wide(const char *p, const char *end, char eol)
+{
+    const __m256i eols = _mm256_set1_epi8(eol), efs = _mm256_set1_epi8('F'), quotes = _mm256_set1_epi8('>');
+    for (; end - p > 32; p += 32) {
+        __m256i next = load_32(p + 1), here = _mm256_cmpeq_epi8(load_32(p), eols);
+        __m256i second = _mm256_or_si256(_mm256_cmpeq_epi8(next, efs), _mm256_cmpeq_epi8(next, quotes));
+        int mask = _mm256_movemask_epi8(_mm256_and_si256(here, second));
+        if (mask)
+            return p + __builtin_ctz((unsigned)mask);
+    }
+    return find_narrow(p, end, eol);
+}
+
+#endif
+
 const char *haul_mbox_find(const char *p, const char *end, char eol)
 {
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2"))
+        return find_wide(p, end, eol);
+#endif
 #ifdef __SSE2__
     const __m128i eols = _mm_set1_epi8(eol), efs = _mm_set1_epi8('F'), quotes = _mm_set1_epi8('>');
     for (; end - p > 16; p += 16) {
