@@ -1,4 +1,5 @@
 /* Where one message ends and the next begins: the search, and the judgement of From_ lines. */
+#include "base/cpu.h"
 #include "base/hash.h"
 #include "mbox.h"
 #include "mime/date.h"
@@ -57,7 +58,7 @@ __attribute__((target("avx2"))) static const char *find_wide(const char *p, cons
 const char *haul_mbox_find(const char *p, const char *end, char eol)
 {
 #ifdef __x86_64__
-    if (__builtin_cpu_supports("avx2"))
+    if (haul_cpu_avx2())
         return find_wide(p, end, eol);
 #endif
 #ifdef __SSE2__

@@ -1,5 +1,7 @@
 #include "crypt.h"
 
+#include "base/cpu.h"
+
 #include <string.h>
 #ifdef __x86_64__
 #include <immintrin.h>
@@ -78,7 +80,7 @@ permute_wide(const uint8_t box[256], const uint8_t *p, size_t n, uint8_t *to)
 static void unpermute(const uint8_t *p, size_t n, uint8_t *to)
 {
 #ifdef __x86_64__
-    if (__builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512bw")) {
+    if (haul_cpu_vbmi()) {
         permute_wide(box_i, p, n, to);
         return;
     }

@@ -1,5 +1,7 @@
 #include "io/eol.h"
 
+#include "base/cpu.h"
+
 #include <string.h>
 
 #if defined __x86_64__
@@ -127,12 +129,6 @@ WIDE static inline void copy_32(char *to, const char *p)
     __m256i a = load_32(p), b = load_32(p + 32);
     _mm256_storeu_si256((__m256i *)(void *)to, a);
     _mm256_storeu_si256((__m256i *)(void *)(to + 32), b);
-}
-
-static bool is_wide(void)
-{
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
-           __builtin_cpu_supports("popcnt");
 }
 
 #endif
@@ -270,7 +266,7 @@ WIDE static size_t strip_wide(const char *p, size_t n, char *to, size_t *ret_at)
 size_t haul_eol_scan(haul_eol_state *s, const void *p, size_t n, char *to)
 {
 #ifdef __x86_64__
-    if (is_wide())
+    if (haul_cpu_avx2())
         return scan_wide(s, p, n, to);
 #endif
     return scan(&narrow, s, p, n, to);
@@ -279,7 +275,7 @@ size_t haul_eol_scan(haul_eol_state *s, const void *p, size_t n, char *to)
 size_t haul_eol_keep(haul_eol_state *s, const void *p, size_t n)
 {
 #ifdef __x86_64__
-    if (is_wide())
+    if (haul_cpu_avx2())
         return keep_wide(s, p, n);
 #endif
     return keep(&narrow, s, p, n);
@@ -288,7 +284,7 @@ size_t haul_eol_keep(haul_eol_state *s, const void *p, size_t n)
 static size_t strip_blocks(const char *p, size_t n, char *to, size_t *ret_at)
 {
 #ifdef __x86_64__
-    if (is_wide())
+    if (haul_cpu_avx2())
         return strip_wide(p, n, to, ret_at);
 #endif
     return strip(&narrow, p, n, to, ret_at);

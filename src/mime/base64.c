@@ -1,5 +1,7 @@
 #include "mime/base64.h"
 
+#include "base/cpu.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -70,7 +72,7 @@ __attribute__((target("ssse3"))) static void encode_line(char *to, const char *p
 static size_t wide_lines(char *to, size_t max, const char *p, size_t n)
 {
     size_t lines = 0;
-    if (!__builtin_cpu_supports("ssse3"))
+    if (!haul_cpu_ssse3())
         return 0;
     for (; lines < max && n >= WIDE_READ; lines++, n -= HAUL_BASE64_LINE)
         encode_line(to + lines * HAUL_BASE64_WIDTH, p + lines * HAUL_BASE64_LINE);

@@ -1,0 +1,3 @@
+#include "base/cpu.h"
+
+bool haul_cpu_plain;
