@@ -9,13 +9,11 @@
 
 #define FIRST_CAP 64u
 
-void haul_str_room(haul_str *s, size_t n)
+void haul_str_grow(haul_str *s, size_t n)
 {
     if (n > SIZE_MAX / 4 || s->len > SIZE_MAX / 4)
         haul_oom();
     size_t need = s->len + n + 1;
-    if (need <= s->cap)
-        return;
     size_t cap = s->cap ? s->cap * 2 : FIRST_CAP;
     if (cap < need)
         cap = need;
@@ -36,11 +34,6 @@ void haul_str_add(haul_str *s, const void *p, size_t n)
 void haul_str_addz(haul_str *s, const char *z)
 {
     haul_str_add(s, z, strlen(z));
-}
-
-void haul_str_addc(haul_str *s, char c)
-{
-    haul_str_add(s, &c, 1);
 }
 
 void haul_str_addf(haul_str *s, const char *fmt, ...)
@@ -104,11 +97,6 @@ bool haul_istarts(const char *p, size_t len, const char *z)
         if (i >= len || haul_lower((unsigned char)p[i]) != haul_lower((unsigned char)z[i]))
             return false;
     return true;
-}
-
-bool haul_span_is(haul_span s, const char *z)
-{
-    return s.len == strlen(z) && haul_istarts(s.p, s.len, z);
 }
 
 bool haul_ends(const char *s, const char *suffix)

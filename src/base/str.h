@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef struct haul_str { /* zero-initialised = empty; p is NULL until the first append */
     char *p;
@@ -15,10 +16,20 @@ typedef struct haul_str { /* zero-initialised = empty; p is NULL until the first
 
 void haul_str_add(haul_str *s, const void *p, size_t n);
 void haul_str_addz(haul_str *s, const char *z);
-void haul_str_addc(haul_str *s, char c);
 void haul_str_addf(haul_str *s, const char *fmt, ...) HAUL_PRINTF(2, 3);
+void haul_str_grow(haul_str *s, size_t n); /* for haul_str_room */
 /* Room for n more octets; write them at s->p + s->len, then add to s->len. */
-void haul_str_room(haul_str *s, size_t n);
+static inline void haul_str_room(haul_str *s, size_t n)
+{
+    if (n >= s->cap - s->len) /* the NUL takes one */
+        haul_str_grow(s, n);
+}
+static inline void haul_str_addc(haul_str *s, char c)
+{
+    haul_str_room(s, 1);
+    s->p[s->len++] = c;
+    s->p[s->len] = '\0';
+}
 /* Empty it, keep the memory. p stays NUL-terminated when it exists. */
 void haul_str_clear(haul_str *s);
 void haul_str_done(haul_str *s);
@@ -38,10 +49,13 @@ typedef struct haul_span {
 } haul_span;
 
 haul_span haul_span_trim(haul_span s);                       /* without blanks, tabs, CR, LF at both ends */
-bool haul_span_is(haul_span s, const char *z);               /* ASCII case-insensitive equality */
 bool haul_istarts(const char *p, size_t len, const char *z); /* ASCII case-insensitive prefix */
-bool haul_ends(const char *s, const char *suffix);           /* case-sensitive suffix of a C string */
-bool haul_iends(const char *s, const char *suffix);          /* ASCII case-insensitive suffix */
+static inline bool haul_span_is(haul_span s, const char *z)  /* ASCII case-insensitive equality */
+{
+    return s.len == strlen(z) && haul_istarts(s.p, s.len, z);
+}
+bool haul_ends(const char *s, const char *suffix);  /* case-sensitive suffix of a C string */
+bool haul_iends(const char *s, const char *suffix); /* ASCII case-insensitive suffix */
 /* Where the octets of word (len > 0) begin in the n at p, NULL = nowhere. */
 const char *haul_find(const char *p, size_t n, const char *word, size_t len);
 int haul_icmp(const char *a, const char *b); /* ASCII case-insensitive strcmp */
