@@ -72,7 +72,7 @@ static int made(haul_pstw_object (*fill)(haul_pstw_ndb *n, size_t x), size_t x)
     haul_err e;
     uint64_t size;
     int fd = temporary(), again = dup(fd);
-    haul_pstw_ndb *n = haul_pstw_ndb_new("test", HAUL_CRYPT_PERMUTE);
+    haul_pstw_ndb *n = haul_pstw_ndb_new("test", &(haul_pstw_kind){HAUL_CRYPT_PERMUTE, false, false});
     haul_pstw_ndb_use(n, fd, NULL);
     haul_pstw_object o = fill(n, x);
     haul_pstw_node_add(n, NODE, o.data, o.sub, 0);
@@ -248,7 +248,7 @@ Test(pst_put, what_is_given_up_leaves_nothing)
         haul_pstw_state before;
         int fd = temporary();
         haul_auto_fd int again = dup(fd);
-        haul_pstw_ndb *n = haul_pstw_ndb_new("test", HAUL_CRYPT_PERMUTE);
+        haul_pstw_ndb *n = haul_pstw_ndb_new("test", &(haul_pstw_kind){HAUL_CRYPT_PERMUTE, false, false});
         haul_pstw_ndb_use(n, fd, NULL);
         uint32_t first = haul_pstw_data(n, octets(9000), 9000);
         haul_pstw_node_add(n, haul_pstw_new_nid(n, HAUL_PSTW_NID_MESSAGE), first, 0, 0);

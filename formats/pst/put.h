@@ -28,10 +28,10 @@
 typedef struct haul_pstw haul_pstw;
 
 typedef struct haul_pstw_setup {
-    int fd, log;               /* the store and its log, which read and write; owned, whatever happens */
-    const char *name;          /* of the file, for messages */
-    const char *title;         /* of the store, as Outlook shows it */
-    uint8_t crypt;             /* HAUL_CRYPT_* */
+    int fd, log;       /* the store and its log, which read and write; owned, whatever happens */
+    const char *name;  /* of the file, for messages */
+    const char *title; /* of the store, as Outlook shows it */
+    haul_pstw_kind kind;
     const uint8_t *record_key; /* 16 octets; NULL: derived from what is in the store */
     uint64_t resume;           /* what the last haul_pstw_commit gave; 0 = a new store */
 } haul_pstw_setup;

@@ -13,6 +13,8 @@
 #define BITMAP_FIRST   8u
 #define BITMAP_EVERY   128u
 #define LEVEL_FULL     15u
+#define HID_BITS       27u /* of page and allocation together (2.3.1.1) */
+#define ENTRIES_SPARE  8u  /* allocations that a HID could name in a page, and that are not made */
 
 static uint16_t header_size(size_t page)
 {
@@ -28,7 +30,7 @@ static haul_pstw_page *new_page(haul_pstw_heap *h)
         h->pages = haul_realloc(h->pages, h->cap * sizeof(*h->pages));
     }
     haul_pstw_page *page = &h->pages[h->n];
-    *page = (haul_pstw_page){.p = haul_alloc(HAUL_PSTW_BLOCK), .used = header_size(h->n)};
+    *page = (haul_pstw_page){.p = haul_alloc(h->most), .used = header_size(h->n)};
     memset(page->p, 0, page->used); /* the rest as it is taken */
     h->n++;
     return page;
@@ -36,8 +38,14 @@ static haul_pstw_page *new_page(haul_pstw_heap *h)
 
 void haul_pstw_heap_init(haul_pstw_heap *h, haul_pstw_ndb *n, uint8_t client)
 {
-    *h = (haul_pstw_heap){.ndb = n, .client = client};
+    *h = (haul_pstw_heap){
+        .ndb = n, .client = client, .most = haul_pstw_most(n), .index_bits = haul_pstw_wide(n) ? 14 : 11};
     new_page(h);
+}
+
+size_t haul_pstw_heap_pages(const haul_pstw_heap *h)
+{
+    return (size_t)1 << (HID_BITS - h->index_bits);
 }
 
 /* Octets of the block when the page ends with n allocations and `used` octets: data, then the page map
@@ -59,24 +67,24 @@ static uint32_t add_to(haul_pstw_heap *h, haul_pstw_page *page, const void *p, s
     else
         memset(page->p + page->used, 0, n);
     page->used = (uint16_t)(page->used + n);
-    return (uint32_t)(h->n - 1) << 16 | (uint32_t)page->n << 5;
+    return (uint32_t)(h->n - 1) << (5 + h->index_bits) | (uint32_t)page->n << 5;
 }
 
 /* Pages before the last one are full blocks: one more allocation takes what is left, from where the last value ends, be that
  * odd. */
 static void fill_page(haul_pstw_heap *h, haul_pstw_page *page)
 {
-    size_t end = HAUL_PSTW_BLOCK - 4 - 2 * (page->n + 2u);
-    if (closed_size(page->used, page->n) + 2 <= HAUL_PSTW_BLOCK)
+    size_t end = h->most - 4 - 2 * (page->n + 2u);
+    if (closed_size(page->used, page->n) + 2 <= h->most)
         add_to(h, page, NULL, end - page->used);
 }
 
 /* 2.3.1.2 rgbFillLevel: how much is free, in coarse steps. */
-static unsigned fill_level(const haul_pstw_page *page)
+static unsigned fill_level(const haul_pstw_heap *h, const haul_pstw_page *page)
 {
     static const uint16_t at_least[] = {3584, 2560, 2048, 1792, 1536, 1280, 1024, 768,
                                         512,  256,  128,  64,   32,   16,   8};
-    size_t left = HAUL_PSTW_BLOCK - closed_size(page->used, page->n);
+    size_t left = h->most - closed_size(page->used, page->n);
     for (unsigned i = 0; i < HAUL_COUNT(at_least); i++)
         if (left >= at_least[i])
             return i;
@@ -86,7 +94,7 @@ static unsigned fill_level(const haul_pstw_page *page)
 static void put_levels(const haul_pstw_heap *h, size_t first, size_t n, uint8_t *to)
 {
     for (size_t i = 0; i < n && first + i < h->n; i++)
-        to[i / 2] |= (uint8_t)((h->pages[first + i].p ? fill_level(&h->pages[first + i]) : LEVEL_FULL)
+        to[i / 2] |= (uint8_t)((h->pages[first + i].p ? fill_level(h, &h->pages[first + i]) : LEVEL_FULL)
                                << (i % 2 ? 4 : 0));
 }
 
@@ -119,14 +127,15 @@ static void leave_page(haul_pstw_heap *h)
     if (header_size(h->n - 1) != PAGE_HEADER)
         return;
     put_map(page);
-    write_page(h, page, HAUL_PSTW_BLOCK);
+    write_page(h, page, h->most);
 }
 
 uint32_t haul_pstw_heap_add(haul_pstw_heap *h, const void *p, size_t n)
 {
     haul_pstw_page *page = &h->pages[h->n - 1];
-    if (closed_size(page->used + n, page->n + 1u) > HAUL_PSTW_BLOCK || page->n >= HAUL_PSTW_HEAP_ENTRIES) {
-        if (h->n == HAUL_PSTW_HEAP_PAGES) {
+    size_t entries = ((size_t)1 << h->index_bits) - ENTRIES_SPARE;
+    if (closed_size(page->used + n, page->n + 1u) > h->most || page->n >= entries) {
+        if (h->n == haul_pstw_heap_pages(h)) {
             h->full = true;
             return 0;
         }
@@ -138,8 +147,8 @@ uint32_t haul_pstw_heap_add(haul_pstw_heap *h, const void *p, size_t n)
 
 uint8_t *haul_pstw_heap_at(haul_pstw_heap *h, uint32_t hid)
 {
-    haul_pstw_page *page = &h->pages[hid >> 16];
-    return page->p + page->start[(hid >> 5 & 0x7ff) - 1];
+    haul_pstw_page *page = &h->pages[0];
+    return page->p + page->start[(hid >> 5) - 1];
 }
 
 static void close_page(haul_pstw_heap *h, size_t i, uint32_t user_root)
@@ -166,10 +175,10 @@ uint32_t haul_pstw_heap_end(haul_pstw_heap *h, uint32_t user_root)
     uint32_t *bids = haul_calloc(h->n, sizeof(*bids));
     for (size_t i = 0; i < h->n; i++) {
         if (h->pages[i].p)
-            write_page(h, &h->pages[i], i + 1 < h->n ? HAUL_PSTW_BLOCK : size);
+            write_page(h, &h->pages[i], i + 1 < h->n ? h->most : size);
         bids[i] = h->pages[i].bid;
     }
-    uint32_t bid = haul_pstw_tree_of(h->ndb, bids, h->n, (uint64_t)(h->n - 1) * HAUL_PSTW_BLOCK + size);
+    uint32_t bid = haul_pstw_tree_of(h->ndb, bids, h->n, (uint64_t)(h->n - 1) * h->most + size);
     free(bids);
     free(h->pages);
     *h = (haul_pstw_heap){0};

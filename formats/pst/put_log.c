@@ -121,9 +121,9 @@ static void log_blocks(haul_pstw *s, size_t to)
         haul_str_room(&s->scratch, n * BLOCK_OCTETS);
         for (size_t k = 0; k < n; k++, i++) {
             uint8_t b[BLOCK_OCTETS];
-            haul_put32(b, v[i].at);
-            haul_put16(b + 4, v[i].size);
-            haul_put16(b + 6, v[i].internal);
+            haul_put32(b, v[i].at | (uint32_t)v[i].internal << 31);
+            haul_put16(b + 4, v[i].stored);
+            haul_put16(b + 6, v[i].size);
             haul_str_add(&s->scratch, b, sizeof(b));
         }
         haul_pstw_log_add(s, HAUL_PSTW_LOG_BLOCKS, s->scratch.p, s->scratch.len);
@@ -184,9 +184,11 @@ haul_rc haul_pstw_log_sync(haul_pstw *s, uint64_t *ret_end, haul_err *e)
 static bool take_blocks(haul_pstw *s, const uint8_t *p, size_t n)
 {
     for (size_t i = 0; i + BLOCK_OCTETS <= n; i += BLOCK_OCTETS) {
-        haul_pstw_block b = {.at = haul_nodes32(p + i),
-                             .size = (uint16_t)haul_nodes16(p + i + 4),
-                             .internal = (uint16_t)haul_nodes16(p + i + 6)};
+        uint32_t at = haul_nodes32(p + i);
+        haul_pstw_block b = {.at = at & INT32_MAX,
+                             .internal = at >> 31 != 0,
+                             .stored = (uint16_t)haul_nodes16(p + i + 4),
+                             .size = (uint16_t)haul_nodes16(p + i + 6)};
         haul_pstw_ndb_known(s->ndb, &b, 1, NULL, 0);
     }
     return n % BLOCK_OCTETS == 0;

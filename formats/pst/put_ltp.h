@@ -8,11 +8,8 @@
 
 #include "base/str.h"
 
-#define HAUL_PSTW_HEAP_MAX     3580u  /* octets of one allocation (2.3.3.3) */
-#define HAUL_PSTW_HEAP_PAGES   65536u /* that a HID can name (2.3.1.1) */
-#define HAUL_PSTW_HEAP_SPARE   8192u  /* of them for the row index of a table; cells take the others */
-#define HAUL_PSTW_HEAP_ENTRIES 2040u  /* allocations of one page: a HID counts to 2047 */
-#define HAUL_PSTW_COLUMNS      255u   /* of one table (2.3.4.1 cCols) */
+#define HAUL_PSTW_HEAP_MAX 3580u /* octets of one allocation (2.3.3.3) */
+#define HAUL_PSTW_COLUMNS  255u  /* of one table (2.3.4.1 cCols) */
 #define HAUL_PSTW_PROPS                                                                                      \
     16384u /* of one property context: what the top of its B-tree and one level below hold */
 
@@ -22,7 +19,7 @@ enum { HAUL_PSTW_TABLE = 0x7c, HAUL_PSTW_QUEUE = 0x9c, HAUL_PSTW_BTH = 0xb5, HAU
 /* ── heap on node (2.3.1) ── */
 
 typedef struct haul_pstw_page {
-    uint8_t *p; /* HAUL_PSTW_BLOCK octets; NULL: written as block `bid` */
+    uint8_t *p; /* haul_pstw_most octets; NULL: written as block `bid` */
     uint16_t used;
     uint16_t n, cap;
     uint16_t *start; /* offset of each allocation */
@@ -32,12 +29,16 @@ typedef struct haul_pstw_page {
 typedef struct haul_pstw_heap {
     haul_pstw_ndb *ndb;
     uint8_t client;
-    bool full; /* something was not added: there is no room in any heap for it */
+    bool full;           /* something was not added: there is no room in any heap for it */
+    size_t most;         /* octets of a page */
+    unsigned index_bits; /* of a HID, for the allocation (2.3.1.1; of 4k pages docs/formats/pst.md) */
     haul_pstw_page *pages;
     size_t n, cap;
 } haul_pstw_heap;
 
 void haul_pstw_heap_init(haul_pstw_heap *h, haul_pstw_ndb *n, uint8_t client);
+/* Pages that a HID can name; an eighth of them is for the row index of a table, cells take the others. */
+size_t haul_pstw_heap_pages(const haul_pstw_heap *h);
 /* Copy n octets (1..HAUL_PSTW_HEAP_MAX; NULL = zeros) into the heap. Returns the HID; 0: it is full. */
 uint32_t haul_pstw_heap_add(haul_pstw_heap *h, const void *p, size_t n);
 /* An allocation of the first page, for writing what is known late. Valid until the next haul_pstw_heap_add. */

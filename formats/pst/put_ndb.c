@@ -8,13 +8,41 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
 
-#define INTERNAL    2u    /* bit of a block id (2.2.2.2) */
-#define XBLOCK_MAX  1021u /* ids in an XBLOCK or XXBLOCK */
-#define SLBLOCK_MAX 340u
-#define SIBLOCK_MAX 510u
-#define UNIT        64u
-#define BLOCKS_MAX  (UINT32_MAX / 4 - 1) /* ids are kept in 32 bits */
+#define INTERNAL   2u                   /* bit of a block id (2.2.2.2) */
+#define LIST_HEAD  8u                   /* octets in front of the entries of an XBLOCK, SLBLOCK or SIBLOCK */
+#define STEP       64u                  /* of haul_pstw_block.at */
+#define BLOCKS_MAX (UINT32_MAX / 4 - 1) /* ids are kept in 32 bits */
+
+static const haul_pstw_layout narrow = {.page = 512,
+                                        .entries = 488,
+                                        .trailer = 496,
+                                        .most = 8176,
+                                        .block_trailer = 16,
+                                        .unit = 64,
+                                        .map = 496,
+                                        .first = 0x4400,
+                                        .density = 0x4200};
+static const haul_pstw_layout wide = {.page = 4096,
+                                      .entries = 4056,
+                                      .trailer = 4072,
+                                      .most = 65512,
+                                      .block_trailer = 24,
+                                      .unit = 512,
+                                      .map = 4072,
+                                      .first = 0x22000,
+                                      .density = 0x21000};
+
+bool haul_pstw_wide(const haul_pstw_ndb *n)
+{
+    return n->kind.wide;
+}
+
+size_t haul_pstw_most(const haul_pstw_ndb *n)
+{
+    return n->layout->most;
+}
 
 void *haul_pstw_grown(void *v, size_t n, size_t *cap, size_t size)
 {
@@ -28,48 +56,51 @@ void *haul_pstw_grown(void *v, size_t n, size_t *cap, size_t size)
 
 static void mark(haul_pstw_ndb *n, size_t from, size_t size)
 {
-    for (size_t i = from / UNIT; i < (from + size) / UNIT; i++)
+    size_t unit = n->layout->unit;
+    for (size_t i = from / unit; i < (from + size) / unit; i++)
         n->octets[i / 8] |= (uint8_t)(0x80u >> i % 8); /* 2.2.2.7.2: the first slot is the highest bit */
 }
 
 static void unmark(haul_pstw_ndb *n, size_t from)
 {
-    for (size_t i = from / UNIT; i < HAUL_PSTW_REGION / UNIT; i++)
+    for (size_t i = from / n->layout->unit; i < (size_t)n->layout->map * 8; i++)
         n->octets[i / 8] &= (uint8_t) ~(0x80u >> i % 8);
 }
 
 /* Map pages at the head of a region (2.2.2.7.2 to 2.2.2.7.5): their type at each of four places, 0 = none. */
-static void map_pages(uint64_t region, uint8_t type[4])
+static void map_pages(const haul_pstw_ndb *n, uint64_t region, uint8_t type[4])
 {
+    bool older = !n->kind.wide;
+    size_t map = n->layout->map;
     type[0] = HAUL_PSTW_AMAP;
-    type[1] = region % 8 ? 0 : HAUL_PSTW_PMAP;
-    type[2] = region >= 128 && (region - 128) % HAUL_PSTW_MAP == 0 ? HAUL_PSTW_FMAP : 0;
-    type[3] = region >= 8192 && (region - 8192) % (8 * 8 * HAUL_PSTW_MAP) == 0 ? HAUL_PSTW_FPMAP : 0;
+    type[1] = older && region % 8 == 0 ? HAUL_PSTW_PMAP : 0;
+    type[2] = older && region >= 128 && (region - 128) % map == 0 ? HAUL_PSTW_FMAP : 0;
+    type[3] = older && region >= 8192 && (region - 8192) % (8 * 8 * map) == 0 ? HAUL_PSTW_FPMAP : 0;
 }
 
 static void open_region(haul_pstw_ndb *n, uint64_t region)
 {
     uint8_t type[4];
-    memset(n->octets, 0,
-           sizeof(type) * HAUL_PSTW_PAGE); /* the rest as it is taken, or when the region ends */
+    size_t page = n->layout->page;
+    memset(n->octets, 0, sizeof(type) * page); /* the rest as it is taken, or when the region ends */
     n->region = region;
     n->used = 0;
-    map_pages(region, type);
+    map_pages(n, region, type);
     for (unsigned i = 0; i < 4; i++) {
         if (!type[i])
             continue;
-        n->used = (i + 1) * HAUL_PSTW_PAGE;
-        mark(n, i * HAUL_PSTW_PAGE, HAUL_PSTW_PAGE);
+        n->used = (i + 1) * page;
+        mark(n, i * page, page);
     }
 }
 
 static uint64_t free_octets(const haul_pstw_ndb *n)
 {
     uint64_t bits = 0;
-    for (size_t i = 0; i < HAUL_PSTW_MAP; i++)
+    for (size_t i = 0; i < n->layout->map; i++)
         for (unsigned bit = 0; bit < 8; bit++)
             bits += !(n->octets[i] >> bit & 1);
-    return bits * UNIT;
+    return bits * n->layout->unit;
 }
 
 void haul_pstw_write_at(haul_pstw_ndb *n, uint64_t at, const void *p, size_t len)
@@ -92,25 +123,26 @@ void haul_pstw_write_at(haul_pstw_ndb *n, uint64_t at, const void *p, size_t len
 void haul_pstw_close_region(haul_pstw_ndb *n)
 {
     uint8_t type[4];
-    uint64_t at = haul_pstw_region_at(n->region);
+    const haul_pstw_layout *l = n->layout;
+    uint64_t at = haul_pstw_region_at(n, n->region);
     n->free += free_octets(n);
-    memset(n->octets + n->used, 0, HAUL_PSTW_REGION - n->used);
-    map_pages(n->region, type);
+    memset(n->octets + n->used, 0, haul_pstw_region_size(n) - n->used);
+    map_pages(n, n->region, type);
     for (unsigned i = 0; i < 4; i++) {
-        uint8_t *page = n->octets + i * HAUL_PSTW_PAGE;
+        uint8_t *page = n->octets + i * l->page;
         if (!type[i])
             continue;
         if (i) /* the maps of free space are hints that Outlook makes anew */
-            memset(page, 0xff, HAUL_PSTW_MAP);
-        haul_pstw_seal(page, type[i], at + i * HAUL_PSTW_PAGE, 0);
+            memset(page, 0xff, l->map);
+        haul_pstw_seal(n, page, type[i], at + i * l->page, 0);
     }
-    haul_pstw_write_at(n, at, n->octets, HAUL_PSTW_REGION);
+    haul_pstw_write_at(n, at, n->octets, haul_pstw_region_size(n));
 }
 
 uint8_t *haul_pstw_place(haul_pstw_ndb *n, size_t size, size_t align, uint64_t *ret_at)
 {
     size_t at = (n->used + align - 1) / align * align;
-    if (at + size > HAUL_PSTW_REGION) {
+    if (at + size > haul_pstw_region_size(n)) {
         haul_pstw_close_region(n);
         open_region(n, n->region + 1);
         at = (n->used + align - 1) / align * align;
@@ -118,19 +150,20 @@ uint8_t *haul_pstw_place(haul_pstw_ndb *n, size_t size, size_t align, uint64_t *
     mark(n, at, size);
     memset(n->octets + n->used, 0, at - n->used);
     n->used = at + size;
-    *ret_at = haul_pstw_region_at(n->region) + at;
+    *ret_at = haul_pstw_region_at(n, n->region) + at;
     return n->octets + at;
 }
 
 /* ── the whole ── */
 
-haul_pstw_ndb *haul_pstw_ndb_new(const char *name, uint8_t crypt)
+haul_pstw_ndb *haul_pstw_ndb_new(const char *name, const haul_pstw_kind *kind)
 {
     haul_pstw_ndb *n = haul_calloc(1, sizeof(*n));
     n->fd = -1;
     n->name = haul_strdup(name);
-    n->crypt = crypt;
-    n->octets = haul_alloc(HAUL_PSTW_REGION);
+    n->kind = *kind;
+    n->layout = kind->wide ? &wide : &narrow;
+    n->octets = haul_alloc(haul_pstw_region_size(n));
     for (unsigned i = 0; i < 32; i++)
         n->last_index[i] = 0x400;
     n->last_index[HAUL_PSTW_NID_SEARCH] = 0x4000;
@@ -145,6 +178,9 @@ void haul_pstw_ndb_free(haul_pstw_ndb *n)
     if (!n)
         return;
     haul_fd_autoclose(&n->fd);
+    if (n->packer)
+        (void)deflateEnd(n->packer);
+    free(n->packer);
     free(n->blocks);
     free(n->nodes);
     free(n->octets);
@@ -161,7 +197,7 @@ haul_rc haul_pstw_ndb_failed(const haul_pstw_ndb *n, haul_err *e)
 
 void haul_pstw_ndb_state(const haul_pstw_ndb *n, haul_pstw_state *ret)
 {
-    *ret = (haul_pstw_state){.end = haul_pstw_region_at(n->region) + n->used,
+    *ret = (haul_pstw_state){.end = haul_pstw_region_at(n, n->region) + n->used,
                              .free = n->free,
                              .blocks = n->n_blocks,
                              .nodes = n->n_nodes};
@@ -170,7 +206,7 @@ void haul_pstw_ndb_state(const haul_pstw_ndb *n, haul_pstw_state *ret)
 
 static void read_region(haul_pstw_ndb *n, uint64_t region)
 {
-    ssize_t got = pread(n->fd, n->octets, HAUL_PSTW_REGION, (off_t)haul_pstw_region_at(region));
+    ssize_t got = pread(n->fd, n->octets, haul_pstw_region_size(n), (off_t)haul_pstw_region_at(n, region));
     if (got < 0 || (size_t)got < n->used)
         n->rc = haul_fail_sys(&n->err, HAUL_E_TARGET, "reading %s", n->name);
     n->region = region;
@@ -178,11 +214,11 @@ static void read_region(haul_pstw_ndb *n, uint64_t region)
 
 void haul_pstw_ndb_return(haul_pstw_ndb *n, const haul_pstw_state *to)
 {
-    uint64_t region = (to->end - HAUL_PSTW_REGIONS) / HAUL_PSTW_REGION;
-    n->used = (size_t)(to->end - haul_pstw_region_at(region));
+    uint64_t region = (to->end - n->layout->first) / haul_pstw_region_size(n);
+    n->used = (size_t)(to->end - haul_pstw_region_at(n, region));
     if (n->used == 0) { /* its end is the region's before */
         region--;
-        n->used = HAUL_PSTW_REGION;
+        n->used = haul_pstw_region_size(n);
     }
     if (region != n->region)
         read_region(n, region);
@@ -226,7 +262,7 @@ void haul_pstw_ndb_known(haul_pstw_ndb *n, const haul_pstw_block *b, size_t bloc
 
 void haul_pstw_ndb_sync(haul_pstw_ndb *n)
 {
-    haul_pstw_write_at(n, haul_pstw_region_at(n->region), n->octets, n->used);
+    haul_pstw_write_at(n, haul_pstw_region_at(n, n->region), n->octets, n->used);
     if (n->rc == HAUL_OK && fdatasync(n->fd) != 0)
         n->rc = haul_fail_sys(&n->err, HAUL_E_TARGET, "writing %s", n->name);
 }
@@ -239,7 +275,72 @@ uint16_t haul_pstw_signature(uint64_t at, uint64_t bid) /* MS-PST 5.5 */
     return (uint16_t)((x >> 16 ^ x) & 0xffff);
 }
 
-/* One block of at most HAUL_PSTW_BLOCK octets (2.2.2.8.1). */
+/* Octets that a block takes in the file, with padding and trailer. */
+static size_t room_of(const haul_pstw_ndb *n, size_t stored)
+{
+    const haul_pstw_layout *l = n->layout;
+    return (stored + l->block_trailer + l->unit - 1) / l->unit * l->unit;
+}
+
+/* p[0, len) compressed in place, where that saves space, as Outlook does it: its size then, else len. */
+static size_t pack(haul_pstw_ndb *n, uint8_t *p, size_t len)
+{
+    uint8_t packed[HAUL_PSTW_BLOCK_MAX];
+    z_stream *z = n->packer;
+    if (!z) {
+        z = n->packer = haul_calloc(1, sizeof(*z));
+        if (deflateInit(z, Z_DEFAULT_COMPRESSION) != Z_OK)
+            haul_oom();
+    }
+    (void)deflateReset(z);
+    z->next_in = p;
+    z->avail_in = (uInt)len;
+    z->next_out = packed;
+    z->avail_out = (uInt)len - 1;
+    if (deflate(z, Z_FINISH) != Z_STREAM_END || room_of(n, z->total_out) == room_of(n, len))
+        return len;
+    memcpy(p, packed, z->total_out);
+    return z->total_out;
+}
+
+/* p[0, len) as it is stored: its size. */
+static size_t encode(haul_pstw_ndb *n, uint64_t bid, uint8_t *p, size_t len)
+{
+    bool encoded = !(bid & INTERNAL), first = n->kind.wide && n->kind.pack_first;
+    if (encoded && !first)
+        haul_crypt_encode(n->kind.crypt, bid, 0, p, len);
+    size_t stored = n->kind.wide ? pack(n, p, len) : len;
+    if (encoded && first)
+        haul_crypt_encode(n->kind.crypt, bid, 0, p, stored);
+    return stored;
+}
+
+/* At `to`, the stored octets in front of it. */
+static void put_trailer(const haul_pstw_ndb *n, uint8_t *to, uint64_t at, uint64_t bid, uint32_t checksum,
+                        size_t stored, size_t len)
+{
+    haul_put16(to, stored);
+    haul_put16(to + 2, haul_pstw_signature(at, bid));
+    haul_put32(to + 4, checksum);
+    haul_put64(to + 8, bid);
+    if (!n->kind.wide)
+        return;
+    haul_put16(to + 16, 2); /* as Outlook writes it; what it means is not known */
+    haul_put16(to + 18, len);
+    haul_put32(to + 20, 0);
+}
+
+static void add_block(haul_pstw_ndb *n, uint64_t at, size_t stored, size_t len, bool internal)
+{
+    n->blocks = haul_pstw_grown(n->blocks, n->n_blocks, &n->cap_blocks, sizeof(*n->blocks));
+    n->blocks[n->n_blocks++] = (haul_pstw_block){.at = (uint32_t)(at / STEP) & INT32_MAX,
+                                                 .internal = internal,
+                                                 .stored = (uint16_t)stored,
+                                                 .size = (uint16_t)len};
+}
+
+/* One block of at most haul_pstw_most octets (2.2.2.8.1). Its size is known before its place only when nothing is
+ * compressed. */
 static uint32_t put_block(haul_pstw_ndb *n, const void *p, size_t len, bool internal)
 {
     if (n->rc == HAUL_OK && n->n_blocks >= BLOCKS_MAX)
@@ -247,26 +348,28 @@ static uint32_t put_block(haul_pstw_ndb *n, const void *p, size_t len, bool inte
     if (n->rc != HAUL_OK)
         return 0;
     uint32_t bid = (uint32_t)(n->n_blocks + 1) * 4 | (internal ? INTERNAL : 0);
-    size_t size = (len + HAUL_PSTW_TRAILER + UNIT - 1) / UNIT * UNIT;
+    uint8_t wide_block[HAUL_PSTW_BLOCK_MAX];
+    size_t stored = len;
+    if (n->kind.wide) {
+        memcpy(wide_block, p, len);
+        stored = encode(n, bid, wide_block, len);
+    }
     uint64_t at;
-    uint8_t *to = haul_pstw_place(n, size, UNIT, &at), *trailer = to + size - HAUL_PSTW_TRAILER;
-    memcpy(to, p, len);
-    memset(to + len, 0, (size_t)(trailer - to) - len);
-    if (!internal)
-        haul_crypt_encode(n->crypt, bid, 0, to, len);
-    haul_put16(trailer, len);
-    haul_put16(trailer + 2, haul_pstw_signature(at, bid));
-    haul_put32(trailer + 4, haul_nodes_checksum(to, len));
-    haul_put64(trailer + 8, bid);
-    n->blocks = haul_pstw_grown(n->blocks, n->n_blocks, &n->cap_blocks, sizeof(*n->blocks));
-    n->blocks[n->n_blocks++] =
-        (haul_pstw_block){.at = (uint32_t)(at / UNIT), .size = (uint16_t)len, .internal = internal};
+    size_t size = room_of(n, stored);
+    uint8_t *to = haul_pstw_place(n, size, n->layout->unit, &at);
+    uint8_t *trailer = to + size - n->layout->block_trailer;
+    memcpy(to, n->kind.wide ? wide_block : p, stored);
+    memset(to + stored, 0, (size_t)(trailer - to) - stored);
+    if (!n->kind.wide)
+        (void)encode(n, bid, to, len);
+    put_trailer(n, trailer, at, bid, haul_nodes_checksum(to, stored), stored, len);
+    add_block(n, at, stored, len, internal);
     return bid;
 }
 
 void haul_pstw_tree_init(haul_pstw_tree *t, haul_pstw_ndb *n)
 {
-    *t = (haul_pstw_tree){.ndb = n, .block = haul_alloc(HAUL_PSTW_BLOCK)};
+    *t = (haul_pstw_tree){.ndb = n, .block = haul_alloc(haul_pstw_most(n))};
 }
 
 static void close_block(haul_pstw_tree *t)
@@ -279,13 +382,14 @@ static void close_block(haul_pstw_tree *t)
 void haul_pstw_tree_add(haul_pstw_tree *t, const void *p, size_t len)
 {
     const uint8_t *at = p;
+    size_t most = haul_pstw_most(t->ndb);
     t->total += len;
     if (t->total > HAUL_PSTW_TREE_MAX)
         return;
     while (len) {
-        if (t->used == HAUL_PSTW_BLOCK) /* only now, so that the last block is never empty */
+        if (t->used == most) /* only now, so that the last block is never empty */
             close_block(t);
-        size_t room = HAUL_PSTW_BLOCK - t->used, n = len < room ? len : room;
+        size_t room = most - t->used, n = len < room ? len : room;
         memcpy(t->block + t->used, at, n);
         t->used += n;
         at += n;
@@ -295,24 +399,31 @@ void haul_pstw_tree_add(haul_pstw_tree *t, const void *p, size_t len)
 
 void haul_pstw_tree_pad(haul_pstw_tree *t)
 {
+    size_t most = haul_pstw_most(t->ndb);
     if (!t->used)
         return;
-    t->total += HAUL_PSTW_BLOCK - t->used;
-    memset(t->block + t->used, 0, HAUL_PSTW_BLOCK - t->used);
-    t->used = HAUL_PSTW_BLOCK;
+    t->total += most - t->used;
+    memset(t->block + t->used, 0, most - t->used);
+    t->used = most;
+}
+
+/* Entries of `size` octets in a list that fills a block. */
+static size_t list_most(const haul_pstw_ndb *n, size_t size)
+{
+    return (n->layout->most - LIST_HEAD) / size;
 }
 
 /* XBLOCK (level 1) or XXBLOCK (level 2) over n ids. */
 static uint32_t put_xblock(haul_pstw_ndb *ndb, unsigned level, const uint32_t *bids, size_t n, uint64_t total)
 {
-    uint8_t x[8 + 8 * XBLOCK_MAX];
+    uint8_t x[HAUL_PSTW_BLOCK_MAX];
     x[0] = 0x01;
     x[1] = (uint8_t)level;
     haul_put16(x + 2, n);
     haul_put32(x + 4, total);
     for (size_t i = 0; i < n; i++)
-        haul_put64(x + 8 + 8 * i, bids[i]);
-    return put_block(ndb, x, 8 + 8 * n, true);
+        haul_put64(x + LIST_HEAD + 8 * i, bids[i]);
+    return put_block(ndb, x, LIST_HEAD + 8 * n, true);
 }
 
 uint32_t haul_pstw_tree_of(haul_pstw_ndb *n, const uint32_t *bids, size_t count, uint64_t total)
@@ -321,11 +432,11 @@ uint32_t haul_pstw_tree_of(haul_pstw_ndb *n, const uint32_t *bids, size_t count,
         return count ? bids[0] : 0;
     if (total > HAUL_PSTW_TREE_MAX)
         return 0;
-    uint32_t above[XBLOCK_MAX];
-    size_t n_above = 0;
-    uint64_t full = (uint64_t)XBLOCK_MAX * HAUL_PSTW_BLOCK;
-    for (size_t i = 0; i < count; i += XBLOCK_MAX) {
-        size_t in = count - i < XBLOCK_MAX ? count - i : XBLOCK_MAX;
+    uint32_t above[HAUL_PSTW_BLOCK_MAX / 8];
+    size_t n_above = 0, most = list_most(n, 8);
+    uint64_t full = (uint64_t)most * n->layout->most;
+    for (size_t i = 0; i < count; i += most) {
+        size_t in = count - i < most ? count - i : most;
         uint64_t part = i + in < count ? full : total - n_above * full;
         above[n_above++] = put_xblock(n, 1, bids + i, in, part);
     }
@@ -345,7 +456,7 @@ uint32_t haul_pstw_tree_end(haul_pstw_tree *t)
 
 uint32_t haul_pstw_data(haul_pstw_ndb *n, const void *p, size_t len)
 {
-    if (len > 0 && len <= HAUL_PSTW_BLOCK)
+    if (len > 0 && len <= haul_pstw_most(n))
         return put_block(n, p, len, false);
     haul_pstw_tree t;
     haul_pstw_tree_init(&t, n);
@@ -364,16 +475,16 @@ static int by_subnode(const void *a, const void *b)
 /* 2.2.2.8.3.3.1 */
 static uint32_t put_slblock(haul_pstw_ndb *ndb, const haul_pstw_subnode *v, size_t n)
 {
-    uint8_t b[8 + 24 * SLBLOCK_MAX];
+    uint8_t b[HAUL_PSTW_BLOCK_MAX];
     haul_put64(b, 0x02); /* btype, cLevel 0, cEnt, padding */
     haul_put16(b + 2, n);
     for (size_t i = 0; i < n; i++) {
-        uint8_t *at = b + 8 + 24 * i;
+        uint8_t *at = b + LIST_HEAD + 24 * i;
         haul_put64(at, v[i].nid);
         haul_put64(at + 8, v[i].data);
         haul_put64(at + 16, v[i].sub);
     }
-    return put_block(ndb, b, 8 + 24 * n, true);
+    return put_block(ndb, b, LIST_HEAD + 24 * n, true);
 }
 
 uint32_t haul_pstw_subnode_list(haul_pstw_ndb *n, haul_pstw_subnode *v, size_t count)
@@ -381,17 +492,18 @@ uint32_t haul_pstw_subnode_list(haul_pstw_ndb *n, haul_pstw_subnode *v, size_t c
     if (!count)
         return 0;
     qsort(v, count, sizeof(*v), by_subnode);
-    if (count <= SLBLOCK_MAX)
+    size_t most = list_most(n, 24), lists = 0;
+    if (count <= most)
         return put_slblock(n, v, count);
-    uint8_t b[8 + 16 * SIBLOCK_MAX] = {0x02, 0x01}; /* 2.2.2.8.3.3.2 */
-    size_t lists = 0;
-    for (size_t i = 0; i < count && lists < SIBLOCK_MAX; i += SLBLOCK_MAX, lists++) {
-        haul_put64(b + 8 + 16 * lists, v[i].nid);
-        haul_put64(b + 16 + 16 * lists,
-                   put_slblock(n, v + i, count - i < SLBLOCK_MAX ? count - i : SLBLOCK_MAX));
+    uint8_t b[HAUL_PSTW_BLOCK_MAX]; /* 2.2.2.8.3.3.2 */
+    haul_put64(b, 0x0102);          /* btype, cLevel 1 */
+    for (size_t i = 0; i < count && lists < list_most(n, 16); i += most, lists++) {
+        haul_put64(b + LIST_HEAD + 16 * lists, v[i].nid);
+        haul_put64(b + LIST_HEAD + 8 + 16 * lists,
+                   put_slblock(n, v + i, count - i < most ? count - i : most));
     }
     haul_put16(b + 2, lists);
-    return put_block(n, b, 8 + 16 * lists, true);
+    return put_block(n, b, LIST_HEAD + 16 * lists, true);
 }
 
 uint32_t haul_pstw_new_nid(haul_pstw_ndb *n, unsigned type)

@@ -1,5 +1,6 @@
-/* The node database of a Unicode PST (version 23), written front to back: blocks, data trees, subnodes, nodes; at the end
- * the two B-trees, the maps and the header. Source: MS-PST 2.2. Rules: docs/pst-writing.md.
+/* The node database of a Unicode PST (version 23), or of an OST with 4k pages (version 36), written front to back: blocks, data trees, subnodes, nodes; at the end
+ * the two B-trees, the maps and the header. Source: MS-PST 2.2; of 4k pages docs/formats/pst.md. Rules:
+ * docs/pst-writing.md.
  *
  * What was written is never changed: a store can be given up back to any earlier state, and gone on with after a run that
  * was cut off. Errors of the file stick: after the first one nothing more is written, block ids are only numbers, and
@@ -9,6 +10,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* MS-PST 2.2.2.1: what a node id (index << 5 | type) names. */
@@ -29,8 +31,13 @@ enum {
 };
 #define HAUL_PSTW_NID(index, type) ((uint32_t)(index) << 5 | (uint32_t)(type))
 
-#define HAUL_PSTW_BLOCK            8176u   /* octets of data in one block (2.2.2.8.3.1) */
 #define HAUL_PSTW_SUBNODES         173400u /* of one node: 510 lists of 340 (2.2.2.8.3.3) */
+
+typedef struct haul_pstw_kind { /* of store; all zero but crypt is what Outlook opens */
+    uint8_t crypt;              /* HAUL_CRYPT_* */
+    bool wide;       /* 4k pages; blocks of up to 65 512 octets, compressed where that saves space */
+    bool pack_first; /* wide: blocks are compressed, then encoded; else encoded, then compressed */
+} haul_pstw_kind;
 
 typedef struct haul_pstw_ndb haul_pstw_ndb;
 
@@ -48,9 +55,9 @@ typedef struct haul_pstw_state {
 } haul_pstw_state;
 
 typedef struct haul_pstw_block {
-    uint32_t at; /* in steps of 64 octets */
-    uint16_t size;
-    uint16_t internal; /* 1: a list of blocks or subnodes */
+    uint32_t at : 31;      /* in steps of 64 octets: 137 GB */
+    bool internal : 1;     /* a list of blocks or subnodes */
+    uint16_t stored, size; /* octets in the file, and of what it holds */
 } haul_pstw_block;
 
 typedef struct haul_pstw_node {
@@ -58,7 +65,9 @@ typedef struct haul_pstw_node {
 } haul_pstw_node;
 
 /* An empty store. name is for messages. Never NULL. */
-haul_pstw_ndb *haul_pstw_ndb_new(const char *name, uint8_t crypt);
+haul_pstw_ndb *haul_pstw_ndb_new(const char *name, const haul_pstw_kind *kind);
+bool haul_pstw_wide(const haul_pstw_ndb *n);
+size_t haul_pstw_most(const haul_pstw_ndb *n); /* octets of data in one block (2.2.2.8.3.1) */
 /* Its file (owned), which reads and writes, before anything is written; what it holds up to that state stays, NULL =
  * nothing. */
 void haul_pstw_ndb_use(haul_pstw_ndb *n, int fd, const haul_pstw_state *state);

@@ -4,11 +4,16 @@
 
 #include "put_ndb.h"
 
-#define HAUL_PSTW_PAGE    512u
-#define HAUL_PSTW_TRAILER 16u
-#define HAUL_PSTW_MAP     496u     /* octets of data of a map page */
-#define HAUL_PSTW_REGION  0x3e000u /* what one AMap page covers: 496 octets, a bit for 64 octets */
-#define HAUL_PSTW_REGIONS 0x4400u  /* octet of the first */
+#define HAUL_PSTW_PAGE_MAX  4096u  /* octets of the largest page, */
+#define HAUL_PSTW_BLOCK_MAX 65536u /* and of the largest block with its trailer */
+
+typedef struct haul_pstw_layout {
+    uint32_t page, entries,
+        trailer; /* octets of a page; where the entries of a B-tree end; where the trailer is */
+    uint32_t most, block_trailer; /* octets of data, and of the trailer of a block */
+    uint32_t unit, map;      /* octets that a bit of the allocation map stands for; octets of such bits */
+    uint64_t first, density; /* places of the first map and of the density list */
+} haul_pstw_layout;
 
 /* 2.2.2.7.1 ptype */
 enum {
@@ -24,11 +29,13 @@ enum {
 struct haul_pstw_ndb {
     int fd;
     char *name;
-    uint8_t crypt;
-    uint64_t region; /* number of the open one */
-    size_t used;     /* octets of it */
-    uint8_t *octets; /* HAUL_PSTW_REGION of them; the first page is its AMap, which is kept up */
-    uint64_t free;   /* octets, in the regions before */
+    haul_pstw_kind kind;
+    const haul_pstw_layout *layout;
+    struct z_stream_s *packer; /* of wide stores; NULL = not used yet */
+    uint64_t region;           /* number of the open one */
+    size_t used;               /* octets of it */
+    uint8_t *octets;           /* of a whole region; the first page is its AMap, which is kept up */
+    uint64_t free;             /* octets, in the regions before */
     haul_pstw_block *blocks;
     size_t n_blocks, cap_blocks;
     haul_pstw_node *nodes;
@@ -39,12 +46,18 @@ struct haul_pstw_ndb {
     haul_err err;
 };
 
-static inline uint64_t haul_pstw_region_at(uint64_t region)
+/* Octets of a region: what one AMap page covers. */
+static inline size_t haul_pstw_region_size(const haul_pstw_ndb *n)
 {
-    return HAUL_PSTW_REGIONS + region * HAUL_PSTW_REGION;
+    return (size_t)n->layout->map * 8 * n->layout->unit;
 }
 
-/* size octets (of 64 each) for a block or page, to be written all, in a region that has room for all of them. *ret_at is
+static inline uint64_t haul_pstw_region_at(const haul_pstw_ndb *n, uint64_t region)
+{
+    return n->layout->first + region * haul_pstw_region_size(n);
+}
+
+/* size octets (a multiple of the unit) for a block or page, to be written all, in a region that has room for all of them. *ret_at is
  * where in the file. */
 uint8_t *haul_pstw_place(haul_pstw_ndb *n, size_t size, size_t align, uint64_t *ret_at);
 /* Write the open region, maps and all, whether it is full or not. */
@@ -52,6 +65,6 @@ void haul_pstw_close_region(haul_pstw_ndb *n);
 void haul_pstw_write_at(haul_pstw_ndb *n, uint64_t at, const void *p, size_t len);
 uint16_t haul_pstw_signature(uint64_t at, uint64_t bid);
 /* Trailer of a page (2.2.2.7.1). Maps carry their place as id and no signature. */
-void haul_pstw_seal(uint8_t page[HAUL_PSTW_PAGE], unsigned type, uint64_t at, uint64_t bid);
+void haul_pstw_seal(const haul_pstw_ndb *n, uint8_t *page, unsigned type, uint64_t at, uint64_t bid);
 
 #endif

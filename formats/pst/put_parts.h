@@ -53,7 +53,7 @@ struct haul_pstw {
 /* ── records of the log (put_log.c) ── */
 
 enum {
-    HAUL_PSTW_LOG_BLOCKS = 'B',
+    HAUL_PSTW_LOG_BLOCKS = 'C',
     HAUL_PSTW_LOG_NODES = 'N',
     HAUL_PSTW_LOG_NAME = 'M',
     HAUL_PSTW_LOG_FOLDER = 'F',

@@ -40,7 +40,7 @@ void haul_pstw_free(haul_pstw *s)
 haul_rc haul_pstw_open(const haul_pstw_setup *setup, haul_pstw **ret, haul_err *e)
 {
     haul_pstw *s = haul_calloc(1, sizeof(*s));
-    s->ndb = haul_pstw_ndb_new(setup->name, setup->crypt);
+    s->ndb = haul_pstw_ndb_new(setup->name, &setup->kind);
     s->log.fd = setup->log;
     s->title = haul_strdup(setup->title);
     s->has_key = setup->record_key != NULL;

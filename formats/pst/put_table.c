@@ -86,7 +86,7 @@ void haul_pstw_tc_init(haul_pstw_tc *t, haul_pstw_ndb *n, const haul_pstw_column
 /* 2.3.4.4: rows do not span blocks. */
 static void close_row(haul_pstw_tc *t)
 {
-    size_t row = t->end[3], per = HAUL_PSTW_BLOCK / row;
+    size_t row = t->end[3], per = t->heap.most / row;
     if (!t->n_rows)
         return;
     if (!t->streams) {
@@ -111,7 +111,8 @@ void haul_pstw_tc_row(haul_pstw_tc *t, uint32_t id, uint32_t version)
 /* Cells only repeat what the items say: where the heap has no room they are left out, so that the rows can be found. */
 static bool has_room(haul_pstw_tc *t, size_t n)
 {
-    if (t->heap.n <= HAUL_PSTW_HEAP_PAGES - HAUL_PSTW_HEAP_SPARE || !n)
+    size_t pages = haul_pstw_heap_pages(&t->heap);
+    if (t->heap.n <= pages - pages / 8 || !n)
         return true;
     t->left_out++;
     return false;
