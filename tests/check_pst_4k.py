@@ -1,4 +1,4 @@
-"""Outlook stores with 4k pages, generated (tests/pst): blocks that are compressed, encoded, or both in either order, lists of blocks
+"""Outlook stores with 4k pages, generated (tests/pst_make): blocks that are compressed, encoded, or both in either order, lists of blocks
 that are compressed, a table that spans blocks. `check` finds nothing, libpff opens them, and the messages are those of the list of
 the generator and, to the octet, those of the same store with pages of 512 octets."""
 import json

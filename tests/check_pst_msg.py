@@ -1,5 +1,5 @@
 """Outlook's own .msg files (the corpus has appointments with exceptions, contacts, tasks, notes, posts, votes, messages in
-messages, 200 recipients, Japanese in cp932) go into one store made by tests/pst/make_pst. What mailhaul makes of it as EML and as
+messages, 200 recipients, Japanese in cp932) go into one store made by tests/pst_make/make_pst. What mailhaul makes of it as EML and as
 Maildir is compared with what tests/msg_store.py reads in the .msg: addresses, dates, texts, attachments, embedded messages;
 occurrences of series as python3-icalendar and dateutil give them, contacts as python3-vobject does.
 Then each .tnef of the corpus goes out as a winmail.dat, kept and unpacked, and is compared with what others unpacked."""

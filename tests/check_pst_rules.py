@@ -1,4 +1,4 @@
-"""Every rule of testdata/pst/rules is a small Outlook store and what must come out of it. tests/pst/make_pst makes the store; its
+"""Every rule of testdata/pst/rules is a small Outlook store and what must come out of it. tests/pst_make/make_pst makes the store; its
 structure is checked from the specification, and pffexport, readpst and lspst, which nobody here wrote, must read it and
 see as many items. Then mailhaul converts it to EML, Python's email package parses that, and what it says is compared with
 the rule. testdata/pst/README.md tells how to write one."""

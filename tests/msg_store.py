@@ -1,4 +1,4 @@
-"""Outlook .msg files (MS-CFB, MS-OXMSG) as descriptions of messages for tests/pst/make_pst: real items, in a store of ours.
+"""Outlook .msg files (MS-CFB, MS-OXMSG) as descriptions of messages for tests/pst_make/make_pst: real items, in a store of ours.
 
 Message.load(path) reads one; message.description() is what testdata/pst/README.md describes, with every property as it is
 stored. It shares no code with mailhaul: the judge asks it what a message says."""

@@ -1,7 +1,7 @@
 """Stores in which one thing is odd, for the judges of Outlook stores: a property of an unknown type, a cell that leads nowhere, a map
 of names without GUIDs. libpff gives up the whole object then.
 
-Each is made by tests/pst, changed at one place by the layouts of MS-PST 2.2 and 2.3 (read here anew, in Python), and given right
+Each is made by tests/pst_make, changed at one place by the layouts of MS-PST 2.2 and 2.3 (read here anew, in Python), and given right
 checksums again, so that nothing but the change itself can be noticed."""
 import json
 import os

@@ -1,5 +1,5 @@
 /* Outlook stores: docs/formats/pst.md. Numbers of items are those of PST_COUNTS.tsv (other readers), the rest is written
- * from the specification. The stores of tests/pst are compared rule by rule in check_pst_rules.py. */
+ * from the specification. The stores of tests/pst_make are compared rule by rule in check_pst_rules.py. */
 #include "pst/crypt.h"
 #include "pst/mend.h"
 #include "pst/pst.h"

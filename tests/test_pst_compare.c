@@ -1,5 +1,5 @@
 /* What is said when two engines read differently; that the whole of a store is compared: tests/check_pst_both.py. */
-#include "../formats/pst/compare.h" /* "pst/…" beside this file is the writer */
+#include "pst/compare.h"
 #include "testing.h"
 #include "testing_mapi.h"
 

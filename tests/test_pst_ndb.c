@@ -1,6 +1,6 @@
 /* Nodes, blocks, heaps and properties of the stores of the corpus: every property and every attachment's data as libpff
  * reads them. What is damaged: tests/check_pst_streams.py. */
-#include "../formats/pst/names.h" /* "pst/…" beside this file is the writer */
+#include "pst/names.h"
 #include "testing.h"
 
 #include <criterion/criterion.h>

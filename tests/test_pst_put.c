@@ -1,12 +1,12 @@
 /* The writer of stores against the reader: values at the borders of heaps and blocks come back with every octet and no more, what was given
  * up leaves nothing, and what was committed can be gone on with. */
-#include "../formats/pst/crypt.h" /* "pst/…" beside this file is the generator */
-#include "../formats/pst/names.h"
-#include "../formats/pst/put.h"
-#include "../formats/pst/put_ltp.h"
-#include "../formats/pst/put_names.h"
-#include "../formats/pst/table.h"
 #include "io/temp.h"
+#include "pst/crypt.h"
+#include "pst/names.h"
+#include "pst/put.h"
+#include "pst/put_ltp.h"
+#include "pst/put_names.h"
+#include "pst/table.h"
 #include "testing.h"
 
 #include <criterion/criterion.h>

@@ -1,7 +1,7 @@
 /* Pages and blocks found by their trailers, and what is chosen of them. Whole stores: tests/check_pst_rescue.py. */
-#include "../formats/pst/engine.h"
-#include "../formats/pst/rescue.h" /* "pst/…" beside this file is the writer */
 #include "../fuzz/pst_small.h"
+#include "pst/engine.h"
+#include "pst/rescue.h"
 #include "testing.h"
 
 #include <criterion/criterion.h>

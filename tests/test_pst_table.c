@@ -1,9 +1,9 @@
 /* Tables of a store as formats/pst/table.c reads them, of heaps that are made here by hand: rows in the order of the index,
  * the bitmap of cells, rows without an index, columns that are odd. */
-#include "../formats/pst/crypt.h"
-#include "../formats/pst/table.h" /* "pst/…" beside this file is the writer */
-#include "pst/le.h"
-#include "pst/ndb.h"
+#include "pst/crypt.h"
+#include "pst/put_le.h"
+#include "pst/put_ndb.h"
+#include "pst/table.h"
 #include "testing.h"
 
 #include <criterion/criterion.h>
@@ -86,7 +86,7 @@ static uint8_t *rows_of(const plan *p, uint32_t text)
 static int by_id(const void *a, const void *b)
 {
     const uint8_t *x = a, *y = b;
-    return (haul_le32(x) > haul_le32(y)) - (haul_le32(x) < haul_le32(y));
+    return (haul_nodes32(x) > haul_nodes32(y)) - (haul_nodes32(x) < haul_nodes32(y));
 }
 
 static uint32_t add_index(made *h, const plan *p)
@@ -126,34 +126,37 @@ static void put_info(const plan *p, uint8_t *info, uint32_t index, uint32_t rows
 }
 
 /* Rows do not span blocks: what is left of each is NULs. */
-static uint64_t put_matrix(haul_ndb *n, const uint8_t *rows, size_t count)
+static uint32_t put_matrix(haul_pstw_ndb *n, const uint8_t *rows, size_t count)
 {
-    haul_dtree t;
-    haul_dtree_init(&t, n);
-    for (size_t i = 0, per = haul_ndb_most(n) / ROW; i < count; i++) {
+    haul_pstw_tree t;
+    haul_pstw_tree_init(&t, n);
+    for (size_t i = 0, per = haul_pstw_most(n) / ROW; i < count; i++) {
         if (i && i % per == 0)
-            haul_dtree_pad(&t);
-        haul_dtree_add(&t, rows + i * ROW, ROW);
+            haul_pstw_tree_pad(&t);
+        haul_pstw_tree_add(&t, rows + i * ROW, ROW);
     }
-    return haul_dtree_end(&t);
+    return haul_pstw_tree_end(&t);
 }
 
 static void write_store(const char *path, const plan *p)
 {
-    haul_ndb *n = haul_ndb_open(path, &(haul_ndb_kind){.crypt = HAUL_CRYPT_NONE});
+    uint64_t octets;
+    haul_pstw_ndb *n = haul_pstw_ndb_new(path, &(haul_pstw_kind){.crypt = HAUL_CRYPT_NONE});
+    haul_pstw_ndb_use(n, open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666), NULL);
     made *h = haul_calloc(1, sizeof(*h));
     uint8_t info[22 + 8 * 16] = {0};
     uint8_t *rows = rows_of(p, add(h, "H\0i\0", 4));
     uint32_t index = add_index(h, p), at = MATRIX;
-    haul_subnode sub = {.nid = MATRIX};
+    haul_pstw_subnode sub = {.nid = MATRIX};
     if (p->in_node)
         sub.data = put_matrix(n, rows, p->n_rows);
     else
         at = add(h, rows, p->n_rows * ROW);
     put_info(p, info, index, at);
     size_t size = end(h, p->client ? p->client : 0x7c, add(h, info, 22 + 8 * p->n_columns));
-    haul_ndb_node(n, NID, haul_ndb_data(n, h->p, size), haul_ndb_subnodes(n, &sub, p->in_node), 0);
-    cr_assert_eq(haul_ndb_close(n, NULL), HAUL_OK);
+    haul_pstw_node_add(n, NID, haul_pstw_data(n, h->p, size), haul_pstw_subnode_list(n, &sub, p->in_node), 0);
+    cr_assert_eq(haul_pstw_ndb_finish(n, &octets, NULL), HAUL_OK);
+    haul_pstw_ndb_free(n);
     free(h);
     free(rows);
 }
@@ -269,7 +272,7 @@ Test(table, cells_are_there_as_their_bits_say)
     haul_prop v = {0};
     cr_assert_eq(haul_tc_next(&o->table, &r, NULL), HAUL_OK); /* 10 */
     cr_assert_eq(cell(o, 0, &v), HAUL_OK);
-    cr_expect(v.id == 0x0e07 && v.type == HAUL_PT_I32 && v.n == 4 && haul_le32(v.p) == 110);
+    cr_expect(v.id == 0x0e07 && v.type == HAUL_PT_I32 && v.n == 4 && haul_nodes32(v.p) == 110);
     cr_assert_eq(cell(o, 1, &v), HAUL_OK);
     cr_expect(v.n == 8 && v.p[0] == 7);
     cr_assert_eq(cell(o, 2, &v), HAUL_OK);
@@ -299,7 +302,7 @@ Test(table, odd_columns)
     haul_prop v = {0};
     cr_assert_eq(haul_tc_next(&o->table, &r, NULL), HAUL_OK);
     cr_assert_eq(cell(o, 0, &v), HAUL_OK);
-    cr_expect(v.type == HAUL_PT_I32 && v.n == 4 && haul_le32(v.p) == 110);
+    cr_expect(v.type == HAUL_PT_I32 && v.n == 4 && haul_nodes32(v.p) == 110);
     cr_expect_eq(cell(o, 1, &v), HAUL_SKIP);
     cr_expect_eq(v.id, 0x0e06);
     cr_expect_eq(cell(o, 2, &v), HAUL_SKIP);

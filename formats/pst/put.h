@@ -33,6 +33,7 @@ typedef struct haul_pstw_setup {
     const char *title; /* of the store, as Outlook shows it */
     haul_pstw_kind kind;
     const uint8_t *record_key; /* 16 octets; NULL: derived from what is in the store */
+    bool bare;                 /* for test stores: items get no property that they should have and do not */
     uint64_t resume;           /* what the last haul_pstw_commit gave; 0 = a new store */
 } haul_pstw_setup;
 

@@ -118,9 +118,9 @@ static uint64_t put_recipients(writing *w, const haul_mapi *m, haul_pstw_subs *s
     for (size_t r = 0; r < m->n_recipients; r++) {
         const haul_bag *b = &m->recipients[r];
         haul_pstw_tc_row(&t, (uint32_t)r, 1);
-        if (!haul_bag_get(b, 0x0ffe))
+        if (!haul_bag_get(b, 0x0ffe) && !w->s->bare)
             haul_pstw_tc_u32(&t, 0x0ffe0003, 6); /* PidTagObjectType: a mail user */
-        if (!haul_bag_get(b, 0x3900))
+        if (!haul_bag_get(b, 0x3900) && !w->s->bare)
             haul_pstw_tc_u32(&t, 0x39000003, 0); /* PidTagDisplayType: the same */
         for (size_t i = 0; i < b->n; i++) {
             haul_pstw_tc_cell(&t, tag_of(w, &b->v[i]), b->v[i].p, b->v[i].n);
@@ -280,7 +280,8 @@ static written put_message(writing *w, haul_mapi *m) /* 2.4.5 */
     ret.flags |= m->n_attachments ? FLAG_ATTACH : 0; /* hidden ones, too: it says that there is a table */
     haul_pstw_pc_u32(&pc, TAG_FLAGS, ret.flags);
     put_bag(w, &pc, &m->props);
-    put_search_key(&pc, &m->props);
+    if (!w->s->bare)
+        put_search_key(&pc, &m->props);
     uint64_t size = pc.size + put_recipients(w, m, &pc.subs);
     if (m->n_attachments)
         size += put_attachments(w, m, &pc.subs);

@@ -43,7 +43,7 @@ struct haul_pstw {
     haul_str scratch;
     char *title;
     haul_str props; /* of the store */
-    bool has_key;
+    bool has_key, bare;
     uint8_t key[16];
     haul_pstw_state logged; /* blocks and nodes that the log has */
     haul_rc rc;             /* of the log; sticks */

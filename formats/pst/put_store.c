@@ -44,6 +44,7 @@ haul_rc haul_pstw_open(const haul_pstw_setup *setup, haul_pstw **ret, haul_err *
     s->log.fd = setup->log;
     s->title = haul_strdup(setup->title);
     s->has_key = setup->record_key != NULL;
+    s->bare = setup->bare;
     if (s->has_key)
         memcpy(s->key, setup->record_key, sizeof(s->key));
     for (unsigned i = 0; i < 3; i++) /* 0x8022 to 0x8062 are given */

@@ -1,9 +1,10 @@
-#include "pst/values.h"
+#include "pst_make/values.h"
 
 #include "base/time.h"
 #include "mime/prop.h"
-#include "pst/le.h"
-#include "pst/rtfz.h"
+#include "mime/put.h"
+#include "pst_make/le.h"
+#include "pst_make/rtfz.h"
 
 #include <iconv.h>
 #include <stdio.h>
@@ -176,7 +177,7 @@ static void add_part(haul_values *v, const json_t *part, haul_str *to)
     else if (strcmp(kind, "hex") == 0 && text)
         add_hex(v, text, to);
     else if (strcmp(kind, "utf16") == 0 && text)
-        haul_made_utf16(to, text);
+        haul_utf16_add(to, text, strlen(text));
     else if (strcmp(kind, "text") == 0 && text)
         haul_str_addz(to, text);
     else
@@ -192,7 +193,7 @@ static void add_one_off(haul_values *v, const json_t *j, haul_str *to)
     haul_str_add(to, head, sizeof(head));
     for (size_t i = 0; i < HAUL_COUNT(keys); i++) {
         const char *z = haul_value_text(v, json_object_get(j, keys[i]));
-        haul_made_utf16(to, z ? z : "");
+        haul_utf16_add(to, z ? z : "", z ? strlen(z) : 0);
         add_number(to, 0, 2);
     }
 }
@@ -227,7 +228,7 @@ static void add_object(haul_values *v, const json_t *j, haul_str *to)
     } else if ((text = haul_value_text(v, json_object_get(j, "hex")))) {
         add_hex(v, text, to);
     } else if ((text = haul_value_text(v, json_object_get(j, "utf16")))) {
-        haul_made_utf16(to, text);
+        haul_utf16_add(to, text, strlen(text));
     } else if ((text = haul_value_text(v, json_object_get(j, "rtf")))) {
         haul_rtfz(to, text, strlen(text), json_is_true(json_object_get(j, "stored")),
                   json_is_true(json_object_get(j, "spoil")));
@@ -305,7 +306,7 @@ static void add_text(haul_values *v, unsigned type, const char *text, haul_str *
     uint8_t guid[16] = {0};
     switch (type) {
     case HAUL_PT_UNICODE:
-        haul_made_utf16(to, text);
+        haul_utf16_add(to, text, strlen(text));
         break;
     case HAUL_PT_STRING8:
         haul_value_encode(v, v->codepage, text, to);

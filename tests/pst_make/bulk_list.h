@@ -5,7 +5,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/str.h"
-#include "pst/bulk_text.h"
+#include "pst_make/bulk_text.h"
 
 #include <stdio.h>
 

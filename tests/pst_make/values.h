@@ -3,7 +3,7 @@
 #define HAUL_MADE_VALUES_H
 
 #include "base/arena.h"
-#include "pst/messaging.h"
+#include "pst_make/messaging.h"
 
 #include <jansson.h>
 

@@ -1,25 +1,14 @@
-/* Stores, folders and messages. Source: MS-PST 2.4, 2.7; shared/reference/pst-writer.md and pst-template-tables.txt.
- *
- * Order: folders before what lies in them; messages are written at once, folders and the store at haul_made_close. Memory:
- * that of ndb.h and, of each folder's tables, of ltp.h; nothing of bodies. Errors stick, as in ndb.h. */
+/* Stores from descriptions, through the writer of the program (formats/pst/put.h): objects in memory, and attachments whose
+ * octets are made as they are asked for. Errors stick: after the first one nothing more is written, and haul_made_close
+ * tells it. */
 #ifndef HAUL_MADE_MESSAGING_H
 #define HAUL_MADE_MESSAGING_H
 
-#include "pst/ltp.h"
-
-/* Nodes every store has (2.4.1, 2.7.3). */
-#define HAUL_MADE_STORE  0x21u
-#define HAUL_MADE_NAMES  0x61u
-#define HAUL_MADE_ROOT   0x122u
-#define HAUL_MADE_TOP    0x8022u /* IPM subtree */
-#define HAUL_MADE_FINDER 0x8042u
-#define HAUL_MADE_TRASH  0x8062u
-
-#define HAUL_ENTRY_ID    24u
+#include "pst/put.h"
 
 typedef struct haul_made_value { /* borrowed */
     uint32_t tag;
-    const void *p; /* as haul_pc_add wants it */
+    const void *p; /* as MAPI stores it: little-endian, strings without NUL */
     size_t n;
 } haul_made_value;
 
@@ -33,7 +22,7 @@ typedef struct haul_made_message haul_made_message;
 typedef struct haul_made_attachment {
     haul_made_props props;
     bool has_data;
-    bool object; /* data behind a PT_OBJECT (OLE) instead of PT_BINARY */
+    bool object; /* data behind a PT_OBJECT (OLE) instead of PT_BINARY; in memory */
     const void *data;
     uint64_t size;
     void (*fill)(void *ctx, uint8_t *p,
@@ -52,32 +41,23 @@ struct haul_made_message {
 
 typedef struct haul_made haul_made;
 
-typedef enum haul_made_place {
-    HAUL_MADE_CONTENTS,
-    HAUL_MADE_ASSOCIATED,
-    HAUL_MADE_ORPHAN, /* a node whose folder does not list it, as after a deletion that was cut short */
-} haul_made_place;
-
 /* Creates path with the folders every store has, empty. Never NULL. */
-haul_made *haul_made_open(const char *path, const haul_ndb_kind *kind, const char *name);
+haul_made *haul_made_open(const char *path, const haul_pstw_kind *kind, const char *name);
 HAUL_MUST_USE haul_rc haul_made_close(haul_made *s, haul_err *e);
 
 /* A folder below another one. name is UTF-8, class may be NULL. Returns its nid. */
-uint32_t haul_made_folder(haul_made *s, uint32_t parent, const char *name, const char *class);
+uint32_t haul_made_folder(haul_made *s, uint32_t parent, const char *name, const char *class, haul_role role);
 /* Another name and class for a folder that is there (the wastebasket, say). */
 void haul_made_rename(haul_made *s, uint32_t folder, const char *name, const char *class);
 /* Make the folder claim this many items. */
 void haul_made_claim(haul_made *s, uint32_t folder, uint32_t count);
-/* One more property of a folder, or of the store (HAUL_MADE_STORE). Copied. */
+/* One more property of a folder, or of the store (HAUL_PSTW_STORE). Copied. */
 void haul_made_set(haul_made *s, uint32_t folder, uint32_t tag, const void *p, size_t n);
-/* The folder that new mail goes to (2.7.3: receive folder table). */
-void haul_made_inbox(haul_made *s, uint32_t folder);
 /* Entry id of a folder or message (2.4.3.2). */
-void haul_made_entry_id(uint32_t nid, uint8_t ret[HAUL_ENTRY_ID]);
+void haul_made_entry_id(uint32_t nid, uint8_t ret[HAUL_PSTW_ENTRY_ID]);
 
-/* Write a message into a folder. Returns its nid. */
-uint32_t haul_made_message_add(haul_made *s, uint32_t folder, const haul_made_message *m,
-                               haul_made_place place);
+/* Write a message into a folder. */
+void haul_made_message_add(haul_made *s, uint32_t folder, const haul_made_message *m, haul_pstw_place place);
 
 /* The property id of a name (2.4.7): of a number, or of a string when name is not NULL. guid: 16 octets as stored. */
 uint16_t haul_made_named(haul_made *s, const uint8_t guid[16], uint32_t lid, const char *name);

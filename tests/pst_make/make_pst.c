@@ -1,9 +1,9 @@
 /* make_pst DESCRIPTION.json OUT.pst        the store that testdata/pst/README.md's form describes
  * make_pst --bulk N [options] OUT.pst      N made-up messages; the options are described there, too */
-#include "../../formats/pst/crypt.h" /* "pst/…" is the writer */
 #include "base/str.h"
-#include "pst/bulk.h"
-#include "pst/describe.h"
+#include "pst/crypt.h"
+#include "pst_make/bulk.h"
+#include "pst_make/describe.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
-#include "pst/rtfz.h"
+#include "pst_make/rtfz.h"
 
-#include "pst/le.h"
 #include "pst/ndb.h"
+#include "pst_make/le.h"
 
 #include <string.h>
 
@@ -97,7 +97,7 @@ void haul_rtfz(haul_str *to, const char *rtf, size_t n, bool stored, bool spoil)
     else
         pack(to, rtf, n);
     size_t body = to->len - start - HEADER;
-    uint32_t crc = stored ? 0 : haul_ndb_crc(to->p + start + HEADER, body);
+    uint32_t crc = stored ? 0 : haul_nodes_checksum((const uint8_t *)to->p + start + HEADER, body);
     haul_put32(header, body + HEADER - 4);
     haul_put32(header + 4, n);
     memcpy(header + 8, stored ? "MELA" : "LZFu", 4);

@@ -1,11 +1,12 @@
-#include "pst/bulk.h"
+#include "pst_make/bulk.h"
 
 #include "base/time.h"
-#include "pst/bulk_list.h"
-#include "pst/bulk_text.h"
-#include "pst/le.h"
-#include "pst/messaging.h"
-#include "pst/rtfz.h"
+#include "mime/put.h"
+#include "pst_make/bulk_list.h"
+#include "pst_make/bulk_text.h"
+#include "pst_make/le.h"
+#include "pst_make/messaging.h"
+#include "pst_make/rtfz.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,7 +60,7 @@ static void add_octets(bulk *b, props *to, uint32_t tag, const void *p, size_t n
 static void add_text(bulk *b, props *to, uint16_t id, const char *utf8)
 {
     haul_auto_str s = {0};
-    haul_made_utf16(&s, utf8);
+    haul_utf16_add(&s, utf8, strlen(utf8));
     add_octets(b, to, (uint32_t)id << 16 | 0x1f, haul_strz(&s), s.len);
 }
 
@@ -263,7 +264,7 @@ static void add_message(bulk *b, uint64_t index)
                            .n_recipients = made.n_to,
                            .attachments = &a,
                            .n_attachments = made.attachment != NULL};
-    (void)haul_made_message_add(b->pst, b->folders[index % b->what->folders], &m, HAUL_MADE_CONTENTS);
+    haul_made_message_add(b->pst, b->folders[index % b->what->folders], &m, HAUL_PSTW_CONTENTS);
     if (made.attachment && b->source.digest)
         haul_sha256_final(b->source.digest, sum);
     made.sum = sum;
@@ -281,7 +282,7 @@ static void open_folders(bulk *b)
         char name[32];
         snprintf(name, sizeof(name), "Folder %u", i + 1);
         b->names[i] = haul_strdup(name);
-        b->folders[i] = haul_made_folder(b->pst, HAUL_MADE_TOP, name, "IPF.Note");
+        b->folders[i] = haul_made_folder(b->pst, HAUL_PSTW_TOP, name, "IPF.Note", HAUL_ROLE_NONE);
     }
 }
 

@@ -1,8 +1,9 @@
-#include "pst/describe.h"
+#include "pst_make/describe.h"
 
-#include "pst/le.h"
-#include "pst/messaging.h"
-#include "pst/values.h"
+#include "pst/ndb.h"
+#include "pst_make/le.h"
+#include "pst_make/messaging.h"
+#include "pst_make/values.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -274,7 +275,7 @@ static haul_made_message *make_message(maker *m, const json_t *j)
     return to;
 }
 
-static void add_messages(maker *m, const json_t *list, uint32_t folder, haul_made_place place)
+static void add_messages(maker *m, const json_t *list, uint32_t folder, haul_pstw_place place)
 {
     size_t i;
     const json_t *j;
@@ -284,7 +285,7 @@ static void add_messages(maker *m, const json_t *list, uint32_t folder, haul_mad
             m->values.number = k;
             const haul_made_message *made = make_message(m, j);
             if (m->values.rc == HAUL_OK)
-                (void)haul_made_message_add(m->pst, folder, made, place);
+                haul_made_message_add(m->pst, folder, made, place);
         }
     }
 }
@@ -301,7 +302,7 @@ static const char *const ren_roles[] = {"conflicts", "sync", "local", "server", 
 
 static haul_made_value entry_value(maker *m, uint32_t tag, uint32_t nid)
 {
-    uint8_t id[HAUL_ENTRY_ID];
+    uint8_t id[HAUL_PSTW_ENTRY_ID];
     haul_made_entry_id(nid, id);
     return (haul_made_value){
         .tag = tag, .p = haul_arena_strn(&m->values.arena, id, sizeof(id)), .n = sizeof(id)};
@@ -312,7 +313,7 @@ static void give_role(maker *m, uint32_t nid, const char *role)
     for (size_t i = 0; i < HAUL_COUNT(store_roles); i++)
         if (strcmp(role, store_roles[i].name) == 0) {
             haul_made_value v = entry_value(m, store_roles[i].tag, nid);
-            haul_made_set(m->pst, HAUL_MADE_STORE, v.tag, v.p, v.n);
+            haul_made_set(m->pst, HAUL_PSTW_STORE, v.tag, v.p, v.n);
             return;
         }
     for (size_t i = 0; i < HAUL_COUNT(inbox_roles); i++)
@@ -322,7 +323,6 @@ static void give_role(maker *m, uint32_t nid, const char *role)
         }
     if (strcmp(role, "inbox") == 0) {
         m->inbox = nid;
-        haul_made_inbox(m->pst, nid);
         return;
     }
     m->ren[one_of(m, role, ren_roles, HAUL_COUNT(ren_roles), 0)] = nid;
@@ -331,7 +331,7 @@ static void give_role(maker *m, uint32_t nid, const char *role)
 /* PidTagAdditionalRenEntryIds: a multi-value, one place a role, empty where there is none. */
 static void ren_value(maker *m, haul_str *to)
 {
-    uint8_t id[HAUL_ENTRY_ID], head[4 + 4 * HAUL_COUNT(m->ren)];
+    uint8_t id[HAUL_PSTW_ENTRY_ID], head[4 + 4 * HAUL_COUNT(m->ren)];
     haul_auto_str values = {0};
     haul_put32(head, HAUL_COUNT(m->ren));
     for (size_t i = 0; i < HAUL_COUNT(m->ren); i++) {
@@ -362,13 +362,14 @@ static uint32_t make_folder(maker *m, const json_t *j, uint32_t parent)
     const char *name = haul_value_text(&m->values, json_object_get(j, "name"));
     const char *class = haul_value_text(&m->values, json_object_get(j, "class"));
     const char *role = json_string_value(json_object_get(j, "role"));
-    uint32_t nid = HAUL_MADE_TRASH;
+    uint32_t nid = HAUL_PSTW_TRASH;
     if (!name)
         haul_value_bad(&m->values, "a folder without name");
     if (role && strcmp(role, "trash") == 0)
         haul_made_rename(m->pst, nid, name ? name : "", class);
     else
-        nid = haul_made_folder(m->pst, parent, name ? name : "", class);
+        nid = haul_made_folder(m->pst, parent, name ? name : "", class,
+                               role && strcmp(role, "inbox") == 0 ? HAUL_ROLE_INBOX : HAUL_ROLE_NONE);
     if (role)
         give_role(m, nid, role);
     const json_t *claim = json_object_get(j, "declared_count");
@@ -378,9 +379,9 @@ static uint32_t make_folder(maker *m, const json_t *j, uint32_t parent)
     bag_object(&b, json_object_get(j, "props"));
     for (size_t i = 0; i < b.n; i++)
         haul_made_set(m->pst, nid, b.v[i].tag, b.v[i].p, b.v[i].n);
-    add_messages(m, json_object_get(j, "messages"), nid, HAUL_MADE_CONTENTS);
-    add_messages(m, json_object_get(j, "associated"), nid, HAUL_MADE_ASSOCIATED);
-    add_messages(m, json_object_get(j, "orphans"), nid, HAUL_MADE_ORPHAN);
+    add_messages(m, json_object_get(j, "messages"), nid, HAUL_PSTW_CONTENTS);
+    add_messages(m, json_object_get(j, "associated"), nid, HAUL_PSTW_ASSOCIATED);
+    add_messages(m, json_object_get(j, "orphans"), nid, HAUL_PSTW_ORPHAN);
     return nid;
 }
 
@@ -403,18 +404,18 @@ static void make_store(maker *m, const json_t *store)
     const char *at = json_string_value(json_object_get(store, "special_on"));
     if (password) { /* PidTagPstPassword: no more than a checksum (MS-PST 4.3.2.1) */
         uint8_t crc[4];
-        haul_put32(crc, haul_ndb_crc(password, strlen(password)));
-        haul_made_set(m->pst, HAUL_MADE_STORE, 0x67ff0003, crc, 4);
+        haul_put32(crc, haul_nodes_checksum((const uint8_t *)password, strlen(password)));
+        haul_made_set(m->pst, HAUL_PSTW_STORE, 0x67ff0003, crc, 4);
     }
     bag b = bag_new(m);
     bag_object(&b, json_object_get(store, "props"));
     for (size_t i = 0; i < b.n; i++)
-        haul_made_set(m->pst, HAUL_MADE_STORE, b.v[i].tag, b.v[i].p, b.v[i].n);
-    make_folders(m, json_object_get(store, "folders"), HAUL_MADE_TOP, 0);
+        haul_made_set(m->pst, HAUL_PSTW_STORE, b.v[i].tag, b.v[i].p, b.v[i].n);
+    make_folders(m, json_object_get(store, "folders"), HAUL_PSTW_TOP, 0);
     if (m->inbox && (!at || strcmp(at, "inbox") == 0))
         tell_roles(m, m->inbox);
     if (!at || strcmp(at, "root") == 0)
-        tell_roles(m, HAUL_MADE_ROOT);
+        tell_roles(m, HAUL_PSTW_ROOT);
 }
 
 haul_rc haul_made_describe(const char *path, const json_t *store, haul_err *e)
@@ -424,7 +425,7 @@ haul_rc haul_made_describe(const char *path, const json_t *store, haul_err *e)
     const char *name = json_string_value(json_object_get(store, "name"));
     maker m = {.values = {.codepage = codepage ? (unsigned)json_integer_value(codepage) : 1252}};
     static const char *const pages[] = {"512", "4k"}, *const orders[] = {"encoded", "packed"};
-    haul_ndb_kind kind = {
+    haul_pstw_kind kind = {
         .crypt =
             (uint8_t)one_of(&m, json_string_value(json_object_get(store, "encryption")), encodings, 3, 1),
         .wide = one_of(&m, json_string_value(json_object_get(store, "pages")), pages, 2, 0),

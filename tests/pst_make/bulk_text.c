@@ -1,7 +1,7 @@
-#include "pst/bulk_text.h"
+#include "pst_make/bulk_text.h"
 
 #include "base/utf.h"
-#include "pst/le.h"
+#include "pst_make/le.h"
 
 #include <string.h>
 

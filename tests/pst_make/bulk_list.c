@@ -1,4 +1,4 @@
-#include "pst/bulk_list.h"
+#include "pst_make/bulk_list.h"
 
 #include "base/json.h"
 #include "base/time.h"

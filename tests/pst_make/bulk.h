@@ -2,10 +2,10 @@
 #ifndef HAUL_MADE_BULK_H
 #define HAUL_MADE_BULK_H
 
-#include "pst/ndb.h"
+#include "pst/put.h"
 
 typedef struct haul_made_bulk {
-    haul_ndb_kind kind;
+    haul_pstw_kind kind;
     uint64_t messages, seed;
     unsigned folders;    /* 1 or more; messages go round */
     bool tiny;           /* a subject, a sender and a line of text: for stores of many nodes */
