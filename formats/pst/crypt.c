@@ -77,15 +77,15 @@ permute_wide(const uint8_t box[256], const uint8_t *p, size_t n, uint8_t *to)
 }
 #endif
 
-static void unpermute(const uint8_t *p, size_t n, uint8_t *to)
+static void substitute(const uint8_t box[256], const uint8_t *p, size_t n, uint8_t *to)
 {
 #ifdef __x86_64__
     if (haul_cpu_vbmi()) {
-        permute_wide(box_i, p, n, to);
+        permute_wide(box, p, n, to);
         return;
     }
 #endif
-    permute(box_i, p, n, to);
+    permute(box, p, n, to);
 }
 
 /* MS-PST 5.2: the same steps encode and decode. */
@@ -105,7 +105,7 @@ void haul_crypt_decode(uint8_t method, uint64_t bid, const uint8_t *p, size_t n,
     if (method == HAUL_CRYPT_CYCLIC)
         cycle(bid, 0, p, n, to);
     else if (method == HAUL_CRYPT_PERMUTE)
-        unpermute(p, n, to);
+        substitute(box_i, p, n, to);
     else if (to != p)
         memcpy(to, p, n);
 }
@@ -115,5 +115,5 @@ void haul_crypt_encode(uint8_t method, uint64_t bid, size_t from, uint8_t *p, si
     if (method == HAUL_CRYPT_CYCLIC)
         cycle(bid, from, p, n, p);
     else if (method == HAUL_CRYPT_PERMUTE)
-        permute(box_r, p, n, p);
+        substitute(box_r, p, n, p);
 }

@@ -28,7 +28,8 @@ static haul_pstw_page *new_page(haul_pstw_heap *h)
         h->pages = haul_realloc(h->pages, h->cap * sizeof(*h->pages));
     }
     haul_pstw_page *page = &h->pages[h->n];
-    *page = (haul_pstw_page){.p = haul_calloc(1, HAUL_PSTW_BLOCK), .used = header_size(h->n)};
+    *page = (haul_pstw_page){.p = haul_alloc(HAUL_PSTW_BLOCK), .used = header_size(h->n)};
+    memset(page->p, 0, page->used); /* the rest as it is taken */
     h->n++;
     return page;
 }
@@ -49,12 +50,14 @@ static size_t closed_size(size_t used, size_t n)
 static uint32_t add_to(haul_pstw_heap *h, haul_pstw_page *page, const void *p, size_t n)
 {
     if (page->n == page->cap) {
-        page->cap = (uint16_t)(page->cap ? page->cap * 2 : 8);
+        page->cap = (uint16_t)(page->cap ? page->cap * 2 : 64);
         page->start = haul_realloc(page->start, page->cap * sizeof(*page->start));
     }
     page->start[page->n++] = page->used;
     if (p)
         memcpy(page->p + page->used, p, n);
+    else
+        memset(page->p + page->used, 0, n);
     page->used = (uint16_t)(page->used + n);
     return (uint32_t)(h->n - 1) << 16 | (uint32_t)page->n << 5;
 }
@@ -90,8 +93,10 @@ static void put_levels(const haul_pstw_heap *h, size_t first, size_t n, uint8_t 
 static void put_map(haul_pstw_page *page)
 {
     size_t map = (page->used + 1u) / 2 * 2;
+    memset(page->p + page->used, 0, map - page->used);
     haul_put16(page->p, map);
     haul_put16(page->p + map, page->n);
+    haul_put16(page->p + map + 2, 0); /* cFree: allocations that were given up */
     for (size_t a = 0; a < page->n; a++)
         haul_put16(page->p + map + 4 + 2 * a, page->start[a]);
     haul_put16(page->p + map + 4 + 2 * (size_t)page->n, page->used);

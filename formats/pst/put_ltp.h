@@ -75,11 +75,10 @@ typedef struct haul_pstw_prop {
 typedef struct haul_pstw_pc {
     haul_pstw_heap heap;
     haul_pstw_subs subs; /* the caller may add his own: recipient and attachment tables … */
-    haul_pstw_prop *v;
+    haul_pstw_prop *v;   /* sorted */
     size_t n, cap;
     uint64_t size; /* octets of the values */
     bool full;     /* a property was not added */
-    uint8_t *seen; /* a bit a property id */
 } haul_pstw_pc;
 
 void haul_pstw_pc_init(haul_pstw_pc *pc, haul_pstw_ndb *n);

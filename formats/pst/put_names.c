@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "mime/put.h"
+#include "ndb.h"
 #include "put_le.h"
 
 #include <stdlib.h>
@@ -89,7 +90,7 @@ static uint32_t add_string(haul_str *strings, const char *name, uint32_t *ret_cr
     haul_str_add(strings, wide.p, wide.len);
     while (strings->len % 4)
         haul_str_addc(strings, 0);
-    *ret_crc = haul_pstw_crc(haul_strz(&wide), wide.len);
+    *ret_crc = haul_nodes_checksum((const uint8_t *)haul_strz(&wide), wide.len);
     return at;
 }
 

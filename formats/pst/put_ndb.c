@@ -1,5 +1,6 @@
 /* Regions, blocks, data trees and subnodes of a store being written. */
 #include "crypt.h"
+#include "ndb.h"
 #include "put_le.h"
 #include "put_ndb_parts.h"
 
@@ -7,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #define INTERNAL    2u    /* bit of a block id (2.2.2.2) */
 #define XBLOCK_MAX  1021u /* ids in an XBLOCK or XXBLOCK */
@@ -15,15 +15,6 @@
 #define SIBLOCK_MAX 510u
 #define UNIT        64u
 #define BLOCKS_MAX  (UINT32_MAX / 4 - 1) /* ids are kept in 32 bits */
-
-uint32_t haul_pstw_crc(const void *p, size_t n)
-{
-    uLong crc = 0xffffffffu; /* zlib inverts at both ends; this undoes it */
-    const Bytef *at = p;
-    for (; n > 0x40000000u; n -= 0x40000000u, at += 0x40000000u)
-        crc = crc32(crc, at, 0x40000000u);
-    return (uint32_t)(crc32(crc, at, (uInt)n) ^ 0xffffffffu);
-}
 
 void *haul_pstw_grown(void *v, size_t n, size_t *cap, size_t size)
 {
@@ -59,7 +50,8 @@ static void map_pages(uint64_t region, uint8_t type[4])
 static void open_region(haul_pstw_ndb *n, uint64_t region)
 {
     uint8_t type[4];
-    memset(n->octets, 0, HAUL_PSTW_REGION);
+    memset(n->octets, 0,
+           sizeof(type) * HAUL_PSTW_PAGE); /* the rest as it is taken, or when the region ends */
     n->region = region;
     n->used = 0;
     map_pages(region, type);
@@ -102,6 +94,7 @@ void haul_pstw_close_region(haul_pstw_ndb *n)
     uint8_t type[4];
     uint64_t at = haul_pstw_region_at(n->region);
     n->free += free_octets(n);
+    memset(n->octets + n->used, 0, HAUL_PSTW_REGION - n->used);
     map_pages(n->region, type);
     for (unsigned i = 0; i < 4; i++) {
         uint8_t *page = n->octets + i * HAUL_PSTW_PAGE;
@@ -123,6 +116,7 @@ uint8_t *haul_pstw_place(haul_pstw_ndb *n, size_t size, size_t align, uint64_t *
         at = (n->used + align - 1) / align * align;
     }
     mark(n, at, size);
+    memset(n->octets + n->used, 0, at - n->used);
     n->used = at + size;
     *ret_at = haul_pstw_region_at(n->region) + at;
     return n->octets + at;
@@ -192,7 +186,6 @@ void haul_pstw_ndb_return(haul_pstw_ndb *n, const haul_pstw_state *to)
     }
     if (region != n->region)
         read_region(n, region);
-    memset(n->octets + n->used, 0, HAUL_PSTW_REGION - n->used);
     unmark(n, n->used);
     n->free = to->free;
     n->n_blocks = (size_t)to->blocks;
@@ -258,11 +251,12 @@ static uint32_t put_block(haul_pstw_ndb *n, const void *p, size_t len, bool inte
     uint64_t at;
     uint8_t *to = haul_pstw_place(n, size, UNIT, &at), *trailer = to + size - HAUL_PSTW_TRAILER;
     memcpy(to, p, len);
+    memset(to + len, 0, (size_t)(trailer - to) - len);
     if (!internal)
         haul_crypt_encode(n->crypt, bid, 0, to, len);
     haul_put16(trailer, len);
     haul_put16(trailer + 2, haul_pstw_signature(at, bid));
-    haul_put32(trailer + 4, haul_pstw_crc(to, len));
+    haul_put32(trailer + 4, haul_nodes_checksum(to, len));
     haul_put64(trailer + 8, bid);
     n->blocks = haul_pstw_grown(n->blocks, n->n_blocks, &n->cap_blocks, sizeof(*n->blocks));
     n->blocks[n->n_blocks++] =
@@ -311,7 +305,9 @@ void haul_pstw_tree_pad(haul_pstw_tree *t)
 /* XBLOCK (level 1) or XXBLOCK (level 2) over n ids. */
 static uint32_t put_xblock(haul_pstw_ndb *ndb, unsigned level, const uint32_t *bids, size_t n, uint64_t total)
 {
-    uint8_t x[8 + 8 * XBLOCK_MAX] = {0x01, (uint8_t)level};
+    uint8_t x[8 + 8 * XBLOCK_MAX];
+    x[0] = 0x01;
+    x[1] = (uint8_t)level;
     haul_put16(x + 2, n);
     haul_put32(x + 4, total);
     for (size_t i = 0; i < n; i++)
@@ -368,7 +364,8 @@ static int by_subnode(const void *a, const void *b)
 /* 2.2.2.8.3.3.1 */
 static uint32_t put_slblock(haul_pstw_ndb *ndb, const haul_pstw_subnode *v, size_t n)
 {
-    uint8_t b[8 + 24 * SLBLOCK_MAX] = {0x02, 0x00};
+    uint8_t b[8 + 24 * SLBLOCK_MAX];
+    haul_put64(b, 0x02); /* btype, cLevel 0, cEnt, padding */
     haul_put16(b + 2, n);
     for (size_t i = 0; i < n; i++) {
         uint8_t *at = b + 8 + 24 * i;

@@ -113,7 +113,4 @@ uint32_t haul_pstw_tree_of(haul_pstw_ndb *n, const uint32_t *bids, size_t count,
 /* Room for one more element of that size behind n. */
 void *haul_pstw_grown(void *v, size_t n, size_t *cap, size_t size);
 
-/* CRC of pages, blocks, header, names: CRC-32 without inversions (MS-PST 5.3). */
-uint32_t haul_pstw_crc(const void *p, size_t n);
-
 #endif

@@ -44,8 +44,8 @@ static inline uint64_t haul_pstw_region_at(uint64_t region)
     return HAUL_PSTW_REGIONS + region * HAUL_PSTW_REGION;
 }
 
-/* size octets (of 64 each) for a block or page, zeroed, in a region that has room for all of them. *ret_at is where in the
- * file. */
+/* size octets (of 64 each) for a block or page, to be written all, in a region that has room for all of them. *ret_at is
+ * where in the file. */
 uint8_t *haul_pstw_place(haul_pstw_ndb *n, size_t size, size_t align, uint64_t *ret_at);
 /* Write the open region, maps and all, whether it is full or not. */
 void haul_pstw_close_region(haul_pstw_ndb *n);

@@ -1,4 +1,5 @@
 /* The end of a store being written: B-trees, density list, header. Source: MS-PST 2.2.2.5 to 2.2.2.7. */
+#include "ndb.h"
 #include "put_le.h"
 #include "put_ndb_parts.h"
 
@@ -18,7 +19,7 @@ void haul_pstw_seal(uint8_t page[HAUL_PSTW_PAGE], unsigned type, uint64_t at, ui
     bool map = type >= HAUL_PSTW_FMAP && type <= HAUL_PSTW_FPMAP;
     page[496] = page[497] = (uint8_t)type;
     haul_put16(page + 498, map ? 0 : haul_pstw_signature(at, bid));
-    haul_put32(page + 500, haul_pstw_crc(page, HAUL_PSTW_MAP));
+    haul_put32(page + 500, haul_nodes_checksum(page, HAUL_PSTW_MAP));
     haul_put64(page + 504, map ? at : bid);
 }
 
@@ -38,6 +39,7 @@ static page_ref put_page(const tree *t, unsigned level, const uint8_t *entries, 
 {
     page_ref ref = {.bid = t->ndb->next_page++};
     uint8_t *page = haul_pstw_place(t->ndb, HAUL_PSTW_PAGE, HAUL_PSTW_PAGE, &ref.at);
+    memset(page, 0, HAUL_PSTW_PAGE);
     memcpy(page, entries, n * size);
     page[488] = (uint8_t)n;
     page[489] = (uint8_t)(PAGE_DATA / size);
@@ -144,8 +146,8 @@ static void put_header(haul_pstw_ndb *n, page_ref nbt, page_ref bbt) /* 2.2.2.6 
     h[512] = 0x80;
     h[513] = n->crypt;
     haul_put64(h + 516, (uint64_t)(n->n_blocks + 1) * 4);
-    haul_put32(h + 4, haul_pstw_crc(h + 8, 471));
-    haul_put32(h + 524, haul_pstw_crc(h + 8, 516));
+    haul_put32(h + 4, haul_nodes_checksum(h + 8, 471));
+    haul_put32(h + 524, haul_nodes_checksum(h + 8, 516));
     haul_pstw_write_at(n, 0, h, HEADER);
 }
 

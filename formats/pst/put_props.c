@@ -9,7 +9,6 @@
 #include <string.h>
 
 #define FIRST_SUBNODE 0x400u
-#define IDS           65536u
 
 /* ── subnodes ── */
 
@@ -69,24 +68,41 @@ static uint32_t inline_value(const uint8_t *p, size_t n)
 
 void haul_pstw_pc_init(haul_pstw_pc *pc, haul_pstw_ndb *n)
 {
-    *pc = (haul_pstw_pc){.seen = haul_calloc(1, IDS / 8)};
+    *pc = (haul_pstw_pc){0};
     haul_pstw_heap_init(&pc->heap, n, HAUL_PSTW_PC);
     haul_pstw_heap_add(&pc->heap, NULL, 8); /* the B-tree's header is HID 0x20 */
 }
 
+/* Where the first property with that id, or a higher one, is. */
+static size_t place_of(const haul_pstw_pc *pc, uint32_t id)
+{
+    size_t low = 0, high = pc->n;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (pc->v[middle].tag >> 16 < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 bool haul_pstw_pc_has(const haul_pstw_pc *pc, uint32_t tag)
 {
-    return pc->seen[tag >> 19] >> (tag >> 16 & 7) & 1;
+    size_t at = place_of(pc, tag >> 16);
+    return at < pc->n && pc->v[at].tag >> 16 == tag >> 16;
 }
 
 static void pc_put(haul_pstw_pc *pc, uint32_t tag, uint32_t value)
 {
     if (pc->n == pc->cap) {
-        pc->cap = pc->cap ? pc->cap * 2 : 32;
+        pc->cap = pc->cap ? pc->cap * 2 : 64;
         pc->v = haul_realloc(pc->v, pc->cap * sizeof(*pc->v));
     }
-    pc->seen[tag >> 19] |= (uint8_t)(1u << (tag >> 16 & 7));
-    pc->v[pc->n++] = (haul_pstw_prop){.tag = tag, .value = value};
+    size_t at = place_of(pc, tag >> 16);
+    memmove(pc->v + at + 1, pc->v + at, (pc->n - at) * sizeof(*pc->v));
+    pc->v[at] = (haul_pstw_prop){.tag = tag, .value = value};
+    pc->n++;
 }
 
 static bool has_room(haul_pstw_pc *pc)
@@ -147,17 +163,9 @@ void haul_pstw_pc_object(haul_pstw_pc *pc, uint32_t tag, uint32_t nid, uint32_t 
     pc_put(pc, tag, haul_pstw_heap_add(&pc->heap, p, 8));
 }
 
-static int by_tag(const void *a, const void *b)
-{
-    uint32_t x = ((const haul_pstw_prop *)a)->tag, y = ((const haul_pstw_prop *)b)->tag;
-    return (x > y) - (x < y);
-}
-
 haul_pstw_object haul_pstw_pc_end(haul_pstw_pc *pc)
 {
     haul_pstw_ndb *n = pc->heap.ndb;
-    if (pc->n)
-        qsort(pc->v, pc->n, sizeof(*pc->v), by_tag);
     uint8_t *records = haul_calloc(pc->n + 1, 8); /* 2.3.3.3 */
     for (size_t i = 0; i < pc->n; i++) {
         haul_put16(records + 8 * i, pc->v[i].tag >> 16);
@@ -169,7 +177,6 @@ haul_pstw_object haul_pstw_pc_end(haul_pstw_pc *pc)
     haul_pstw_object o = {.data = haul_pstw_heap_end(&pc->heap, 0x20),
                           .sub = haul_pstw_subs_end(&pc->subs, n)};
     free(pc->v);
-    free(pc->seen);
     *pc = (haul_pstw_pc){0};
     return o;
 }

@@ -71,7 +71,8 @@ void haul_pstw_tc_init(haul_pstw_tc *t, haul_pstw_ndb *n, const haul_pstw_column
         t->columns[i].size = cell_size(t->columns[i].tag);
     }
     lay_out(t, n_columns);
-    qsort(t->columns, t->n_columns, sizeof(*t->columns), by_column);
+    if (n_more)
+        qsort(t->columns, t->n_columns, sizeof(*t->columns), by_column);
     t->row = haul_calloc(1, t->end[3]);
     t->keys = haul_calloc(n_rows + 1, sizeof(*t->keys));
     t->streams = n_rows * t->end[3] > HAUL_PSTW_HEAP_MAX;
