@@ -89,6 +89,43 @@ Test(decode, rows)
             check_code(i, piece);
 }
 
+static void push(const haul_str *in, size_t piece, memory_out *to, bool *ret_broken)
+{
+    haul_decode d;
+    haul_decode_init(&d, HAUL_DECODE_BASE64, &to->out);
+    for (size_t at = 0; at < in->len; at += piece)
+        cr_assert_eq(haul_out_write(&d.out, in->p + at, in->len - at < piece ? in->len - at : piece, NULL),
+                     HAUL_OK);
+    cr_assert_eq(haul_decode_end(&d, NULL), HAUL_OK);
+    *ret_broken = d.broken;
+    haul_decode_done(&d);
+}
+
+/* Many characters at once are decoded as they are one by one: lines of any length, and any octet at any place of them. */
+Test(decode, base64_in_one_piece)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (unsigned i = 0; i < 256 + 80; i++) {
+        haul_auto_str in = {0};
+        size_t line = i < 256 ? 76 : i - 255;
+        for (size_t k = 0; k < 300; k++) {
+            haul_str_addc(&in, alphabet[(k * 7 + k / 64) % 64]);
+            if (k % line == line - 1)
+                haul_str_addz(&in, k % 2 ? "\n" : "\r\n");
+        }
+        if (i < 256)
+            in.p[16 + i % 64] = (char)i;
+        memory_out one = {.out = {memory_write}}, whole = {.out = {memory_write}};
+        bool one_broken, whole_broken;
+        push(&in, 1, &one, &one_broken);
+        push(&in, in.len, &whole, &whole_broken);
+        cr_expect_eq(one_broken, whole_broken, "round %u", i);
+        cr_expect(one.s.len == whole.s.len && memcmp(one.s.p, whole.s.p, one.s.len) == 0, "round %u", i);
+        haul_str_done(&one.s);
+        haul_str_done(&whole.s);
+    }
+}
+
 /* ── encryption ── */
 
 static bool looks(const char *name, const char *p, size_t n, size_t piece)

@@ -1,5 +1,7 @@
+#include "base/charset.h"
 #include "base/time.h"
 #include "mime/mapi.h"
+#include "mime/put.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -99,6 +101,31 @@ Test(prop, text)
     cr_expect_str_eq(haul_strz(&s), "a\xEF\xBF\xBD");
     cr_expect_eq(bad, 2);
     haul_arena_done(&a);
+}
+
+/* UTF-8 to UTF-16 and back, a character of any length at any place. */
+Test(prop, text_is_widened)
+{
+    static const char *const odd[] = {"\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\r\n", "\x7f"};
+    for (size_t i = 0; i < HAUL_COUNT(odd); i++)
+        for (size_t at = 0; at < 40; at++) {
+            haul_auto_str text = {0}, wide = {0}, again = {0};
+            for (size_t k = 0; k < 40; k++)
+                haul_str_addz(&text, k == at ? odd[i] : "x");
+            haul_utf16_add(&wide, text.p, text.len);
+            cr_expect_eq(haul_utf16_decode(wide.p, wide.len, &again), 0);
+            cr_expect_str_eq(again.p, text.p, "%zu at %zu", i, at);
+        }
+    haul_auto_str bad = {0};
+    haul_utf16_add(&bad,
+                   "0123456789abcde\xff"
+                   "f\xe2\x82",
+                   19);
+    cr_expect_eq(bad.len, 38);
+    cr_expect_arr_eq(bad.p + 28,
+                     "e\0\xfd\xff"
+                     "f\0\xfd\xff\xfd\xff",
+                     10);
 }
 
 Test(prop, bag)

@@ -9,13 +9,11 @@
 
 #define FIRST_CAP 64u
 
-void haul_str_room(haul_str *s, size_t n)
+void haul_str_grow(haul_str *s, size_t n)
 {
     if (n > SIZE_MAX / 4 || s->len > SIZE_MAX / 4)
         haul_oom();
     size_t need = s->len + n + 1;
-    if (need <= s->cap)
-        return;
     size_t cap = s->cap ? s->cap * 2 : FIRST_CAP;
     if (cap < need)
         cap = need;
@@ -40,7 +38,9 @@ void haul_str_addz(haul_str *s, const char *z)
 
 void haul_str_addc(haul_str *s, char c)
 {
-    haul_str_add(s, &c, 1);
+    haul_str_room(s, 1);
+    s->p[s->len++] = c;
+    s->p[s->len] = '\0';
 }
 
 void haul_str_addf(haul_str *s, const char *fmt, ...)

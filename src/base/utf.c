@@ -96,7 +96,13 @@ void haul_utf8_add(haul_str *to, uint32_t cp)
 /* How many octets from p on are ASCII and no NUL. */
 static size_t plain_run(const unsigned char *p, size_t n)
 {
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
     size_t i = 0;
+    for (uint64_t w; n - i >= sizeof(w); i += sizeof(w)) {
+        memcpy(&w, p + i, sizeof(w));
+        if ((w | (w - ones)) & high) /* a borrow comes from a NUL, or from an octet that is not ASCII */
+            break;
+    }
     while (i < n && p[i] - 1u < 0x7F)
         i++;
     return i;

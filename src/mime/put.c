@@ -3,6 +3,9 @@
 #include "base/utf.h"
 
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #define FILETIME_1970 INT64_C(116444736000000000) /* 100 ns from 1601 to 1970 */
 #define NAMED_ID      0x8000u                     /* a store gives the id that counts */
@@ -21,37 +24,63 @@ uint64_t haul_filetime(int64_t us)
 
 /* ── text ── */
 
-static void add_units(haul_str *to, uint32_t cp)
+static char *put_unit(char *to, uint32_t unit)
 {
-    if (cp > 0xffff) {
-        haul_le_add(to, 0xd800 + ((cp - 0x10000) >> 10), 2);
-        cp = 0xdc00 + ((cp - 0x10000) & 0x3ff);
-    }
-    haul_le_add(to, cp, 2);
+    to[0] = (char)unit;
+    to[1] = (char)(unit >> 8);
+    return to + 2;
 }
 
-void haul_utf16_add(haul_str *to, const char *p, size_t n)
+static char *put_units(char *to, uint32_t cp)
 {
-    haul_str_room(to, 2 * n);
+    if (cp <= 0xffff)
+        return put_unit(to, cp);
+    to = put_unit(to, 0xd800 + ((cp - 0x10000) >> 10));
+    return put_unit(to, 0xdc00 + ((cp - 0x10000) & 0x3ff));
+}
+
+/* The ASCII at p as units; how much of it there was. */
+static size_t widen(char *to, const char *p, size_t n)
+{
+    size_t i = 0;
+#ifdef __SSE2__
+    for (; n - i >= 16; i += 16) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + i)), zero = _mm_setzero_si128();
+        if (_mm_movemask_epi8(v))
+            break;
+        _mm_storeu_si128((__m128i *)(void *)(to + 2 * i), _mm_unpacklo_epi8(v, zero));
+        _mm_storeu_si128((__m128i *)(void *)(to + 2 * i + 16), _mm_unpackhi_epi8(v, zero));
+    }
+#endif
+    for (; i < n && !(p[i] & 0x80); i++)
+        put_unit(to + 2 * i, (unsigned char)p[i]);
+    return i;
+}
+
+/* To `to`, where there is room for 2 n octets: no character of UTF-8, and no octet that is none, becomes more. */
+static char *put_utf16(char *to, const char *p, size_t n)
+{
     while (n) {
-        size_t run = haul_ascii_run(p, n);
-        haul_str_room(to, 2 * run);
-        char *unit = to->p + to->len;
-        for (size_t i = 0; i < run; i++) {
-            unit[2 * i] = p[i];
-            unit[2 * i + 1] = 0;
-        }
-        to->len += 2 * run;
+        size_t run = widen(to, p, n);
+        to += 2 * run;
         p += run;
         n -= run;
         if (!n)
             break;
         uint32_t cp;
         size_t k = haul_utf8_next(p, n, &cp);
-        add_units(to, k ? cp : 0xfffd);
+        to = put_units(to, k ? cp : 0xfffd);
         p += k ? k : 1;
         n -= k ? k : 1;
     }
+    return to;
+}
+
+void haul_utf16_add(haul_str *to, const char *p, size_t n)
+{
+    haul_str_room(to, 2 * n);
+    to->len = (size_t)(put_utf16(to->p + to->len, p, n) - to->p);
+    to->p[to->len] = '\0';
 }
 
 /* ── values ── */
@@ -92,9 +121,10 @@ static void put_str(const haul_put *to, haul_key k, unsigned type, const haul_st
 
 static void put_le(const haul_put *to, haul_key k, unsigned type, uint64_t v, size_t n)
 {
-    haul_auto_str s = {0};
-    haul_le_add(&s, v, n);
-    put_str(to, k, type, &s);
+    uint8_t p[8];
+    for (size_t i = 0; i < n; i++)
+        p[i] = (uint8_t)(v >> 8 * i);
+    put(to, k, type, haul_arena_strn(to->a, p, n), n);
 }
 
 void haul_put_textn(const haul_put *to, haul_key k, const char *p, size_t n)
@@ -113,13 +143,14 @@ void haul_put_text(const haul_put *to, haul_key k, const char *z)
 void haul_put_lines(const haul_put *to, haul_key k, const char *p, size_t n)
 {
     haul_auto_str s = {0};
+    haul_str_room(&s, 2 * n);
     for (size_t from = 0; from < n;) {
         const char *eol = memchr(p + from, '\n', n - from);
         size_t end = eol ? (size_t)(eol - p) : n;
         size_t text = end > from && eol && p[end - 1] == '\r' ? end - 1 : end;
         haul_utf16_add(&s, p + from, text - from);
         if (eol)
-            haul_utf16_add(&s, "\r\n", 2);
+            haul_str_add(&s, "\r\0\n", 4);
         from = end + 1;
     }
     put_str(to, k, HAUL_PT_UNICODE, &s);
