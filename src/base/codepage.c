@@ -143,13 +143,21 @@ static bool among(const char *names, const char *name, size_t n)
     return false;
 }
 
+static bool has_name(const haul_codepage *c, haul_span s)
+{
+    return same_name(c->mime, strlen(c->mime), s.p, s.len) || among(c->names, s.p, s.len);
+}
+
 unsigned haul_codepage_find(const char *name, size_t n)
 {
+    static const unsigned common[] = {65001, 20127, 28591,
+                                      1252}; /* what most mail is in; no other row has their names */
     haul_span s = haul_span_trim((haul_span){name, n});
-    for (size_t i = 0; s.len && i < HAUL_CODEPAGE_COUNT; i++) {
-        const haul_codepage *c = &haul_codepages[i];
-        if (same_name(c->mime, strlen(c->mime), s.p, s.len) || among(c->names, s.p, s.len))
-            return c->number;
-    }
+    for (size_t i = 0; s.len && i < HAUL_COUNT(common); i++)
+        if (has_name(&haul_codepages[haul_codepage_index(common[i])], s))
+            return common[i];
+    for (size_t i = 0; s.len && i < HAUL_CODEPAGE_COUNT; i++)
+        if (has_name(&haul_codepages[i], s))
+            return haul_codepages[i].number;
     return 0;
 }

@@ -36,13 +36,6 @@ void haul_str_addz(haul_str *s, const char *z)
     haul_str_add(s, z, strlen(z));
 }
 
-void haul_str_addc(haul_str *s, char c)
-{
-    haul_str_room(s, 1);
-    s->p[s->len++] = c;
-    s->p[s->len] = '\0';
-}
-
 void haul_str_addf(haul_str *s, const char *fmt, ...)
 {
     va_list args;

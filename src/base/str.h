@@ -15,7 +15,6 @@ typedef struct haul_str { /* zero-initialised = empty; p is NULL until the first
 
 void haul_str_add(haul_str *s, const void *p, size_t n);
 void haul_str_addz(haul_str *s, const char *z);
-void haul_str_addc(haul_str *s, char c);
 void haul_str_addf(haul_str *s, const char *fmt, ...) HAUL_PRINTF(2, 3);
 void haul_str_grow(haul_str *s, size_t n); /* for haul_str_room */
 /* Room for n more octets; write them at s->p + s->len, then add to s->len. */
@@ -23,6 +22,12 @@ static inline void haul_str_room(haul_str *s, size_t n)
 {
     if (n >= s->cap - s->len) /* the NUL takes one */
         haul_str_grow(s, n);
+}
+static inline void haul_str_addc(haul_str *s, char c)
+{
+    haul_str_room(s, 1);
+    s->p[s->len++] = c;
+    s->p[s->len] = '\0';
 }
 /* Empty it, keep the memory. p stays NUL-terminated when it exists. */
 void haul_str_clear(haul_str *s);

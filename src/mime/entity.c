@@ -117,16 +117,111 @@ static void flatten(haul_span v, haul_str *to)
             haul_str_addc(to, v.p[i]);
 }
 
-static GMimeContentType *parse_type(haul_span header, bool *ret_typed)
+typedef struct type { /* what a Content-Type field says; "" = nothing */
+    haul_str major, minor, charset, boundary;
+} type;
+
+static void type_done(type *t)
+{
+    haul_str_done(&t->major);
+    haul_str_done(&t->minor);
+    haul_str_done(&t->charset);
+    haul_str_done(&t->boundary);
+    *t = (type){0};
+}
+
+static size_t blanks(const char *p)
+{
+    size_t n = 0;
+    while (p[n] == ' ' || p[n] == '\t')
+        n++;
+    return n;
+}
+
+static haul_span take_token(const char **io)
+{
+    const char *from = *io;
+    while (haul_is_alpha(**io) || haul_is_digit(**io) || (**io && strchr("-_.+", **io)))
+        ++*io;
+    return (haul_span){from, (size_t)(*io - from)};
+}
+
+/* Without what is escaped or encoded in it: such strings are empty here. */
+static haul_span take_quoted(const char **io)
+{
+    const char *from = ++*io;
+    while (**io >= ' ' && **io < 127 && **io != '"' && **io != '\\' && ((*io)[0] != '=' || (*io)[1] != '?'))
+        ++*io;
+    bool closed = **io == '"';
+    return (haul_span){from, closed ? (size_t)((*io)++ - from) : 0};
+}
+
+static bool keep(haul_span name, haul_span value, type *t)
+{
+    haul_str *to = haul_span_is(name, "charset")    ? &t->charset
+                   : haul_span_is(name, "boundary") ? &t->boundary
+                                                    : NULL;
+    if (to && to->len) /* one of two: GMime knows which */
+        return false;
+    if (to)
+        haul_str_add(to, value.p, value.len);
+    return true;
+}
+
+/* The form that nearly all fields have: type/subtype; name=value; name="value". */
+static bool read_plain(const char *p, type *t)
+{
+    p += blanks(p);
+    haul_span major = take_token(&p);
+    if (!major.len || *p++ != '/')
+        return false;
+    haul_span minor = take_token(&p);
+    for (p += blanks(p); minor.len && *p == ';'; p += blanks(p)) {
+        p += 1 + blanks(p + 1);
+        haul_span name = take_token(&p);
+        if (!name.len || *p++ != '=')
+            return false;
+        haul_span value = *p == '"' ? take_quoted(&p) : take_token(&p);
+        if (!value.len || !keep(name, value, t))
+            return false;
+    }
+    haul_str_add(&t->major, major.p, major.len);
+    haul_str_add(&t->minor, minor.p, minor.len);
+    return minor.len && !*p;
+}
+
+static void copy(const char *z, const char *otherwise, haul_str *to)
+{
+    haul_str_addz(to, z ? z : otherwise);
+}
+
+/* False: GMime finds no type in it. */
+static bool read_any(const char *p, type *t)
+{
+    g_mime_init();
+    GMimeContentType *parsed = g_mime_content_type_parse(NULL, p);
+    if (!parsed)
+        return false;
+    copy(g_mime_content_type_get_media_type(parsed), "text", &t->major);
+    copy(g_mime_content_type_get_media_subtype(parsed), "plain", &t->minor);
+    copy(g_mime_content_type_get_parameter(parsed, "charset"), "", &t->charset);
+    copy(g_mime_content_type_get_parameter(parsed, "boundary"), "", &t->boundary);
+    g_object_unref(parsed);
+    return true;
+}
+
+static bool read_type(haul_span header, bool *ret_typed, type *t)
 {
     haul_span value;
     haul_auto_str flat = {0};
     *ret_typed = haul_header_find(header.p, header.len, "content-type", &value);
     if (!*ret_typed || value.len > HAUL_WALK_FIELD)
-        return NULL;
+        return false;
     flatten(value, &flat);
-    g_mime_init();
-    return g_mime_content_type_parse(NULL, haul_strz(&flat));
+    if (read_plain(haul_strz(&flat), t))
+        return true;
+    type_done(t);
+    return read_any(haul_strz(&flat), t);
 }
 
 /* Encodings that are in use and of which we know no more. What else is no encoding ("8bits", "plain") changes nothing:
@@ -159,7 +254,7 @@ static haul_walk_encoding encoding_of(haul_span header)
 static void name_type(haul_piece *e, const char *major, const char *minor)
 {
     haul_auto_str text = {0};
-    haul_str_addf(&text, "%s/%s", major ? major : "text", minor ? minor : "plain");
+    haul_str_addf(&text, "%s/%s", major, minor);
     size_t n = 0;
     for (; n < text.len && n < sizeof(e->type) - 1; n++)
         e->type[n] = text.p[n] > 32 && text.p[n] < 127 ? (char)haul_lower(text.p[n]) : '?';
@@ -171,13 +266,13 @@ static bool is_wide(unsigned cp)
     return cp == 1200 || cp == 1201 || cp == 12000 || cp == 12001;
 }
 
-static haul_walk_class class_of(const haul_piece *e, const char *charset)
+static haul_walk_class class_of(const haul_piece *e, haul_span charset)
 {
     if (strncmp(e->type, "text/", 5) == 0) {
-        bool wide = is_wide(e->cp) || (charset && (haul_istarts(charset, strlen(charset), "utf-16") ||
-                                                   haul_istarts(charset, strlen(charset), "utf-32") ||
-                                                   haul_istarts(charset, strlen(charset), "ucs-") ||
-                                                   haul_istarts(charset, strlen(charset), "iso-10646")));
+        bool wide = is_wide(e->cp) || haul_istarts(charset.p, charset.len, "utf-16") ||
+                    haul_istarts(charset.p, charset.len, "utf-32") ||
+                    haul_istarts(charset.p, charset.len, "ucs-") ||
+                    haul_istarts(charset.p, charset.len, "iso-10646");
         return wide ? HAUL_WALK_WIDE : HAUL_WALK_TEXT;
     }
     if (strncmp(e->type, "message/", 8) == 0)
@@ -200,12 +295,11 @@ static void open_level(haul_levels *levels, const haul_piece *e, const char *bou
 
 bool haul_entity_read(haul_levels *l, haul_piece *e)
 {
-    GMimeContentType *type = parse_type(e->header, &e->typed);
-    const char *charset = type ? g_mime_content_type_get_parameter(type, "charset") : NULL;
-    const char *boundary = type ? g_mime_content_type_get_parameter(type, "boundary") : NULL;
+    type t = {0};
+    bool known = read_type(e->header, &e->typed, &t);
     bool digest = l->depth && l->v[l->depth - 1].digest && !e->message;
-    if (type)
-        name_type(e, g_mime_content_type_get_media_type(type), g_mime_content_type_get_media_subtype(type));
+    if (known)
+        name_type(e, haul_strz(&t.major), haul_strz(&t.minor));
     else
         name_type(e,
                   e->typed ? "application"
@@ -214,17 +308,16 @@ bool haul_entity_read(haul_levels *l, haul_piece *e)
                   e->typed ? "octet-stream"
                   : digest ? "rfc822"
                            : "plain");
-    e->cp = charset ? haul_codepage_find(charset, strlen(charset)) : 0;
+    e->cp = t.charset.len ? haul_codepage_find(t.charset.p, t.charset.len) : 0;
     e->encoding = encoding_of(e->header);
-    e->class = class_of(e, charset);
+    e->class = class_of(e, (haul_span){haul_strz(&t.charset), t.charset.len});
     e->leaf = true;
-    if (e->class == HAUL_WALK_MULTIPART && boundary && *boundary && l->depth < HAUL_WALK_DEPTH) {
-        open_level(l, e, boundary);
+    if (e->class == HAUL_WALK_MULTIPART && t.boundary.len && l->depth < HAUL_WALK_DEPTH) {
+        open_level(l, e, t.boundary.p);
         e->leaf = !l->v[l->depth - 1].len;
         if (e->leaf)
             haul_levels_close(l, l->depth - 1);
     }
-    if (type)
-        g_object_unref(type);
+    type_done(&t);
     return e->leaf;
 }

@@ -256,7 +256,11 @@ static void put_sensitivity(const head *h)
 /* From is who it is sent for, Sender who sent it: the same when only one is there. MS-OXCMAIL 2.1.3.1.3, 2.1.3.1.4 */
 static void put_senders(const head *h)
 {
-    bool from = haul_outlook_person(h->x, HAUL_ROLE_REPRESENTING, h->v[FROM]);
+    static const haul_role both[] = {HAUL_ROLE_REPRESENTING, HAUL_ROLE_SENDER};
+    bool alone = !h->v[SENDER].p;
+    bool from = haul_outlook_people(h->x, h->v[FROM], both, alone ? 2 : 1);
+    if (alone)
+        return;
     bool sender = haul_outlook_person(h->x, HAUL_ROLE_SENDER, h->v[SENDER]);
     if (!sender)
         haul_outlook_person(h->x, HAUL_ROLE_SENDER, h->v[FROM]);

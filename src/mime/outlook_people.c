@@ -109,6 +109,11 @@ static void people_done(people *l)
 
 bool haul_outlook_person(haul_outlook *x, haul_role role, haul_span value)
 {
+    return haul_outlook_people(x, value, &role, 1);
+}
+
+bool haul_outlook_people(haul_outlook *x, haul_span value, const haul_role *roles, size_t n)
+{
     static const person_tags tags[] = {
         [HAUL_ROLE_SENDER] = {0x0c1a, 0x0c1e, 0x0c1f, 0x5d01, 0x0c19, 0x0c1d},
         [HAUL_ROLE_REPRESENTING] = {0x0042, 0x0064, 0x0065, 0x5d02, 0x0041, 0x003b},
@@ -119,8 +124,8 @@ bool haul_outlook_person(haul_outlook *x, haul_role role, haul_span value)
     person p;
     people_open(&l, value);
     bool is = people_next(&l, x, &p);
-    if (is)
-        put_person(&x->to, &tags[role], &p);
+    for (size_t i = 0; is && i < n; i++)
+        put_person(&x->to, &tags[roles[i]], &p);
     people_done(&l);
     return is;
 }
