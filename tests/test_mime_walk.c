@@ -75,9 +75,9 @@ static void expect_type(const char *field)
 /* Fields of the common form are read without GMime, and say the same. */
 Test(walk, types_as_gmime_has_them)
 {
-    static const char *const types[] = {"text/plain",   "Multipart/MIXED", "  text/x-a+b ", "text",
-                                        "text/",        "/plain",          "text / plain",  "text/pl(a)ain",
-                                        "te xt/plain",  "multipart/a.b",   "text/plain,x",  "",
+    static const char *const types[] = {"text/plain",  "Multipart/MIXED", "  text/x-a+b ", "text",
+                                        "text/",       "/plain",          "text / plain",  "text/pl(a)ain",
+                                        "te xt/plain", "multipart/a.b",   "text/plain,x",  "",
                                         "text/plain+"};
     static const char *const values[] = {"charset=utf-8",
                                          "CharSet=\"us-ascii\"",
