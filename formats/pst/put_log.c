@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define BUFFER       (64u * 1024u)
+#define WINDOW       8192u
 #define HEAD         5u
 #define PER_RECORD   65536u /* blocks or nodes */
 #define BLOCK_OCTETS 8u
@@ -23,6 +24,7 @@ static void flush(haul_pstw *s)
 {
     haul_pstw_log *l = &s->log;
     uint64_t at = l->end - l->used;
+    l->window_n = 0; /* what is written over was read, perhaps */
     for (size_t done = 0; s->rc == HAUL_OK && done < l->used;) {
         ssize_t got = pwrite(l->fd, l->buf + done, l->used - done, (off_t)(at + done));
         if (got > 0)
@@ -61,11 +63,28 @@ uint64_t haul_pstw_log_add(haul_pstw *s, uint8_t type, const void *p, size_t n)
     return at;
 }
 
+/* Octets of the log from there on in its window, as far as the file has them. */
+static ssize_t look_at(haul_pstw_log *l, uint64_t at, size_t n)
+{
+    if (at >= l->window_at && at + n <= l->window_at + l->window_n)
+        return (ssize_t)n;
+    if (!l->window)
+        l->window = haul_alloc(WINDOW);
+    ssize_t got = pread(l->fd, l->window, WINDOW, (off_t)at);
+    l->window_at = at;
+    l->window_n = got > 0 ? (size_t)got : 0;
+    return got > (ssize_t)n ? (ssize_t)n : got;
+}
+
 static bool read_at(haul_pstw *s, uint64_t at, void *to, size_t n)
 {
-    ssize_t got = pread(s->log.fd, to, n, (off_t)at);
-    if (got == (ssize_t)n)
+    haul_pstw_log *l = &s->log;
+    ssize_t got = n > WINDOW ? pread(l->fd, to, n, (off_t)at) : look_at(l, at, n);
+    if (got == (ssize_t)n) {
+        if (n <= WINDOW)
+            memcpy(to, l->window + (at - l->window_at), n);
         return true;
+    }
     if (s->rc == HAUL_OK)
         s->rc = got < 0 ? haul_fail_sys(&s->err, HAUL_E_TARGET, "reading the log of the store")
                         : haul_fail(&s->err, HAUL_E_TARGET, "the log of the store is cut off");

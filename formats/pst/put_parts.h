@@ -29,6 +29,9 @@ typedef struct haul_pstw_log {
     char *buf; /* what is not in the file yet */
     size_t used;
     uint64_t end; /* octets, with those */
+    char *window; /* what was read last: rows of a folder often lie behind one another */
+    uint64_t window_at;
+    size_t window_n;
 } haul_pstw_log;
 
 struct haul_pstw {

@@ -28,6 +28,7 @@ void haul_pstw_free(haul_pstw *s)
     free(s->v);
     free(s->title);
     free(s->log.buf);
+    free(s->log.window);
     haul_fd_autoclose(&s->log.fd);
     haul_pstw_names_done(&s->names);
     haul_pstw_ndb_free(s->ndb);

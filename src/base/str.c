@@ -99,11 +99,6 @@ bool haul_istarts(const char *p, size_t len, const char *z)
     return true;
 }
 
-bool haul_span_is(haul_span s, const char *z)
-{
-    return s.len == strlen(z) && haul_istarts(s.p, s.len, z);
-}
-
 bool haul_ends(const char *s, const char *suffix)
 {
     size_t len = strlen(s), n = strlen(suffix);

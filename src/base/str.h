@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef struct haul_str { /* zero-initialised = empty; p is NULL until the first append */
     char *p;
@@ -48,10 +49,13 @@ typedef struct haul_span {
 } haul_span;
 
 haul_span haul_span_trim(haul_span s);                       /* without blanks, tabs, CR, LF at both ends */
-bool haul_span_is(haul_span s, const char *z);               /* ASCII case-insensitive equality */
 bool haul_istarts(const char *p, size_t len, const char *z); /* ASCII case-insensitive prefix */
-bool haul_ends(const char *s, const char *suffix);           /* case-sensitive suffix of a C string */
-bool haul_iends(const char *s, const char *suffix);          /* ASCII case-insensitive suffix */
+static inline bool haul_span_is(haul_span s, const char *z)  /* ASCII case-insensitive equality */
+{
+    return s.len == strlen(z) && haul_istarts(s.p, s.len, z);
+}
+bool haul_ends(const char *s, const char *suffix);  /* case-sensitive suffix of a C string */
+bool haul_iends(const char *s, const char *suffix); /* ASCII case-insensitive suffix */
 /* Where the octets of word (len > 0) begin in the n at p, NULL = nowhere. */
 const char *haul_find(const char *p, size_t n, const char *word, size_t len);
 int haul_icmp(const char *a, const char *b); /* ASCII case-insensitive strcmp */

@@ -32,18 +32,26 @@ static size_t line_end(const haul_walk *w, size_t at)
     return lf ? (size_t)(lf - w->p) + 1 : w->n;
 }
 
-/* The next delimiter at or behind `at`: where its line begins, or the end of the message. */
+/* The next delimiter at or behind `at`, which counts as the begin of a line: where its line begins, or the end of the message.
+ * Hyphens are looked for, not lines: there are few in texts, and none in base64. */
 static size_t find_delimiter(haul_walk *w, size_t at, size_t *ret_level, bool *ret_last)
 {
+    const size_t first = at;
     *ret_level = 0;
-    if (!w->levels.depth)
-        return w->n;
-    while (at < w->n) {
-        size_t end = line_end(w, at);
-        *ret_level = haul_levels_match(&w->levels, w->p + at, end - at, ret_last);
-        if (*ret_level)
-            return at;
-        tell(w, at = end);
+    while (w->levels.depth && at < w->n) {
+        size_t to = w->n - at < HAUL_WALK_STEP / 2 ? w->n : at + HAUL_WALK_STEP / 2;
+        const char *hyphen = memchr(w->p + at, '-', to - at);
+        at = hyphen ? (size_t)(hyphen - w->p) : to;
+        if (hyphen && (at == first || w->p[at - 1] == '\n')) {
+            size_t end = line_end(w, at);
+            *ret_level = haul_levels_match(&w->levels, w->p + at, end - at, ret_last);
+            if (*ret_level)
+                return at;
+            at = end;
+        }
+        while (hyphen && at < to && w->p[at] == '-' && at != first && w->p[at - 1] != '\n')
+            at++;
+        tell(w, at);
     }
     return w->n;
 }
