@@ -2,6 +2,7 @@
 node_modules that has it, npm's pst-extractor: the same folders, counts, subjects, dates, recipients, bodies and digests of attachments, and no
 complaint. `mailhaul check` finds nothing. Runs that are killed end in the same octets; a grown source adds what is new; a store that
 would be too large becomes several. HAUL_LONG=1: more kills, and large ones: SCALE messages (20 000), 5 000 folders, an attachment of 300 MB."""
+import base64
 import email
 import email.policy
 import hashlib
@@ -52,11 +53,17 @@ class Sent:
         m.set_content(self.body)
         if self.html:
             m.add_alternative(self.html, subtype="html")
-        for name, octets in self.attachments:
+        large = {f"in place of {i}".encode(): o for i, (_, o) in enumerate(self.attachments) if len(o) > 1 << 20}
+        for i, (name, octets) in enumerate(self.attachments):
+            octets = f"in place of {i}".encode() if len(octets) > 1 << 20 else octets
             m.add_attachment(octets, maintype="application", subtype="octet-stream", filename=name)
         if self.embedded:
             m.add_attachment(email.message_from_bytes(self.embedded.octets, policy=email.policy.SMTP))
-        return m.as_bytes()
+        whole = m.as_bytes()
+        for place, octets in large.items():  # the email package takes seconds for them
+            text = base64.b64encode(octets)
+            whole = whole.replace(base64.b64encode(place), b"\r\n".join(text[i:i + 76] for i in range(0, len(text), 76)))
+        return whole
 
 
 def octets_of(size):
@@ -316,12 +323,13 @@ def grow(top, source, sent):
 
 def split(top):
     source, store = os.path.join(top, "split"), os.path.join(top, "parts.pst")
-    sent = [Sent("", i, "S", subject=f"part {i}", attachments=[("big.bin", octets_of((6 << 20) + i))]) for i in range(3)]
+    sent = [Sent("", i, "S", subject=f"part {i}", attachments=[("big.bin", octets_of(size))]) for i, size in enumerate((9 << 20, 11 << 19))]
     make_source(source, sent)
-    kept = os.path.join(top, "kept.pst")
-    run("convert", "--progress", "none", "--keep-original", source, kept)  # larger than what a process without files holds
+    one, kept = os.path.join(top, "one.eml"), os.path.join(top, "kept.pst")
+    judge.write(one, sent[0].octets)
+    run("convert", "--progress", "none", "--keep-original", one, kept)  # larger than what a process without files holds
     run("convert", "--progress", "none", kept, os.path.join(top, "kept.jsonl"))
-    equal(sorted(i["sha256"] for i in items_of(os.path.join(top, "kept.jsonl"))), sorted(judge.sha256(m.octets) for m in sent), "kept")
+    equal([i["sha256"] for i in items_of(os.path.join(top, "kept.jsonl"))], [judge.sha256(sent[0].octets)], "kept")
     os.remove(kept)
     run("convert", "--progress", "none", "--split-size", "16M", source, store)
     parts = sorted(p for p in os.listdir(top) if re.fullmatch(r"parts(-\d+)?\.pst", p))
