@@ -1,5 +1,6 @@
 #include "base/time.h"
 #include "mime/ical_parts.h"
+#include "mime/lids.h"
 
 #include <string.h>
 
@@ -11,13 +12,6 @@ enum {
     TAG_DELIVERY_TIME = 0x0e06,
     TAG_CREATION_TIME = 0x3007,
     TAG_LAST_MODIFICATION_TIME = 0x3008,
-    LID_ATTENDEE_CRITICAL_CHANGE = 0x0001, /* MEETING */
-    LID_OWNER_CRITICAL_CHANGE = 0x001a,    /* MEETING */
-    LID_PRIVATE = 0x8506,                  /* COMMON */
-    LID_MILEAGE = 0x8534,                  /* COMMON */
-    LID_BILLING = 0x8535,                  /* COMMON */
-    LID_COMPANIES = 0x8539,                /* COMMON */
-    LID_CONTACTS = 0x853a,                 /* COMMON */
 };
 
 #define LAST_SECOND INT64_C(32503679999) /* 2999-12-31T23:59:59Z */
@@ -170,7 +164,7 @@ static bool first_time(const haul_bag *b, int64_t *ret)
 static void add_stamp(haul_ical *c, icalcomponent *to, const haul_bag *b)
 {
     bool reply = c->method && (!strcmp(c->method, "REPLY") || !strcmp(c->method, "COUNTER"));
-    uint32_t lid = reply ? LID_ATTENDEE_CRITICAL_CHANGE : LID_OWNER_CRITICAL_CHANGE;
+    uint32_t lid = reply ? HAUL_LID_ATTENDEE_CRITICAL_CHANGE : HAUL_LID_OWNER_CRITICAL_CHANGE;
     int64_t us = 0;
     if (!haul_ical_stored(haul_bag_lid(b, HAUL_PSET_MEETING, lid), &us) && !first_time(b, &us) &&
         !first_time(&c->o->props, &us))
@@ -226,7 +220,7 @@ static void add_rank(haul_ical *c, icalcomponent *to, const haul_bag *b)
     static const char *const classes[] = {"PUBLIC", "X-PERSONAL", "PRIVATE", "CONFIDENTIAL"};
     static const int priorities[] = {9, 5, 1};
     int64_t v = haul_prop_int_or(haul_bag_get(b, TAG_SENSITIVITY), 0);
-    if (v == 0 && haul_prop_bool(haul_bag_lid(b, HAUL_PSET_COMMON, LID_PRIVATE)))
+    if (v == 0 && haul_prop_bool(haul_bag_lid(b, HAUL_PSET_COMMON, HAUL_LID_PRIVATE)))
         v = 2; /* MS-OXCMSG 2.2.1.15: the two go together */
     icalproperty *p = icalproperty_new(ICAL_CLASS_PROPERTY);
     icalproperty_set_value_from_string(p, classes[v >= 0 && v < 4 ? v : 0], "NO");
@@ -242,10 +236,10 @@ void haul_ical_common(haul_ical *c, icalcomponent *to, const haul_bag *b)
     add_stamp(c, to, b);
     add_rank(c, to, b);
     each_text(c, to, b, haul_mapi_categories(b), add_category);
-    each_text(c, to, b, haul_bag_lid(b, HAUL_PSET_COMMON, LID_CONTACTS), add_contact);
-    each_text(c, to, b, haul_bag_lid(b, HAUL_PSET_COMMON, LID_COMPANIES), add_company);
-    haul_ical_x(c, to, "X-MAILHAUL-BILLING", haul_ical_lid(c, b, HAUL_PSET_COMMON, LID_BILLING));
-    haul_ical_x(c, to, "X-MAILHAUL-MILEAGE", haul_ical_lid(c, b, HAUL_PSET_COMMON, LID_MILEAGE));
+    each_text(c, to, b, haul_bag_lid(b, HAUL_PSET_COMMON, HAUL_LID_CONTACTS), add_contact);
+    each_text(c, to, b, haul_bag_lid(b, HAUL_PSET_COMMON, HAUL_LID_COMPANIES), add_company);
+    haul_ical_x(c, to, "X-MAILHAUL-BILLING", haul_ical_lid(c, b, HAUL_PSET_COMMON, HAUL_LID_BILLING));
+    haul_ical_x(c, to, "X-MAILHAUL-MILEAGE", haul_ical_lid(c, b, HAUL_PSET_COMMON, HAUL_LID_MILEAGE));
 }
 
 static icalcomponent *new_alarm(icalcomponent *to)

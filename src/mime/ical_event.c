@@ -1,24 +1,12 @@
 #include "mime/ical_parts.h"
+#include "mime/lids.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { /* MS-OXPROPS; APPOINTMENT where nothing else is said */
+enum { /* MS-OXPROPS */
        TAG_START_DATE = 0x0060,
        TAG_END_DATE = 0x0061,
-       LID_START_WHOLE = 0x820d,
-       LID_END_WHOLE = 0x820e,
-       LID_SUBTYPE = 0x8215,
-       LID_RECUR = 0x8216,
-       LID_RECURRING = 0x8223,
-       LID_EXCEPTION_REPLACE_TIME = 0x8228,
-       LID_CLIP_END = 0x8236,
-       LID_PROPOSED_START = 0x8250,
-       LID_PROPOSED_END = 0x8251,
-       LID_COUNTER_PROPOSAL = 0x8257,
-       LID_START_RECURRENCE_TIME = 0x000e, /* MEETING */
-       LID_COMMON_START = 0x8516,          /* COMMON */
-       LID_COMMON_END = 0x8517,            /* COMMON */
 };
 #define DAY        86400
 #define RECUR_LAST (683000000u) /* minutes since 1601: in the year 2899 */
@@ -43,8 +31,8 @@ static const char *method_of(const haul_mapi *o, const char **ret_partstat)
         if (!haul_mapi_is(o, rows[i].class))
             continue;
         *ret_partstat = rows[i].partstat;
-        bool counter = rows[i].partstat &&
-                       haul_prop_bool(haul_bag_lid(&o->props, HAUL_PSET_APPOINTMENT, LID_COUNTER_PROPOSAL));
+        bool counter = rows[i].partstat && haul_prop_bool(haul_bag_lid(&o->props, HAUL_PSET_APPOINTMENT,
+                                                                       HAUL_LID_APPT_COUNTER_PROPOSAL));
         return counter ? "COUNTER" : rows[i].method;
     }
     return "PUBLISH";
@@ -57,15 +45,15 @@ static bool time_lid(const haul_bag *b, uint32_t lid, int64_t *ret)
 
 static bool start_of(const haul_bag *b, int64_t *ret)
 {
-    return time_lid(b, LID_START_WHOLE, ret) ||
-           haul_ical_stored(haul_bag_lid(b, HAUL_PSET_COMMON, LID_COMMON_START), ret) ||
+    return time_lid(b, HAUL_LID_APPT_START_WHOLE, ret) ||
+           haul_ical_stored(haul_bag_lid(b, HAUL_PSET_COMMON, HAUL_LID_COMMON_START), ret) ||
            haul_ical_stored(haul_bag_get(b, TAG_START_DATE), ret);
 }
 
 static bool end_of(const haul_bag *b, int64_t *ret)
 {
-    return time_lid(b, LID_END_WHOLE, ret) ||
-           haul_ical_stored(haul_bag_lid(b, HAUL_PSET_COMMON, LID_COMMON_END), ret) ||
+    return time_lid(b, HAUL_LID_APPT_END_WHOLE, ret) ||
+           haul_ical_stored(haul_bag_lid(b, HAUL_PSET_COMMON, HAUL_LID_COMMON_END), ret) ||
            haul_ical_stored(haul_bag_get(b, TAG_END_DATE), ret);
 }
 
@@ -106,12 +94,12 @@ static void add_single(haul_ical *c, icalcomponent *to, const haul_bag *b, bool 
     int64_t from, until;
     haul_tz zone, end_zone;
     bool counter = c->method && !strcmp(c->method, "COUNTER");
-    if (!(counter && time_lid(b, LID_PROPOSED_START, &from)) && !start_of(b, &from)) {
+    if (!(counter && time_lid(b, HAUL_LID_APPT_PROPOSED_START, &from)) && !start_of(b, &from)) {
         haul_msg_issue(c->m, HAUL_ISSUE_MAPI_CALENDAR_START, "%s", "");
         c->method = NULL;
         return;
     }
-    if (!(counter && time_lid(b, LID_PROPOSED_END, &until)) && !end_of(b, &until))
+    if (!(counter && time_lid(b, HAUL_LID_APPT_PROPOSED_END, &until)) && !end_of(b, &until))
         until = from;
     bool has_zone = haul_ical_zone(c, b, false, false, &zone);
     if (all_day) {
@@ -133,9 +121,9 @@ static void add_original(haul_ical *c, icalcomponent *to, const haul_bag *b)
     int64_t us;
     if (!c->method || strcmp(c->method, "COUNTER") != 0)
         return;
-    if (time_lid(b, LID_START_WHOLE, &us))
+    if (time_lid(b, HAUL_LID_APPT_START_WHOLE, &us))
         haul_ical_x_utc(c, to, "X-MS-OLK-ORIGINALSTART", us);
-    if (time_lid(b, LID_END_WHOLE, &us))
+    if (time_lid(b, HAUL_LID_APPT_END_WHOLE, &us))
         haul_ical_x_utc(c, to, "X-MS-OLK-ORIGINALEND", us);
 }
 
@@ -147,14 +135,14 @@ static bool add_instance(haul_ical *c, icalcomponent *to, const haul_bag *b, boo
     int64_t us, packed;
     bool has_zone = haul_ical_zone(c, b, true, false, &zone);
     haul_when w;
-    if (time_lid(b, LID_EXCEPTION_REPLACE_TIME, &us)) {
+    if (time_lid(b, HAUL_LID_APPT_EXCEPTION_REPLACE_TIME, &us)) {
         w = all_day ? whole_day(c, us, has_zone ? &zone : NULL)
                     : haul_ical_local(us, has_zone ? haul_ical_use(c, &zone) : NULL);
     } else if (haul_ical_instance_day(b, &day)) {
         const haul_tz *tz = has_zone && !all_day ? haul_ical_use(c, &zone) : NULL;
         w = (haul_when){.local = haul_civil_to(&day), .tz = tz, .date = all_day};
         /* PidLidStartRecurrenceTime: hours, minutes, seconds of the series, packed from bit 12, 6, 0. */
-        if (haul_prop_int(haul_bag_lid(b, HAUL_PSET_MEETING, LID_START_RECURRENCE_TIME), &packed))
+        if (haul_prop_int(haul_bag_lid(b, HAUL_PSET_MEETING, HAUL_LID_START_RECURRENCE_TIME), &packed))
             w.local += (packed >> 12 & 0x1f) * 3600 + (packed >> 6 & 0x3f) * 60 + (packed & 0x3f);
         else if (start_of(b, &us))
             w.local += ((haul_ical_local(us, tz).local % DAY) + DAY) % DAY;
@@ -191,7 +179,7 @@ static void fill_in(haul_series *s, const haul_bag *b, bool has_zone, const haul
     uint32_t minutes = known ? haul_ical_minutes(local) : 0;
     if (!(s->r.got & HAUL_RECUR_GOT_DATES)) {
         s->r.start = minutes - minutes % 1440;
-        s->r.end = time_lid(b, LID_CLIP_END, &clip) ? haul_ical_minutes(clip / HAUL_US) : 0;
+        s->r.end = time_lid(b, HAUL_LID_APPT_CLIP_END, &clip) ? haul_ical_minutes(clip / HAUL_US) : 0;
         s->r.end -= s->r.end % 1440;
     }
     if (!(s->r.got & HAUL_RECUR_GOT_TIMES))
@@ -206,8 +194,8 @@ static bool read_series(haul_ical *c, const haul_bag *b, bool all_day, haul_seri
     haul_span blob;
     memset(s, 0, sizeof *s);
     s->all_day = all_day;
-    if (!haul_prop_bin(haul_bag_lid(b, HAUL_PSET_APPOINTMENT, LID_RECUR), &blob) || !blob.len) {
-        if (haul_prop_bool(haul_bag_lid(b, HAUL_PSET_APPOINTMENT, LID_RECURRING)))
+    if (!haul_prop_bin(haul_bag_lid(b, HAUL_PSET_APPOINTMENT, HAUL_LID_APPT_RECUR), &blob) || !blob.len) {
+        if (haul_prop_bool(haul_bag_lid(b, HAUL_PSET_APPOINTMENT, HAUL_LID_APPT_RECURRING)))
             haul_msg_issue(c->m, HAUL_ISSUE_MAPI_RECURRENCE_MISSING, "%s", "");
         return false;
     }
@@ -237,7 +225,7 @@ static bool read_series(haul_ical *c, const haul_bag *b, bool all_day, haul_seri
 static haul_rc build(haul_ical *c, icalcomponent *event, const char *partstat, haul_err *e)
 {
     const haul_bag *b = &c->o->props;
-    bool all_day = haul_prop_bool(haul_bag_lid(b, HAUL_PSET_APPOINTMENT, LID_SUBTYPE)), organizer;
+    bool all_day = haul_prop_bool(haul_bag_lid(b, HAUL_PSET_APPOINTMENT, HAUL_LID_APPT_SUBTYPE)), organizer;
     haul_series series;
     haul_ical_common(c, event, b);
     bool recurs = read_series(c, b, all_day, &series), instance = false;

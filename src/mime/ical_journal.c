@@ -1,22 +1,5 @@
 #include "mime/ical_parts.h"
-
-enum {
-    LID_LOG_TYPE = 0x8700, /* LOG: MS-OXOJRNL 2.2.1 */
-    LID_LOG_START = 0x8706,
-    LID_LOG_DURATION = 0x8707,
-    LID_LOG_END = 0x8708,
-    LID_LOG_PRINTED = 0x870e,
-    LID_LOG_SAVED = 0x870f,
-    LID_LOG_ROUTED = 0x8710,
-    LID_LOG_POSTED = 0x8711,
-    LID_LOG_TYPE_DESC = 0x8712,
-    LID_COMMON_START = 0x8516, /* COMMON */
-    LID_NOTE_COLOR = 0x8b00,   /* NOTE: MS-OXONOTE 2.2.1 */
-    LID_NOTE_WIDTH = 0x8b02,
-    LID_NOTE_HEIGHT = 0x8b03,
-    LID_NOTE_X = 0x8b04,
-    LID_NOTE_Y = 0x8b05,
-};
+#include "mime/lids.h"
 
 static icalcomponent *new_journal(haul_ical *c)
 {
@@ -41,10 +24,10 @@ static void add_document(haul_ical *c, icalcomponent *to, const haul_bag *b)
     static const struct {
         uint32_t lid;
         const char *name;
-    } done[] = {{LID_LOG_PRINTED, "PRINTED"},
-                {LID_LOG_SAVED, "SAVED"},
-                {LID_LOG_ROUTED, "ROUTED"},
-                {LID_LOG_POSTED, "POSTED"}};
+    } done[] = {{HAUL_LID_LOG_PRINTED, "PRINTED"},
+                {HAUL_LID_LOG_SAVED, "SAVED"},
+                {HAUL_LID_LOG_ROUTED, "ROUTED"},
+                {HAUL_LID_LOG_POSTED, "POSTED"}};
     for (size_t i = 0; i < HAUL_COUNT(done); i++)
         if (haul_prop_bool(haul_bag_lid(b, HAUL_PSET_LOG, done[i].lid)))
             haul_ical_x(c, to, "X-MAILHAUL-JOURNAL-DOCUMENT", done[i].name);
@@ -55,28 +38,30 @@ void haul_ical_journal(haul_ical *c)
     const haul_bag *b = &c->o->props;
     icalcomponent *to = new_journal(c);
     int64_t us, minutes;
-    if (haul_ical_stored(haul_bag_lid(b, HAUL_PSET_LOG, LID_LOG_START), &us) ||
-        haul_ical_stored(haul_bag_lid(b, HAUL_PSET_COMMON, LID_COMMON_START), &us))
+    if (haul_ical_stored(haul_bag_lid(b, HAUL_PSET_LOG, HAUL_LID_LOG_START), &us) ||
+        haul_ical_stored(haul_bag_lid(b, HAUL_PSET_COMMON, HAUL_LID_COMMON_START), &us))
         haul_ical_utc(to, ICAL_DTSTART_PROPERTY, us);
-    if (haul_ical_stored(haul_bag_lid(b, HAUL_PSET_LOG, LID_LOG_END), &us))
+    if (haul_ical_stored(haul_bag_lid(b, HAUL_PSET_LOG, HAUL_LID_LOG_END), &us))
         haul_ical_x_utc(c, to, "X-MAILHAUL-JOURNAL-END", us);
-    if (haul_prop_int(haul_bag_lid(b, HAUL_PSET_LOG, LID_LOG_DURATION), &minutes) && minutes >= 0)
+    if (haul_prop_int(haul_bag_lid(b, HAUL_PSET_LOG, HAUL_LID_LOG_DURATION), &minutes) && minutes >= 0)
         haul_ical_x(c, to, "X-MAILHAUL-JOURNAL-DURATION",
                     haul_arena_printf(c->a, "PT%lldM", (long long)minutes));
-    haul_ical_x(c, to, "X-MAILHAUL-JOURNAL-TYPE", haul_ical_lid(c, b, HAUL_PSET_LOG, LID_LOG_TYPE));
-    haul_ical_x(c, to, "X-MAILHAUL-JOURNAL-TYPE-NAME", haul_ical_lid(c, b, HAUL_PSET_LOG, LID_LOG_TYPE_DESC));
+    haul_ical_x(c, to, "X-MAILHAUL-JOURNAL-TYPE", haul_ical_lid(c, b, HAUL_PSET_LOG, HAUL_LID_LOG_TYPE));
+    haul_ical_x(c, to, "X-MAILHAUL-JOURNAL-TYPE-NAME",
+                haul_ical_lid(c, b, HAUL_PSET_LOG, HAUL_LID_LOG_TYPE_DESC));
     add_document(c, to, b);
 }
 
 void haul_ical_note(haul_ical *c)
 {
     static const char *const colors[] = {"blue", "green", "pink", "yellow", "white"};
-    static const uint32_t places[] = {LID_NOTE_X, LID_NOTE_Y, LID_NOTE_WIDTH, LID_NOTE_HEIGHT};
+    static const uint32_t places[] = {HAUL_LID_NOTE_X, HAUL_LID_NOTE_Y, HAUL_LID_NOTE_WIDTH,
+                                      HAUL_LID_NOTE_HEIGHT};
     const haul_bag *b = &c->o->props;
     icalcomponent *to = new_journal(c);
     haul_auto_str place = {0};
     int64_t v;
-    if (haul_prop_int(haul_bag_lid(b, HAUL_PSET_NOTE, LID_NOTE_COLOR), &v) && v >= 0 &&
+    if (haul_prop_int(haul_bag_lid(b, HAUL_PSET_NOTE, HAUL_LID_NOTE_COLOR), &v) && v >= 0 &&
         v < (int64_t)HAUL_COUNT(colors))
         icalcomponent_add_property(to, icalproperty_new_color(colors[v])); /* RFC 7986 5.9 */
     for (size_t i = 0; i < HAUL_COUNT(places); i++)

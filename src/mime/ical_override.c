@@ -1,6 +1,7 @@
 #include "base/charset.h"
 #include "mime/builder.h"
 #include "mime/ical_parts.h"
+#include "mime/lids.h"
 
 #include <glib.h>
 #include <stdlib.h>
@@ -13,10 +14,6 @@ enum { /* MS-OXOCAL 2.2.10.1: of an attachment that is an exception */
        TAG_ATTACH_LONG_FILENAME = 0x3707,
        TAG_ATTACH_FILENAME = 0x3704,
        TAG_ATTACH_MIME_TAG = 0x370e,
-       LID_START_WHOLE = 0x820d, /* APPOINTMENT, as all of these */
-       LID_END_WHOLE = 0x820e,
-       LID_SUBTYPE = 0x8215,
-       LID_EXCEPTION_REPLACE_TIME = 0x8228,
 };
 #define FLAG_EXCEPTION 0x02u
 #define NOWHERE        SIZE_MAX
@@ -115,7 +112,7 @@ static icalcomponent *new_override(const overrides *o, const haul_bag *b)
 
 static bool all_day_of(const overrides *o, const haul_bag *b, const haul_recur_exception *x)
 {
-    const haul_prop *p = haul_bag_lid(b, HAUL_PSET_APPOINTMENT, LID_SUBTYPE);
+    const haul_prop *p = haul_bag_lid(b, HAUL_PSET_APPOINTMENT, HAUL_LID_APPT_SUBTYPE);
     if (x && x->flags & HAUL_RECUR_X_SUBTYPE)
         return x->subtype != 0;
     return p ? haul_prop_bool(p) : o->s->all_day;
@@ -225,13 +222,14 @@ static void add_orphan(const overrides *o, size_t at, haul_mapi *own)
     const haul_bag *b = &own->props;
     if (!haul_ical_stored(haul_bag_get(&o->c->o->attachments[at].props, TAG_EXCEPTION_REPLACE_TIME),
                           &replace) &&
-        !haul_ical_stored(haul_bag_lid(b, HAUL_PSET_APPOINTMENT, LID_EXCEPTION_REPLACE_TIME), &replace)) {
+        !haul_ical_stored(haul_bag_lid(b, HAUL_PSET_APPOINTMENT, HAUL_LID_APPT_EXCEPTION_REPLACE_TIME),
+                          &replace)) {
         haul_msg_issue(o->c->m, HAUL_ISSUE_MAPI_EXCEPTION_LOST, "attachment %zu: no time", at);
         return;
     }
-    if (!haul_ical_stored(haul_bag_lid(b, HAUL_PSET_APPOINTMENT, LID_START_WHOLE), &start))
+    if (!haul_ical_stored(haul_bag_lid(b, HAUL_PSET_APPOINTMENT, HAUL_LID_APPT_START_WHOLE), &start))
         start = replace;
-    if (!haul_ical_stored(haul_bag_lid(b, HAUL_PSET_APPOINTMENT, LID_END_WHOLE), &end))
+    if (!haul_ical_stored(haul_bag_lid(b, HAUL_PSET_APPOINTMENT, HAUL_LID_APPT_END_WHOLE), &end))
         end = start + o->s->length * HAUL_US;
     haul_recur_exception x = {.original = haul_ical_minutes(haul_ical_local(replace, o->s->zone).local),
                               .start = haul_ical_minutes(haul_ical_local(start, o->s->zone).local),

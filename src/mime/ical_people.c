@@ -1,4 +1,5 @@
 #include "mime/ical_parts.h"
+#include "mime/lids.h"
 
 #include <string.h>
 
@@ -13,11 +14,6 @@ enum { /* MS-OXPROPS */
        TAG_RECIPIENT_PROPOSED = 0x5fe1,
        TAG_RECIPIENT_PROPOSED_START = 0x5fe3,
        TAG_RECIPIENT_PROPOSED_END = 0x5fe4,
-       LID_NON_SENDABLE_TO = 0x8536, /* COMMON: names without addresses, "a; b" */
-       LID_NON_SENDABLE_CC = 0x8537,
-       LID_NON_SENDABLE_BCC = 0x8538,
-       LID_TO_ATTENDEES = 0x823b, /* APPOINTMENT: the same of those with addresses */
-       LID_CC_ATTENDEES = 0x823c,
 };
 enum { /* MS-OXOCAL 2.2.4.10.1 PidTagRecipientFlags */
        RECIPIENT_ORGANIZER = 0x02,
@@ -239,14 +235,14 @@ size_t haul_ical_people(haul_ical *c, icalcomponent *to, const haul_mapi *from, 
     for (size_t i = 0; i < from->n_recipients; i++)
         if (!(flags_of(&from->recipients[i]) & (RECIPIENT_ORGANIZER | RECIPIENT_DELETED)))
             n += add_attendee(c, to, &from->recipients[i], rsvp);
-    n += add_names(c, to, &from->props, HAUL_PSET_COMMON, LID_NON_SENDABLE_TO, 1);
-    n += add_names(c, to, &from->props, HAUL_PSET_COMMON, LID_NON_SENDABLE_CC, 2);
+    n += add_names(c, to, &from->props, HAUL_PSET_COMMON, HAUL_LID_NON_SENDABLE_TO, 1);
+    n += add_names(c, to, &from->props, HAUL_PSET_COMMON, HAUL_LID_NON_SENDABLE_CC, 2);
     if (!from->n_recipients) { /* their names are all there is, MS-OXOCAL 2.2.1.17, .18 */
-        n += add_names(c, to, &from->props, HAUL_PSET_APPOINTMENT, LID_TO_ATTENDEES, 1);
-        n += add_names(c, to, &from->props, HAUL_PSET_APPOINTMENT, LID_CC_ATTENDEES, 2);
+        n += add_names(c, to, &from->props, HAUL_PSET_APPOINTMENT, HAUL_LID_APPT_TO_ATTENDEES, 1);
+        n += add_names(c, to, &from->props, HAUL_PSET_APPOINTMENT, HAUL_LID_APPT_CC_ATTENDEES, 2);
     }
     haul_ical_text(c, to, ICAL_RESOURCES_PROPERTY,
-                   haul_ical_lid(c, &from->props, HAUL_PSET_COMMON, LID_NON_SENDABLE_BCC));
+                   haul_ical_lid(c, &from->props, HAUL_PSET_COMMON, HAUL_LID_NON_SENDABLE_BCC));
     /* Without attendees it is nobody's meeting: who keeps it is only worth an address. */
     if (organizer_of(c, from, &organizer) && (n || organizer.smtp)) {
         bool by = haul_addr_get(&from->props, HAUL_ADDR_SENDER, c->a, &sender);

@@ -1,6 +1,7 @@
 #include "base/charset.h"
 #include "base/utf.h"
 #include "mime/ical_parts.h"
+#include "mime/lids.h"
 
 #include <string.h>
 
@@ -8,15 +9,6 @@ enum { /* MS-OXPROPS */
        TAG_IMPORTANCE = 0x0017,
        TAG_SUBJECT = 0x0037,
        TAG_OWNER_APPOINTMENT_ID = 0x0062,
-       LID_BUSY_STATUS = 0x8205,
-       LID_LOCATION = 0x8208,
-       LID_STATE_FLAGS = 0x8217,
-       LID_RESPONSE_STATUS = 0x8218,
-       LID_REPLY_NAME = 0x8230,
-       LID_INTENDED_BUSY_STATUS = 0x8224,
-       LID_SEQUENCE = 0x8201,
-       LID_REMINDER_DELTA = 0x8501, /* COMMON */
-       LID_REMINDER_SET = 0x8503,   /* COMMON */
 };
 #define STATE_MEETING     0x01 /* MS-OXOCAL 2.2.1.10 */
 #define STATE_CANCELLED   0x04
@@ -82,7 +74,7 @@ static const char *location_of(haul_ical *c, const haul_said *s)
 {
     if (differs(s, HAUL_RECUR_X_LOCATION))
         return changed(c, s->x->location16, s->x->location8, s->own->codepage);
-    return text_lid(c, s, HAUL_PSET_APPOINTMENT, LID_LOCATION);
+    return text_lid(c, s, HAUL_PSET_APPOINTMENT, HAUL_LID_APPT_LOCATION);
 }
 
 /* The body given is that of the item; an exception has one of its own when it says so. */
@@ -94,7 +86,7 @@ static const char *body_of(const haul_ical *c, const haul_said *s)
 
 static int64_t busy_of(const haul_said *s)
 {
-    int64_t v = haul_prop_int_or(lid_of(s, HAUL_PSET_APPOINTMENT, LID_BUSY_STATUS, NULL), 2);
+    int64_t v = haul_prop_int_or(lid_of(s, HAUL_PSET_APPOINTMENT, HAUL_LID_APPT_BUSY_STATUS, NULL), 2);
     if (differs(s, HAUL_RECUR_X_BUSY))
         v = s->x->busy;
     return v >= 0 && v < BUSY_COUNT ? v : 2;
@@ -102,7 +94,7 @@ static int64_t busy_of(const haul_said *s)
 
 static void add_status(icalcomponent *to, const haul_ical *c, const haul_said *s, int64_t busy)
 {
-    int64_t state = haul_prop_int_or(lid_of(s, HAUL_PSET_APPOINTMENT, LID_STATE_FLAGS, NULL), 0);
+    int64_t state = haul_prop_int_or(lid_of(s, HAUL_PSET_APPOINTMENT, HAUL_LID_APPT_STATE_FLAGS, NULL), 0);
     bool cancel = c->method && !strcmp(c->method, "CANCEL");
     /* An invitation cannot be cancelled at the same time (RFC 5546 3.2.2). */
     bool request = c->method && !strcmp(c->method, "REQUEST");
@@ -120,10 +112,12 @@ static const char *const busy_names[BUSY_COUNT] = {"FREE", "TENTATIVE", "BUSY", 
 
 /* MS-OXCICAL 2.1.3.1.1.20, the X-MICROSOFT and X-MS-OLK properties, which are exported as they are stored. */
 static const haul_x_row x_rows[] = {
-    {"X-MICROSOFT-CDO-INTENDEDSTATUS", HAUL_PSET_APPOINTMENT, LID_INTENDED_BUSY_STATUS, HAUL_X_BUSY},
-    {"X-MICROSOFT-CDO-APPT-SEQUENCE", HAUL_PSET_APPOINTMENT, LID_SEQUENCE, HAUL_X_INT},
-    {"X-MICROSOFT-CDO-ATTENDEE-CRITICAL-CHANGE", HAUL_PSET_MEETING, 0x0001, HAUL_X_UTC},
-    {"X-MICROSOFT-CDO-OWNER-CRITICAL-CHANGE", HAUL_PSET_MEETING, 0x001a, HAUL_X_UTC},
+    {"X-MICROSOFT-CDO-INTENDEDSTATUS", HAUL_PSET_APPOINTMENT, HAUL_LID_APPT_INTENDED_BUSY_STATUS,
+     HAUL_X_BUSY},
+    {"X-MICROSOFT-CDO-APPT-SEQUENCE", HAUL_PSET_APPOINTMENT, HAUL_LID_APPT_SEQUENCE, HAUL_X_INT},
+    {"X-MICROSOFT-CDO-ATTENDEE-CRITICAL-CHANGE", HAUL_PSET_MEETING, HAUL_LID_ATTENDEE_CRITICAL_CHANGE,
+     HAUL_X_UTC},
+    {"X-MICROSOFT-CDO-OWNER-CRITICAL-CHANGE", HAUL_PSET_MEETING, HAUL_LID_OWNER_CRITICAL_CHANGE, HAUL_X_UTC},
     {"X-MICROSOFT-CDO-REPLYTIME", HAUL_PSET_APPOINTMENT, 0x8220, HAUL_X_UTC},
     {"X-MICROSOFT-DISALLOW-COUNTER", HAUL_PSET_APPOINTMENT, 0x825a, HAUL_X_BOOL},
     {"X-MS-OLK-ALLOWEXTERNCHECK", HAUL_PSET_APPOINTMENT, 0x8246, HAUL_X_BOOL},
@@ -188,11 +182,12 @@ static void add_response(haul_ical *c, icalcomponent *to, const haul_said *s)
 {
     static const char *const names[] = {NULL,       "ORGANIZER", "TENTATIVE",
                                         "ACCEPTED", "DECLINED",  "NEEDS-ACTION"};
-    int64_t v = haul_prop_int_or(lid_of(s, HAUL_PSET_APPOINTMENT, LID_RESPONSE_STATUS, NULL), 0);
-    int64_t state = haul_prop_int_or(lid_of(s, HAUL_PSET_APPOINTMENT, LID_STATE_FLAGS, NULL), 0);
+    int64_t v = haul_prop_int_or(lid_of(s, HAUL_PSET_APPOINTMENT, HAUL_LID_APPT_RESPONSE_STATUS, NULL), 0);
+    int64_t state = haul_prop_int_or(lid_of(s, HAUL_PSET_APPOINTMENT, HAUL_LID_APPT_STATE_FLAGS, NULL), 0);
     if (v > 0 && v < (int64_t)HAUL_COUNT(names) && (v > 1 || state & STATE_MEETING))
         haul_ical_x(c, to, "X-MAILHAUL-RESPONSE", names[v]);
-    haul_ical_x(c, to, "X-MAILHAUL-REPLY-NAME", text_lid(c, s, HAUL_PSET_APPOINTMENT, LID_REPLY_NAME));
+    haul_ical_x(c, to, "X-MAILHAUL-REPLY-NAME",
+                text_lid(c, s, HAUL_PSET_APPOINTMENT, HAUL_LID_APPT_REPLY_NAME));
     if (haul_prop_bool(haul_bag_name(s->own, HAUL_PSET_PUBLIC_STRINGS, "DoNotForward")))
         haul_ical_x(c, to, "X-MICROSOFT-DONOTFORWARDMEETING", "TRUE");
 }
@@ -200,8 +195,8 @@ static void add_response(haul_ical *c, icalcomponent *to, const haul_said *s)
 /* VALARM; replies and cancellations have none (RFC 5546 3.2.3, 3.2.5). */
 static void add_alarm(haul_ical *c, icalcomponent *to, const haul_said *s)
 {
-    bool set = haul_prop_bool(lid_of(s, HAUL_PSET_COMMON, LID_REMINDER_SET, NULL));
-    int64_t delta = haul_prop_int_or(lid_of(s, HAUL_PSET_COMMON, LID_REMINDER_DELTA, NULL), 15);
+    bool set = haul_prop_bool(lid_of(s, HAUL_PSET_COMMON, HAUL_LID_REMINDER_SET, NULL));
+    int64_t delta = haul_prop_int_or(lid_of(s, HAUL_PSET_COMMON, HAUL_LID_REMINDER_DELTA, NULL), 15);
     if (differs(s, HAUL_RECUR_X_REMINDER))
         set = s->x->reminder_set != 0;
     if (differs(s, HAUL_RECUR_X_DELTA))
@@ -218,7 +213,7 @@ void haul_ical_say(haul_ical *c, icalcomponent *to, const haul_said *s, bool all
     haul_ical_text(c, to, ICAL_SUMMARY_PROPERTY, subject_of(c, s));
     haul_ical_text(c, to, ICAL_LOCATION_PROPERTY, location_of(c, s));
     haul_ical_text(c, to, ICAL_DESCRIPTION_PROPERTY, body_of(c, s));
-    v = haul_prop_int_or(lid_of(s, HAUL_PSET_APPOINTMENT, LID_SEQUENCE, NULL), 0);
+    v = haul_prop_int_or(lid_of(s, HAUL_PSET_APPOINTMENT, HAUL_LID_APPT_SEQUENCE, NULL), 0);
     icalcomponent_add_property(to, icalproperty_new_sequence(v >= 0 && v <= INT32_MAX ? (int)v : 0));
     add_status(to, c, s, busy);
     haul_ical_x(c, to, "X-MICROSOFT-CDO-BUSYSTATUS", busy_names[busy]);

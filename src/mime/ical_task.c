@@ -1,31 +1,7 @@
 #include "mime/ical_parts.h"
+#include "mime/lids.h"
 
 #include <string.h>
-
-enum { /* MS-OXOTASK 2.2.2.2; TASK where nothing else is said */
-       LID_STATUS = 0x8101,
-       LID_PERCENT_COMPLETE = 0x8102,
-       LID_START_DATE = 0x8104,
-       LID_DUE_DATE = 0x8105,
-       LID_DATE_COMPLETED = 0x810f,
-       LID_ACTUAL_EFFORT = 0x8110,
-       LID_ESTIMATED_EFFORT = 0x8111,
-       LID_VERSION = 0x8112,
-       LID_TEAM_TASK = 0x8103,
-       LID_RECURRENCE = 0x8116,
-       LID_COMPLETE = 0x811c,
-       LID_OWNER = 0x811f,
-       LID_ASSIGNER = 0x8121,
-       LID_LAST_USER = 0x8122,
-       LID_LAST_DELEGATE = 0x8125,
-       LID_RECURRING = 0x8126,
-       LID_ROLE = 0x8127,
-       LID_OWNERSHIP = 0x8129,
-       LID_ACCEPTANCE = 0x812a,
-       LID_REMINDER_TIME = 0x8502,        /* COMMON */
-       LID_REMINDER_SET = 0x8503,         /* COMMON */
-       LID_REMINDER_SIGNAL_TIME = 0x8560, /* COMMON */
-};
 
 static const haul_prop *task(const haul_bag *b, uint32_t lid)
 {
@@ -46,7 +22,7 @@ static bool day_of(const haul_bag *b, uint32_t lid, haul_when *ret)
 /* PidLidPercentComplete: a fraction of 1 (MS-OXOTASK 2.2.2.2.3). */
 static bool percent_of(const haul_bag *b, int *ret)
 {
-    const haul_prop *p = task(b, LID_PERCENT_COMPLETE);
+    const haul_prop *p = task(b, HAUL_LID_TASK_PERCENT_COMPLETE);
     uint64_t bits = 0;
     double v;
     if (!p || p->type != HAUL_PT_R64 || p->n != 8)
@@ -64,8 +40,8 @@ static bool percent_of(const haul_bag *b, int *ret)
 static void add_status(haul_ical *c, icalcomponent *to, const haul_bag *b)
 {
     static const char *const names[] = {"NOT-STARTED", "IN-PROGRESS", "COMPLETE", "WAITING", "DEFERRED"};
-    int64_t v = haul_prop_int_or(task(b, LID_STATUS), -1), us;
-    bool complete = v == 2 || haul_prop_bool(task(b, LID_COMPLETE));
+    int64_t v = haul_prop_int_or(task(b, HAUL_LID_TASK_STATUS), -1), us;
+    bool complete = v == 2 || haul_prop_bool(task(b, HAUL_LID_TASK_COMPLETE));
     int percent;
     icalcomponent_add_property(to, icalproperty_new_status(complete ? ICAL_STATUS_COMPLETED
                                                            : v == 1 ? ICAL_STATUS_INPROCESS
@@ -74,7 +50,7 @@ static void add_status(haul_ical *c, icalcomponent *to, const haul_bag *b)
         haul_ical_x(c, to, "X-MAILHAUL-TASK-STATUS", names[v]);
     if (percent_of(b, &percent))
         icalcomponent_add_property(to, icalproperty_new_percentcomplete(percent));
-    if (complete && haul_ical_stored(task(b, LID_DATE_COMPLETED), &us))
+    if (complete && haul_ical_stored(task(b, HAUL_LID_TASK_DATE_COMPLETED), &us))
         haul_ical_utc(to, ICAL_COMPLETED_PROPERTY, us);
 }
 
@@ -83,14 +59,14 @@ static bool read_rule(haul_ical *c, const haul_bag *b, haul_series *s)
     haul_span blob;
     memset(s, 0, sizeof *s);
     s->all_day = true;
-    if (!haul_prop_bin(task(b, LID_RECURRENCE), &blob) || !blob.len) {
-        if (haul_prop_bool(task(b, LID_RECURRING)))
+    if (!haul_prop_bin(task(b, HAUL_LID_TASK_RECURRENCE), &blob) || !blob.len) {
+        if (haul_prop_bool(task(b, HAUL_LID_TASK_RECURRING)))
             haul_msg_issue(c->m, HAUL_ISSUE_MAPI_RECURRENCE_MISSING, "%s", "");
         return false;
     }
     haul_when start;
     bool whole = haul_recur_parse(blob.p, blob.len, false, c->a, &s->r);
-    if (!(s->r.got & HAUL_RECUR_GOT_DATES) && day_of(b, LID_START_DATE, &start))
+    if (!(s->r.got & HAUL_RECUR_GOT_DATES) && day_of(b, HAUL_LID_TASK_START_DATE, &start))
         s->r.start = haul_ical_minutes(start.local);
     s->usable = s->r.got & HAUL_RECUR_GOT_PATTERN && s->r.start;
     if (s->usable && haul_recur_gregorian(&s->r))
@@ -109,7 +85,8 @@ static void add_dates(haul_ical *c, icalcomponent *to, const haul_bag *b)
 {
     haul_when start = {0}, due = {0};
     haul_series s;
-    bool has_start = day_of(b, LID_START_DATE, &start), has_due = day_of(b, LID_DUE_DATE, &due);
+    bool has_start = day_of(b, HAUL_LID_TASK_START_DATE, &start),
+         has_due = day_of(b, HAUL_LID_TASK_DUE_DATE, &due);
     if (read_rule(c, b, &s)) {
         haul_when first = haul_ical_series_time(&s, s.first * 1440);
         int64_t length = has_start && has_due && due.local > start.local ? due.local - start.local : 0;
@@ -135,14 +112,14 @@ static void add_x(haul_ical *c, icalcomponent *to, const haul_bag *b)
     static const struct {
         const char *name;
         uint32_t lid;
-    } texts[] = {{"X-MAILHAUL-TASK-OWNER", LID_OWNER},
-                 {"X-MAILHAUL-TASK-ASSIGNER", LID_ASSIGNER},
-                 {"X-MAILHAUL-TASK-LAST-USER", LID_LAST_USER},
-                 {"X-MAILHAUL-TASK-LAST-DELEGATE", LID_LAST_DELEGATE},
-                 {"X-MAILHAUL-TASK-ROLE", LID_ROLE}},
-      numbers[] = {{"X-MAILHAUL-TASK-ACTUAL-MINUTES", LID_ACTUAL_EFFORT},
-                   {"X-MAILHAUL-TASK-ESTIMATED-MINUTES", LID_ESTIMATED_EFFORT},
-                   {"X-MAILHAUL-TASK-OWNERSHIP", LID_OWNERSHIP}};
+    } texts[] = {{"X-MAILHAUL-TASK-OWNER", HAUL_LID_TASK_OWNER},
+                 {"X-MAILHAUL-TASK-ASSIGNER", HAUL_LID_TASK_ASSIGNER},
+                 {"X-MAILHAUL-TASK-LAST-USER", HAUL_LID_TASK_LAST_USER},
+                 {"X-MAILHAUL-TASK-LAST-DELEGATE", HAUL_LID_TASK_LAST_DELEGATE},
+                 {"X-MAILHAUL-TASK-ROLE", HAUL_LID_TASK_ROLE}},
+      numbers[] = {{"X-MAILHAUL-TASK-ACTUAL-MINUTES", HAUL_LID_TASK_ACTUAL_EFFORT},
+                   {"X-MAILHAUL-TASK-ESTIMATED-MINUTES", HAUL_LID_TASK_ESTIMATED_EFFORT},
+                   {"X-MAILHAUL-TASK-OWNERSHIP", HAUL_LID_TASK_OWNERSHIP}};
     int64_t v;
     for (size_t i = 0; i < HAUL_COUNT(texts); i++)
         haul_ical_x(c, to, texts[i].name, haul_ical_lid(c, b, HAUL_PSET_TASK, texts[i].lid));
@@ -150,11 +127,11 @@ static void add_x(haul_ical *c, icalcomponent *to, const haul_bag *b)
         if (haul_prop_int(task(b, numbers[i].lid), &v) && v > 0)
             haul_ical_x_int(c, to, numbers[i].name, v);
     static const char *const answers[] = {NULL, "NEEDS-ACTION", "ACCEPTED", "DECLINED"};
-    if (haul_prop_int(task(b, LID_ACCEPTANCE), &v) && v > 0 && v < (int64_t)HAUL_COUNT(answers))
+    if (haul_prop_int(task(b, HAUL_LID_TASK_ACCEPTANCE), &v) && v > 0 && v < (int64_t)HAUL_COUNT(answers))
         haul_ical_x(c, to, "X-MAILHAUL-TASK-ACCEPTANCE", answers[v]); /* MS-OXOTASK 2.2.2.2.30 */
-    if (haul_prop_bool(task(b, LID_TEAM_TASK)))
+    if (haul_prop_bool(task(b, HAUL_LID_TASK_TEAM)))
         haul_ical_x(c, to, "X-MAILHAUL-TASK-TEAM", "TRUE");
-    v = haul_prop_int_or(task(b, LID_VERSION), 0);
+    v = haul_prop_int_or(task(b, HAUL_LID_TASK_VERSION), 0);
     if (v > 0 && v <= INT32_MAX)
         icalcomponent_add_property(to, icalproperty_new_sequence((int)v));
 }
@@ -162,10 +139,10 @@ static void add_x(haul_ical *c, icalcomponent *to, const haul_bag *b)
 static void add_alarm(icalcomponent *to, const haul_bag *b)
 {
     int64_t us;
-    if (!haul_prop_bool(haul_bag_lid(b, HAUL_PSET_COMMON, LID_REMINDER_SET)))
+    if (!haul_prop_bool(haul_bag_lid(b, HAUL_PSET_COMMON, HAUL_LID_REMINDER_SET)))
         return;
-    if (haul_ical_stored(haul_bag_lid(b, HAUL_PSET_COMMON, LID_REMINDER_SIGNAL_TIME), &us) ||
-        haul_ical_stored(haul_bag_lid(b, HAUL_PSET_COMMON, LID_REMINDER_TIME), &us))
+    if (haul_ical_stored(haul_bag_lid(b, HAUL_PSET_COMMON, HAUL_LID_REMINDER_SIGNAL_TIME), &us) ||
+        haul_ical_stored(haul_bag_lid(b, HAUL_PSET_COMMON, HAUL_LID_REMINDER_TIME), &us))
         haul_ical_alarm_at(to, us);
 }
 
@@ -206,7 +183,7 @@ static const char *partstat_of(const haul_mapi *o, const haul_bag *b)
     if (haul_mapi_is(o, "IPM.TaskRequest.Decline"))
         return "DECLINED";
     if (haul_mapi_is(o, "IPM.TaskRequest.Update"))
-        return haul_prop_bool(task(b, LID_COMPLETE)) ? "COMPLETED" : "IN-PROCESS";
+        return haul_prop_bool(task(b, HAUL_LID_TASK_COMPLETE)) ? "COMPLETED" : "IN-PROCESS";
     return NULL;
 }
 

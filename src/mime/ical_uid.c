@@ -2,6 +2,7 @@
 #include "base/time.h"
 #include "base/utf.h"
 #include "mime/ical_parts.h"
+#include "mime/lids.h"
 
 #include <string.h>
 
@@ -15,14 +16,11 @@ enum {
     TAG_CREATION_TIME = 0x3007,
     TAG_SEARCH_KEY = 0x300b,
     TAG_MESSAGE_ID = 0x1035,
-    LID_GLOBAL_OBJECT_ID = 0x0003,       /* MEETING */
-    LID_CLEAN_GLOBAL_OBJECT_ID = 0x0023, /* MEETING */
-    LID_TASK_GLOBAL_ID = 0x8519,         /* COMMON */
 };
 
 static bool goid_of(const haul_bag *b, haul_span *ret)
 {
-    return haul_prop_bin(haul_bag_lid(b, HAUL_PSET_MEETING, LID_GLOBAL_OBJECT_ID), ret) &&
+    return haul_prop_bin(haul_bag_lid(b, HAUL_PSET_MEETING, HAUL_LID_GLOBAL_OBJECT_ID), ret) &&
            ret->len >= GOID_HEAD;
 }
 
@@ -69,10 +67,10 @@ static uint64_t own_digest(const haul_bag *b)
 const char *haul_ical_uid(haul_ical *c, const haul_bag *b)
 {
     haul_span id;
-    const haul_prop *clean = haul_bag_lid(b, HAUL_PSET_MEETING, LID_CLEAN_GLOBAL_OBJECT_ID);
+    const haul_prop *clean = haul_bag_lid(b, HAUL_PSET_MEETING, HAUL_LID_CLEAN_GLOBAL_OBJECT_ID);
     if (goid_of(b, &id) || (haul_prop_bin(clean, &id) && id.len >= GOID_HEAD))
         return from_goid(c, id);
-    if (haul_prop_bin(haul_bag_lid(b, HAUL_PSET_COMMON, LID_TASK_GLOBAL_ID), &id) && id.len)
+    if (haul_prop_bin(haul_bag_lid(b, HAUL_PSET_COMMON, HAUL_LID_TASK_GLOBAL_ID), &id) && id.len)
         return hex(c, id.p, id.len < 64 ? id.len : 64);
     if (haul_prop_bin(haul_bag_get(b, TAG_SEARCH_KEY), &id) && id.len)
         return haul_arena_printf(c->a, "%s@mailhaul", hex(c, id.p, id.len < 64 ? id.len : 64));

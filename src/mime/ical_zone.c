@@ -1,16 +1,9 @@
 #include "base/time.h"
 #include "mime/ical_parts.h"
+#include "mime/lids.h"
 
 #include <stdio.h>
 #include <string.h>
-
-enum { /* APPOINTMENT */
-       LID_TIME_ZONE_STRUCT = 0x8233,
-       LID_TIME_ZONE_DESCRIPTION = 0x8234,
-       LID_DEFINITION_START = 0x825e,
-       LID_DEFINITION_END = 0x825f,
-       LID_DEFINITION_RECUR = 0x8260,
-};
 
 static bool definition(haul_ical *c, const haul_bag *b, uint32_t lid, haul_tz *ret)
 {
@@ -22,8 +15,8 @@ static bool definition(haul_ical *c, const haul_bag *b, uint32_t lid, haul_tz *r
 static bool structure(haul_ical *c, const haul_bag *b, haul_tz *ret)
 {
     haul_span blob;
-    const char *name = haul_ical_lid(c, b, HAUL_PSET_APPOINTMENT, LID_TIME_ZONE_DESCRIPTION);
-    return haul_prop_bin(haul_bag_lid(b, HAUL_PSET_APPOINTMENT, LID_TIME_ZONE_STRUCT), &blob) &&
+    const char *name = haul_ical_lid(c, b, HAUL_PSET_APPOINTMENT, HAUL_LID_APPT_TIME_ZONE_DESCRIPTION);
+    return haul_prop_bin(haul_bag_lid(b, HAUL_PSET_APPOINTMENT, HAUL_LID_APPT_TIME_ZONE_STRUCT), &blob) &&
            haul_tz_struct(blob.p, blob.len, name, c->a, ret);
 }
 
@@ -32,11 +25,11 @@ static bool structure(haul_ical *c, const haul_bag *b, haul_tz *ret)
 bool haul_ical_zone(haul_ical *c, const haul_bag *b, bool recurring, bool end, haul_tz *ret)
 {
     if (recurring)
-        return definition(c, b, LID_DEFINITION_RECUR, ret) || structure(c, b, ret) ||
-               definition(c, b, LID_DEFINITION_START, ret);
-    return (end && definition(c, b, LID_DEFINITION_END, ret)) ||
-           definition(c, b, LID_DEFINITION_START, ret) || definition(c, b, LID_DEFINITION_RECUR, ret) ||
-           structure(c, b, ret);
+        return definition(c, b, HAUL_LID_APPT_DEFINITION_RECUR, ret) || structure(c, b, ret) ||
+               definition(c, b, HAUL_LID_APPT_DEFINITION_START, ret);
+    return (end && definition(c, b, HAUL_LID_APPT_DEFINITION_END, ret)) ||
+           definition(c, b, HAUL_LID_APPT_DEFINITION_START, ret) ||
+           definition(c, b, HAUL_LID_APPT_DEFINITION_RECUR, ret) || structure(c, b, ret);
 }
 
 int haul_ical_offset(const haul_bag *b, int64_t utc_us)

@@ -7,6 +7,7 @@
 #include "mime/date.h"
 #include "mime/encode.h"
 #include "mime/ical.h"
+#include "mime/lids.h"
 #include "mime/marks.h"
 #include "mime/vcard.h"
 
@@ -27,17 +28,17 @@ const haul_mark haul_marks[] = {
     {"X-Message-Flag", HAUL_PSET_COMMON, HAUL_LID_FLAG_REQUEST, HAUL_MARK_TEXT, 0},
     {"Reply-By", HAUL_PSET_NONE, HAUL_TAG_REPLY_TIME, HAUL_MARK_TIME, HAUL_MARK_REQUEST},
     {"X-Mailhaul-Flag-Color", HAUL_PSET_NONE, 0x1095, HAUL_MARK_COLOR, 0},
-    {"X-Mailhaul-Flag-Start", HAUL_PSET_TASK, 0x8104, HAUL_MARK_DAY, HAUL_MARK_NO_CALENDAR},
-    {"X-Mailhaul-Flag-Due", HAUL_PSET_TASK, 0x8105, HAUL_MARK_DAY, HAUL_MARK_NO_CALENDAR},
+    {"X-Mailhaul-Flag-Start", HAUL_PSET_TASK, HAUL_LID_TASK_START_DATE, HAUL_MARK_DAY, HAUL_MARK_NO_CALENDAR},
+    {"X-Mailhaul-Flag-Due", HAUL_PSET_TASK, HAUL_LID_TASK_DUE_DATE, HAUL_MARK_DAY, HAUL_MARK_NO_CALENDAR},
     {"X-Mailhaul-Flag-Completed", HAUL_PSET_NONE, 0x1091, HAUL_MARK_TIME, HAUL_MARK_NO_CALENDAR},
-    {"X-Mailhaul-Reminder", HAUL_PSET_COMMON, 0x8560, HAUL_MARK_TIME,
+    {"X-Mailhaul-Reminder", HAUL_PSET_COMMON, HAUL_LID_REMINDER_SIGNAL_TIME, HAUL_MARK_TIME,
      HAUL_MARK_NO_CALENDAR | HAUL_MARK_REMINDER},
     /* RFC 4021 2.1.50, 2.1.53 */
     {"Expires", HAUL_PSET_NONE, HAUL_TAG_EXPIRY_TIME, HAUL_MARK_TIME, 0},
     {"Deferred-Delivery", HAUL_PSET_NONE, 0x000f, HAUL_MARK_TIME, 0},
     {"X-Mailhaul-Vote", HAUL_PSET_COMMON, 0x8524, HAUL_MARK_TEXT, 0}, /* PidLidVerbResponse */
     /* MS-OXCMAIL 2.1.3.2.17 */
-    {"X-Microsoft-Classified", HAUL_PSET_COMMON, 0x85b5, HAUL_MARK_TRUTH, HAUL_MARK_CLASSIFIED},
+    {"X-Microsoft-Classified", HAUL_PSET_COMMON, HAUL_LID_CLASSIFIED, HAUL_MARK_TRUTH, HAUL_MARK_CLASSIFIED},
     {"X-Microsoft-Classification", HAUL_PSET_COMMON, 0x85b6, HAUL_MARK_TEXT, HAUL_MARK_CLASSIFIED},
     {"X-Microsoft-ClassDesc", HAUL_PSET_COMMON, 0x85b7, HAUL_MARK_TEXT, HAUL_MARK_CLASSIFIED},
     {"X-Microsoft-ClassID", HAUL_PSET_COMMON, 0x85b8, HAUL_MARK_TEXT, HAUL_MARK_CLASSIFIED},
@@ -55,10 +56,10 @@ const haul_mark haul_marks[] = {
     {"X-Mailhaul-Rss-Guid", HAUL_PSET_RSS, 0x8903, HAUL_MARK_TEXT, 0},
     {"X-Mailhaul-Rss-Channel", HAUL_PSET_RSS, 0x8904, HAUL_MARK_TEXT, 0},
     /* MS-OXCMSG 2.2.1.57 and its neighbours in PSETID_Common: links that people set */
-    {"X-Mailhaul-Contact", HAUL_PSET_COMMON, 0x853a, HAUL_MARK_TEXTS, HAUL_MARK_PLAIN},
-    {"X-Mailhaul-Company", HAUL_PSET_COMMON, 0x8539, HAUL_MARK_TEXTS, HAUL_MARK_PLAIN},
-    {"X-Mailhaul-Billing", HAUL_PSET_COMMON, 0x8535, HAUL_MARK_TEXT, HAUL_MARK_PLAIN},
-    {"X-Mailhaul-Mileage", HAUL_PSET_COMMON, 0x8534, HAUL_MARK_TEXT, HAUL_MARK_PLAIN},
+    {"X-Mailhaul-Contact", HAUL_PSET_COMMON, HAUL_LID_CONTACTS, HAUL_MARK_TEXTS, HAUL_MARK_PLAIN},
+    {"X-Mailhaul-Company", HAUL_PSET_COMMON, HAUL_LID_COMPANIES, HAUL_MARK_TEXTS, HAUL_MARK_PLAIN},
+    {"X-Mailhaul-Billing", HAUL_PSET_COMMON, HAUL_LID_BILLING, HAUL_MARK_TEXT, HAUL_MARK_PLAIN},
+    {"X-Mailhaul-Mileage", HAUL_PSET_COMMON, HAUL_LID_MILEAGE, HAUL_MARK_TEXT, HAUL_MARK_PLAIN},
 };
 
 const char *const haul_mark_colors[HAUL_MARK_COLORS] = {"",       "purple", "orange", "green",
@@ -188,8 +189,8 @@ static void put_votes(marks *k)
     bool vote[HAUL_MARK_VOTES_MAX];
     const uint8_t *h;
     haul_auto_str z = {0};
-    if (!haul_prop_bin(haul_bag_lid(k->bag, HAUL_PSET_COMMON, 0x8520), &in) || !take(&in, 6, &h) ||
-        h[0] != 0x02 || h[1] != 0x01)
+    if (!haul_prop_bin(haul_bag_lid(k->bag, HAUL_PSET_COMMON, HAUL_LID_VERB_STREAM), &in) ||
+        !take(&in, 6, &h) || h[0] != 0x02 || h[1] != 0x01)
         return;
     size_t n = 0, count = h[2] | (size_t)h[3] << 8;
     while (n < count && n < HAUL_MARK_VOTES_MAX && take_option(&in, &narrow[n], &vote[n]))
@@ -273,9 +274,9 @@ void haul_builder_marks(haul_builder *b, haul_span have)
     marks k = {.b = b, .bag = &b->o->props, .have = have};
     if (haul_prop_str(k.bag, haul_bag_lid(k.bag, HAUL_PSET_COMMON, HAUL_LID_FLAG_REQUEST), &b->arena))
         k.met |= HAUL_MARK_REQUEST;
-    if (haul_prop_bool(haul_bag_lid(k.bag, HAUL_PSET_COMMON, 0x85b5)))
+    if (haul_prop_bool(haul_bag_lid(k.bag, HAUL_PSET_COMMON, HAUL_LID_CLASSIFIED)))
         k.met |= HAUL_MARK_CLASSIFIED;
-    if (haul_prop_bool(haul_bag_lid(k.bag, HAUL_PSET_COMMON, 0x8503)))
+    if (haul_prop_bool(haul_bag_lid(k.bag, HAUL_PSET_COMMON, HAUL_LID_REMINDER_SET)))
         k.met |= HAUL_MARK_REMINDER;
     if (!haul_ical_is(b->o))
         k.met |= HAUL_MARK_NO_CALENDAR | (haul_vcard_is(b->o) ? 0 : HAUL_MARK_PLAIN);

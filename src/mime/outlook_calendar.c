@@ -2,17 +2,10 @@
  * beside, so that nothing of it is lost. MS-OXCICAL 2.1.3.1, docs/mapi.md [mapi-r50]. */
 #include "mime/header.h"
 #include "mime/ical.h"
+#include "mime/lids.h"
 #include "mime/outlook_ical.h"
 
 #include <string.h>
-
-enum { /* COMMON */
-       LID_PRIVATE = 0x8506,
-       LID_MILEAGE = 0x8534,
-       LID_BILLING = 0x8535,
-       LID_COMPANIES = 0x8539,
-       LID_CONTACTS = 0x853a,
-};
 
 #define LIST_MAX 256u
 
@@ -154,7 +147,7 @@ static void put_rank(const haul_object *o)
     for (int i = 1; z && i < (int)HAUL_COUNT(classes); i++)
         if (haul_icmp(z, classes[i]) == 0) {
             haul_put_int(&o->x->to, HAUL_TAG(HAUL_TAG_SENSITIVITY), i);
-            haul_put_bool(&o->x->to, HAUL_LID(COMMON, LID_PRIVATE), i == 2);
+            haul_put_bool(&o->x->to, HAUL_LID(COMMON, HAUL_LID_PRIVATE), i == 2);
         }
     if (rank >= 1 && rank <= 9)
         haul_put_int(&o->x->to, HAUL_TAG(HAUL_TAG_IMPORTANCE), rank < 5 ? 2 : rank == 5 ? 1 : 0);
@@ -175,10 +168,10 @@ static void put_common(haul_object *o)
     if (haul_object_moment(o, icalcomponent_get_first_property(o->c, ICAL_LASTMODIFIED_PROPERTY), &m))
         haul_put_time(&x->to, HAUL_TAG(HAUL_TAG_LAST_MODIFICATION_TIME), m.us);
     put_rank(o);
-    put_list(o, LID_CONTACTS, ICAL_CONTACT_PROPERTY, NULL);
-    put_list(o, LID_COMPANIES, ICAL_X_PROPERTY, "X-MAILHAUL-COMPANY");
-    haul_object_put(o, HAUL_LID(COMMON, LID_BILLING), haul_object_x(o, "X-MAILHAUL-BILLING"));
-    haul_object_put(o, HAUL_LID(COMMON, LID_MILEAGE), haul_object_x(o, "X-MAILHAUL-MILEAGE"));
+    put_list(o, HAUL_LID_CONTACTS, ICAL_CONTACT_PROPERTY, NULL);
+    put_list(o, HAUL_LID_COMPANIES, ICAL_X_PROPERTY, "X-MAILHAUL-COMPANY");
+    haul_object_put(o, HAUL_LID(COMMON, HAUL_LID_BILLING), haul_object_x(o, "X-MAILHAUL-BILLING"));
+    haul_object_put(o, HAUL_LID(COMMON, HAUL_LID_MILEAGE), haul_object_x(o, "X-MAILHAUL-MILEAGE"));
 }
 
 /* ── the object ── */

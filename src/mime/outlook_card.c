@@ -2,6 +2,7 @@
  * so that nothing of it is lost. MS-OXVCARD 2.1, MS-OXOCNTC 2.2; docs/mapi.md [mapi-r56], [mapi-r57]. */
 #include "base/time.h"
 #include "mime/header.h"
+#include "mime/lids.h"
 #include "mime/outlook_parts.h"
 #include "mime/vcard_read.h"
 #include "mime/vcard_rows.h"
@@ -16,23 +17,6 @@
 #define LIST_MAX       256u
 #define EMAILS         3u
 #define OUTLOOK_NOYEAR 1604 /* the year of a date without one */
-
-enum { /* ADDRESS */
-       LID_FILE_UNDER = 0x8005,
-       LID_HAS_PICTURE = 0x8015,
-       LID_ADDRESS_BOOK_EMAILS = 0x8028,
-       LID_ADDRESS_BOOK_TYPES = 0x8029,
-       LID_HTML = 0x802b,
-       LID_INSTANT_MESSAGING = 0x8062,
-       LID_LIST_NAME = 0x8053,
-       LID_LIST_ONE_OFF_MEMBERS = 0x8054,
-       LID_LIST_MEMBERS = 0x8055,
-       LID_EMAIL = 0x8080, /* and every 0x10 behind it */
-       LID_FREE_BUSY = 0x80d8,
-       LID_BIRTHDAY_LOCAL = 0x80de,
-       LID_ANNIVERSARY_LOCAL = 0x80df,
-       LID_POSTAL_ADDRESS_ID = 0x8022,
-};
 
 typedef struct card {
     haul_outlook *x;
@@ -66,7 +50,7 @@ static haul_key address_key(uint16_t number)
 
 static void take_email(card *c, const haul_card_line_in *l)
 {
-    uint32_t lid = LID_EMAIL + 0x10 * c->emails;
+    uint32_t lid = HAUL_LID_EMAIL1 + 0x10 * c->emails;
     const char *addr = haul_vcard_plain(l->value, arena_of(c)), *name = haul_vcard_get(l, "X-NAME");
     haul_auto_str entry = {0};
     if (c->emails == EMAILS || !*addr)
@@ -146,7 +130,7 @@ static void take_address(card *c, const haul_card_line_in *l)
     put(c, address_key(p->label), haul_vcard_get(l, "LABEL"));
     put(c, address_key(p->code), haul_vcard_get(l, "CC"));
     if (p->id && (*haul_vcard_get(l, "PREF") || haul_vcard_is_type(l, "pref")))
-        haul_put_int(&c->x->to, HAUL_LID(ADDRESS, LID_POSTAL_ADDRESS_ID), p->id);
+        haul_put_int(&c->x->to, HAUL_LID(ADDRESS, HAUL_LID_POSTAL_ADDRESS_ID), p->id);
 }
 
 /* "19800229", "1980-02-29", "--0229" and what is behind it. */
@@ -201,7 +185,7 @@ static void take_url(card *c, const haul_card_line_in *l)
     uint16_t tag = haul_vcard_is_type(l, "x-ftp") ? 0x3a4c : haul_vcard_is_type(l, "home") ? 0x3a50 : 0x3a51;
     put(c, HAUL_TAG(tag), l->value);
     if (tag == 0x3a51)
-        put(c, HAUL_LID(ADDRESS, LID_HTML), l->value);
+        put(c, HAUL_LID(ADDRESS, HAUL_LID_HTML), l->value);
 }
 
 static void add_to(const char **v, size_t *n, const char *z)
@@ -251,7 +235,7 @@ static void take_photo(card *c, const haul_card_line_in *l)
     haul_put_text(&to, HAUL_TAG(HAUL_TAG_DISPLAY_NAME), "ContactPicture.jpg");
     haul_put_bool(&to, HAUL_TAG(0x7fff), true); /* PidTagAttachmentContactPhoto */
     haul_put_bool(&to, HAUL_TAG(HAUL_TAG_ATTACH_HIDDEN), true);
-    haul_put_bool(&c->x->to, HAUL_LID(ADDRESS, LID_HAS_PICTURE), true);
+    haul_put_bool(&c->x->to, HAUL_LID(ADDRESS, HAUL_LID_HAS_PICTURE), true);
 }
 
 /* ── lines of lists: MS-OXOCNTC 2.2.2.2 ── */
@@ -282,7 +266,7 @@ static void take_common(card *c, const haul_card_line_in *l)
     if (strcmp(l->name, "FN") == 0) {
         put(c, HAUL_TAG(HAUL_TAG_DISPLAY_NAME), haul_vcard_plain(l->value, a));
         if (c->group)
-            put(c, HAUL_LID(ADDRESS, LID_LIST_NAME), haul_vcard_plain(l->value, a));
+            put(c, HAUL_LID(ADDRESS, HAUL_LID_LIST_NAME), haul_vcard_plain(l->value, a));
     } else if (strcmp(l->name, "NOTE") == 0 && c->x->text == HAUL_NO_NODE && c->x->html == HAUL_NO_NODE) {
         const char *z = haul_vcard_plain(l->value, a);
         haul_put_lines(&c->x->to, HAUL_TAG(HAUL_TAG_BODY), z, strlen(z));
@@ -317,13 +301,13 @@ static void take_contact(card *c, const haul_card_line_in *l)
                 haul_vcard_plain(l->value, a));
     }
     if (strcmp(l->name, "BDAY") == 0)
-        take_date(c, l, LID_BIRTHDAY_LOCAL, 0x3a42);
+        take_date(c, l, HAUL_LID_BIRTHDAY_LOCAL, 0x3a42);
     else if (strcmp(l->name, "ANNIVERSARY") == 0)
-        take_date(c, l, LID_ANNIVERSARY_LOCAL, 0x3a41);
+        take_date(c, l, HAUL_LID_ANNIVERSARY_LOCAL, 0x3a41);
     else if (strcmp(l->name, "FBURL") == 0)
-        put(c, HAUL_LID(ADDRESS, LID_FREE_BUSY), l->value);
+        put(c, HAUL_LID(ADDRESS, HAUL_LID_FREE_BUSY), l->value);
     else if (strcmp(l->name, "IMPP") == 0 || strcmp(l->name, "X-IM") == 0)
-        put(c, HAUL_LID(ADDRESS, LID_INSTANT_MESSAGING), haul_vcard_plain(l->value, a));
+        put(c, HAUL_LID(ADDRESS, HAUL_LID_INSTANT_MESSAGING), haul_vcard_plain(l->value, a));
     else if (strcmp(l->name, "LANG") == 0 || strcmp(l->name, "X-LANGUAGE") == 0)
         put(c, HAUL_TAG(0x3a0c), haul_vcard_plain(l->value, a));
 }
@@ -336,7 +320,7 @@ static void put_file_under(const card *c)
     const char *name = haul_bag_str(b, HAUL_TAG_DISPLAY_NAME, arena_of(c));
     if (last && first)
         name = haul_arena_printf(arena_of(c), "%s, %s", last, first);
-    put(c, HAUL_LID(ADDRESS, LID_FILE_UNDER), name ? name : "");
+    put(c, HAUL_LID(ADDRESS, HAUL_LID_FILE_UNDER), name ? name : "");
 }
 
 static void finish(card *c)
@@ -348,16 +332,16 @@ static void finish(card *c)
     if (name && !haul_header_find(c->x->header.p, c->x->header.len, "Subject", &v))
         put(c, HAUL_TAG(HAUL_TAG_SUBJECT), name);
     put_file_under(c);
-    haul_put_texts(to, HAUL_LID(COMMON, 0x853a), c->contacts, c->n_contacts);
-    haul_put_texts(to, HAUL_LID(COMMON, 0x8539), c->companies, c->n_companies);
+    haul_put_texts(to, HAUL_LID(COMMON, HAUL_LID_CONTACTS), c->contacts, c->n_contacts);
+    haul_put_texts(to, HAUL_LID(COMMON, HAUL_LID_COMPANIES), c->companies, c->n_companies);
     haul_put_texts(to, HAUL_TAG(0x3a58), c->children, c->n_children);
     haul_put_int(to, HAUL_TAG(HAUL_TAG_ICON_INDEX), c->group ? 0x202 : 0x200); /* MS-OXOCNTC 2.2.1.11 */
     if (c->group) {
-        haul_put_bins(to, HAUL_LID(ADDRESS, LID_LIST_MEMBERS), c->members, c->n_members);
-        haul_put_bins(to, HAUL_LID(ADDRESS, LID_LIST_ONE_OFF_MEMBERS), c->members, c->n_members);
+        haul_put_bins(to, HAUL_LID(ADDRESS, HAUL_LID_LIST_MEMBERS), c->members, c->n_members);
+        haul_put_bins(to, HAUL_LID(ADDRESS, HAUL_LID_LIST_ONE_OFF_MEMBERS), c->members, c->n_members);
     } else if (c->emails) { /* MS-OXOCNTC 2.2.1.2.11, .12: which of the addresses are there */
-        haul_put_ints(to, HAUL_LID(ADDRESS, LID_ADDRESS_BOOK_EMAILS), slots, c->emails);
-        haul_put_int(to, HAUL_LID(ADDRESS, LID_ADDRESS_BOOK_TYPES), (1 << c->emails) - 1);
+        haul_put_ints(to, HAUL_LID(ADDRESS, HAUL_LID_ADDRESS_BOOK_EMAILS), slots, c->emails);
+        haul_put_int(to, HAUL_LID(ADDRESS, HAUL_LID_ADDRESS_BOOK_TYPES), (1 << c->emails) - 1);
     }
 }
 
@@ -385,7 +369,7 @@ static void take_lines(card *c)
         else if (strcmp(l.name, "MEMBER") == 0 || strcmp(l.name, "X-MEMBER") == 0)
             take_member(c, &l, l.name[0] == 'M');
         else if (strcmp(l.name, "X-FILE-AS") == 0)
-            put(c, HAUL_LID(ADDRESS, LID_FILE_UNDER), haul_vcard_plain(l.value, arena_of(c)));
+            put(c, HAUL_LID(ADDRESS, HAUL_LID_FILE_UNDER), haul_vcard_plain(l.value, arena_of(c)));
     }
     finish(c);
 }

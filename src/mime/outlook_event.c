@@ -1,39 +1,9 @@
 /* VEVENT as an appointment or a message about a meeting. MS-OXCICAL 2.1.3.1.1.20, MS-OXOCAL 2.2; docs/mapi.md [mapi-r51]. */
+#include "mime/lids.h"
 #include "mime/outlook_ical.h"
 
 #include <string.h>
 
-enum { /* MS-OXPROPS; APPOINTMENT where nothing else is said */
-       LID_SEQUENCE = 0x8201,
-       LID_BUSY_STATUS = 0x8205,
-       LID_LOCATION = 0x8208,
-       LID_START_WHOLE = 0x820d,
-       LID_END_WHOLE = 0x820e,
-       LID_DURATION = 0x8213,
-       LID_SUBTYPE = 0x8215,
-       LID_RECUR = 0x8216,
-       LID_STATE_FLAGS = 0x8217,
-       LID_RESPONSE_STATUS = 0x8218,
-       LID_RECURRING = 0x8223,
-       LID_EXCEPTION_REPLACE_TIME = 0x8228,
-       LID_REPLY_NAME = 0x8230,
-       LID_RECURRENCE_TYPE = 0x8231,
-       LID_CLIP_START = 0x8235,
-       LID_CLIP_END = 0x8236,
-       LID_PROPOSED_START = 0x8250,
-       LID_PROPOSED_END = 0x8251,
-       LID_COUNTER_PROPOSAL = 0x8257,
-       LID_REMINDER_DELTA = 0x8501, /* COMMON */
-       LID_REMINDER_TIME = 0x8502,
-       LID_REMINDER_SET = 0x8503,
-       LID_SIDE_EFFECTS = 0x8510,
-       LID_COMMON_START = 0x8516,
-       LID_COMMON_END = 0x8517,
-       LID_REMINDER_SIGNAL_TIME = 0x8560,
-       LID_GLOBAL_OBJECT_ID = 0x0003, /* MEETING */
-       LID_OWNER_CRITICAL_CHANGE = 0x001a,
-       LID_CLEAN_GLOBAL_OBJECT_ID = 0x0023,
-};
 enum { STATE_MEETING = 1, STATE_RECEIVED = 2, STATE_CANCELLED = 4 };                /* MS-OXOCAL 2.2.1.10 */
 enum { ICON_SINGLE = 0x400, ICON_RECURRING, ICON_MEETING, ICON_MEETING_RECURRING }; /* MS-OXOCAL 2.2.1.49 */
 
@@ -64,12 +34,14 @@ static void put_recurrence(haul_object *o, const haul_recur *r)
     haul_auto_str blob = {0};
     const haul_put *to = to_of(o);
     haul_recur_write(r, true, &blob);
-    haul_put_bin(to, HAUL_LID(APPOINTMENT, LID_RECUR), blob.p, blob.len);
-    haul_put_bool(to, HAUL_LID(APPOINTMENT, LID_RECURRING), true);
-    haul_put_int(to, HAUL_LID(APPOINTMENT, LID_RECURRENCE_TYPE), r->frequency - HAUL_RECUR_DAILY + 1);
-    haul_put_time(to, HAUL_LID(APPOINTMENT, LID_CLIP_START), ((int64_t)r->start * 60 - EPOCH_1601) * HAUL_US);
+    haul_put_bin(to, HAUL_LID(APPOINTMENT, HAUL_LID_APPT_RECUR), blob.p, blob.len);
+    haul_put_bool(to, HAUL_LID(APPOINTMENT, HAUL_LID_APPT_RECURRING), true);
+    haul_put_int(to, HAUL_LID(APPOINTMENT, HAUL_LID_APPT_RECURRENCE_TYPE),
+                 r->frequency - HAUL_RECUR_DAILY + 1);
+    haul_put_time(to, HAUL_LID(APPOINTMENT, HAUL_LID_APPT_CLIP_START),
+                  ((int64_t)r->start * 60 - EPOCH_1601) * HAUL_US);
     int64_t end = r->end >= HAUL_RECUR_NEVER ? CLIP_NEVER : (int64_t)r->end * 60 - EPOCH_1601;
-    haul_put_time(to, HAUL_LID(APPOINTMENT, LID_CLIP_END), end * HAUL_US);
+    haul_put_time(to, HAUL_LID(APPOINTMENT, HAUL_LID_APPT_CLIP_END), end * HAUL_US);
 }
 
 static bool put_times(haul_object *o, haul_moment *start, bool *ret_recurs)
@@ -86,15 +58,18 @@ static bool put_times(haul_object *o, haul_moment *start, bool *ret_recurs)
     *ret_recurs = haul_object_recurrence(o, start, end.local - start->local, &r);
     if (*ret_recurs)
         put_recurrence(o, &r);
-    haul_put_time(to, HAUL_LID(APPOINTMENT, counter ? LID_PROPOSED_START : LID_START_WHOLE), start->us);
-    haul_put_time(to, HAUL_LID(APPOINTMENT, counter ? LID_PROPOSED_END : LID_END_WHOLE), end.us);
-    haul_put_time(to, HAUL_LID(COMMON, LID_COMMON_START), start->us);
-    haul_put_time(to, HAUL_LID(COMMON, LID_COMMON_END), end.us);
+    haul_put_time(to,
+                  HAUL_LID(APPOINTMENT, counter ? HAUL_LID_APPT_PROPOSED_START : HAUL_LID_APPT_START_WHOLE),
+                  start->us);
+    haul_put_time(to, HAUL_LID(APPOINTMENT, counter ? HAUL_LID_APPT_PROPOSED_END : HAUL_LID_APPT_END_WHOLE),
+                  end.us);
+    haul_put_time(to, HAUL_LID(COMMON, HAUL_LID_COMMON_START), start->us);
+    haul_put_time(to, HAUL_LID(COMMON, HAUL_LID_COMMON_END), end.us);
     haul_put_time(to, HAUL_TAG(0x0060), start->us); /* PidTagStartDate, PidTagEndDate */
     haul_put_time(to, HAUL_TAG(0x0061), end.us);
-    haul_put_int(to, HAUL_LID(APPOINTMENT, LID_DURATION), (end.us - start->us) / (60 * HAUL_US));
-    haul_put_bool(to, HAUL_LID(APPOINTMENT, LID_SUBTYPE), start->date);
-    haul_put_bool(to, HAUL_LID(APPOINTMENT, LID_RECURRING), *ret_recurs);
+    haul_put_int(to, HAUL_LID(APPOINTMENT, HAUL_LID_APPT_DURATION), (end.us - start->us) / (60 * HAUL_US));
+    haul_put_bool(to, HAUL_LID(APPOINTMENT, HAUL_LID_APPT_SUBTYPE), start->date);
+    haul_put_bool(to, HAUL_LID(APPOINTMENT, HAUL_LID_APPT_RECURRING), *ret_recurs);
     haul_object_put_zone(o, start->zone, *ret_recurs);
     return true;
 }
@@ -103,7 +78,7 @@ static void put_instance(haul_object *o)
 {
     haul_moment m;
     if (haul_object_moment(o, icalcomponent_get_first_property(o->c, ICAL_RECURRENCEID_PROPERTY), &m))
-        haul_put_time(to_of(o), HAUL_LID(APPOINTMENT, LID_EXCEPTION_REPLACE_TIME), m.us);
+        haul_put_time(to_of(o), HAUL_LID(APPOINTMENT, HAUL_LID_APPT_EXCEPTION_REPLACE_TIME), m.us);
 }
 
 /* ── UID: MS-OXCICAL 2.1.3.1.1.20.26, MS-OXOCAL 2.2.1.27 ── */
@@ -142,9 +117,9 @@ static void put_uid(haul_object *o)
         haul_str_add(&id, "vCal-Uid\1\0\0\0", 12);
         haul_str_add(&id, z, strlen(z) + 1);
     }
-    haul_put_bin(to_of(o), HAUL_LID(MEETING, LID_GLOBAL_OBJECT_ID), id.p, id.len);
+    haul_put_bin(to_of(o), HAUL_LID(MEETING, HAUL_LID_GLOBAL_OBJECT_ID), id.p, id.len);
     memset(id.p + 16, 0, 4); /* the day of an instance */
-    haul_put_bin(to_of(o), HAUL_LID(MEETING, LID_CLEAN_GLOBAL_OBJECT_ID), id.p, id.len);
+    haul_put_bin(to_of(o), HAUL_LID(MEETING, HAUL_LID_CLEAN_GLOBAL_OBJECT_ID), id.p, id.len);
 }
 
 /* ── who ── */
@@ -292,10 +267,10 @@ static void put_alarm(haul_object *o, const haul_moment *start)
     struct icaltriggertype t = icalproperty_get_trigger(p);
     int64_t minutes = icaltime_is_null_time(t.time) ? -(int64_t)icaldurationtype_as_int(t.duration) / 60 : 15;
     minutes = minutes < 0 || minutes > 5256000 ? 0 : minutes;
-    haul_put_bool(to, HAUL_LID(COMMON, LID_REMINDER_SET), true);
-    haul_put_int(to, HAUL_LID(COMMON, LID_REMINDER_DELTA), minutes);
-    haul_put_time(to, HAUL_LID(COMMON, LID_REMINDER_TIME), start->us);
-    haul_put_time(to, HAUL_LID(COMMON, LID_REMINDER_SIGNAL_TIME), start->us - minutes * 60 * HAUL_US);
+    haul_put_bool(to, HAUL_LID(COMMON, HAUL_LID_REMINDER_SET), true);
+    haul_put_int(to, HAUL_LID(COMMON, HAUL_LID_REMINDER_DELTA), minutes);
+    haul_put_time(to, HAUL_LID(COMMON, HAUL_LID_REMINDER_TIME), start->us);
+    haul_put_time(to, HAUL_LID(COMMON, HAUL_LID_REMINDER_SIGNAL_TIME), start->us - minutes * 60 * HAUL_US);
 }
 
 static int64_t response_of(const haul_object *o)
@@ -317,12 +292,15 @@ static void put_state(haul_object *o, bool people, bool recurs)
     int64_t response = response_of(o), state = people ? STATE_MEETING : 0;
     state |= cancelled ? STATE_CANCELLED : 0;
     state |= people && (o->meeting || response > 1) ? STATE_RECEIVED : 0;
-    haul_put_int(to, HAUL_LID(APPOINTMENT, LID_STATE_FLAGS), state);
-    haul_put_int(to, HAUL_LID(APPOINTMENT, LID_RESPONSE_STATUS), response);
-    haul_put_int(to, HAUL_LID(APPOINTMENT, LID_BUSY_STATUS), o->meeting && !cancelled ? 1 : busy_of(o));
-    haul_put_int(to, HAUL_LID(APPOINTMENT, LID_SEQUENCE), sequence ? icalproperty_get_sequence(sequence) : 0);
-    haul_put_bool(to, HAUL_LID(APPOINTMENT, LID_COUNTER_PROPOSAL), strcmp(o->method, "COUNTER") == 0);
-    haul_put_int(to, HAUL_LID(COMMON, LID_SIDE_EFFECTS),
+    haul_put_int(to, HAUL_LID(APPOINTMENT, HAUL_LID_APPT_STATE_FLAGS), state);
+    haul_put_int(to, HAUL_LID(APPOINTMENT, HAUL_LID_APPT_RESPONSE_STATUS), response);
+    haul_put_int(to, HAUL_LID(APPOINTMENT, HAUL_LID_APPT_BUSY_STATUS),
+                 o->meeting && !cancelled ? 1 : busy_of(o));
+    haul_put_int(to, HAUL_LID(APPOINTMENT, HAUL_LID_APPT_SEQUENCE),
+                 sequence ? icalproperty_get_sequence(sequence) : 0);
+    haul_put_bool(to, HAUL_LID(APPOINTMENT, HAUL_LID_APPT_COUNTER_PROPOSAL),
+                  strcmp(o->method, "COUNTER") == 0);
+    haul_put_int(to, HAUL_LID(COMMON, HAUL_LID_SIDE_EFFECTS),
                  o->meeting ? 0x1c61 : 0x171); /* MS-OXOCAL 2.2.2.1.4 */
     if (!o->meeting)
         haul_put_int(to, HAUL_TAG(HAUL_TAG_ICON_INDEX),
@@ -339,13 +317,15 @@ void haul_object_event(haul_object *o)
     put_x(o);
     put_uid(o);
     if (haul_object_moment(o, stamp, &when))
-        haul_put_time(to_of(o), HAUL_LID(MEETING, LID_OWNER_CRITICAL_CHANGE), when.us);
+        haul_put_time(to_of(o), HAUL_LID(MEETING, HAUL_LID_OWNER_CRITICAL_CHANGE), when.us);
     const char *owner = haul_object_x(o, "X-MICROSOFT-CDO-OWNERAPPTID");
     uint64_t id;
     if (owner && haul_parse_u64(owner, strlen(owner), &id) && id <= INT32_MAX)
         haul_put_int(to_of(o), HAUL_TAG(0x0062), (int64_t)id); /* PidTagOwnerAppointmentId */
-    haul_object_put(o, HAUL_LID(APPOINTMENT, LID_LOCATION), haul_object_text(o, ICAL_LOCATION_PROPERTY));
-    haul_object_put(o, HAUL_LID(APPOINTMENT, LID_REPLY_NAME), haul_object_x(o, "X-MAILHAUL-REPLY-NAME"));
+    haul_object_put(o, HAUL_LID(APPOINTMENT, HAUL_LID_APPT_LOCATION),
+                    haul_object_text(o, ICAL_LOCATION_PROPERTY));
+    haul_object_put(o, HAUL_LID(APPOINTMENT, HAUL_LID_APPT_REPLY_NAME),
+                    haul_object_x(o, "X-MAILHAUL-REPLY-NAME"));
     if (put_times(o, &start, &recurs))
         put_alarm(o, &start);
     else

@@ -4,12 +4,11 @@
 #include "base/utf.h"
 #include "mime/date.h"
 #include "mime/header.h"
+#include "mime/lids.h"
 #include "mime/marks.h"
 #include "mime/outlook_parts.h"
 
 #include <string.h>
-
-enum { LID_REMINDER_SET = 0x8503, LID_VERB_STREAM = 0x8520 }; /* COMMON */
 
 static const char *text_of(haul_outlook *x, haul_span value)
 {
@@ -56,7 +55,7 @@ static void put_mark(haul_outlook *x, const haul_mark *m, haul_span value)
         if (haul_date_parse(z, strlen(z), &us, &tz))
             haul_put_time(&x->to, k, us);
         if (m->needs & HAUL_MARK_REMINDER)
-            haul_put_bool(&x->to, HAUL_LID(COMMON, LID_REMINDER_SET), true);
+            haul_put_bool(&x->to, HAUL_LID(COMMON, HAUL_LID_REMINDER_SET), true);
         break;
     case HAUL_MARK_DAY:
         if (haul_iso_parse(z, &us))
@@ -136,7 +135,7 @@ static void put_votes(haul_outlook *x, haul_span value)
     haul_str_add(&stream, narrow.p, narrow.len);
     haul_le_add(&stream, 0x0104, 2);
     haul_str_add(&stream, wide.p, wide.len);
-    haul_put_bin(&x->to, HAUL_LID(COMMON, LID_VERB_STREAM), stream.p, stream.len);
+    haul_put_bin(&x->to, HAUL_LID(COMMON, HAUL_LID_VERB_STREAM), stream.p, stream.len);
 }
 
 void haul_outlook_mark(haul_outlook *x, const haul_field *f)

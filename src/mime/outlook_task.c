@@ -1,46 +1,9 @@
 /* VTODO as a task, VJOURNAL as an entry of the journal or a sticky note. MS-OXCICAL, MS-OXOTASK 2.2.2.2, MS-OXOJRNL 2.2.1,
  * MS-OXONOTE 2.2.1; docs/mapi.md [mapi-r54], [mapi-r55]. */
+#include "mime/lids.h"
 #include "mime/outlook_ical.h"
 
 #include <string.h>
-
-enum { /* TASK where nothing else is said */
-       LID_STATUS = 0x8101,
-       LID_PERCENT_COMPLETE = 0x8102,
-       LID_TEAM_TASK = 0x8103,
-       LID_START_DATE = 0x8104,
-       LID_DUE_DATE = 0x8105,
-       LID_DATE_COMPLETED = 0x810f,
-       LID_ACTUAL_EFFORT = 0x8110,
-       LID_ESTIMATED_EFFORT = 0x8111,
-       LID_VERSION = 0x8112,
-       LID_RECURRENCE = 0x8116,
-       LID_COMPLETE = 0x811c,
-       LID_OWNER = 0x811f,
-       LID_ASSIGNER = 0x8121,
-       LID_LAST_USER = 0x8122,
-       LID_LAST_DELEGATE = 0x8125,
-       LID_RECURRING = 0x8126,
-       LID_ROLE = 0x8127,
-       LID_OWNERSHIP = 0x8129,
-       LID_ACCEPTANCE = 0x812a,
-       LID_REMINDER_TIME = 0x8502, /* COMMON */
-       LID_REMINDER_SET = 0x8503,
-       LID_COMMON_START = 0x8516,
-       LID_COMMON_END = 0x8517,
-       LID_TASK_GLOBAL_ID = 0x8519,
-       LID_REMINDER_SIGNAL_TIME = 0x8560,
-       LID_LOG_TYPE = 0x8700, /* LOG */
-       LID_LOG_START = 0x8706,
-       LID_LOG_DURATION = 0x8707,
-       LID_LOG_END = 0x8708,
-       LID_LOG_TYPE_DESC = 0x8712,
-       LID_NOTE_COLOR = 0x8b00, /* NOTE */
-       LID_NOTE_WIDTH = 0x8b02,
-       LID_NOTE_HEIGHT = 0x8b03,
-       LID_NOTE_X = 0x8b04,
-       LID_NOTE_Y = 0x8b05,
-};
 
 static const haul_put *to_of(const haul_object *o)
 {
@@ -84,11 +47,12 @@ static void put_status(haul_object *o)
     int64_t status = status_of(o, percent);
     haul_moment done;
     percent = percent < 0 ? 0 : percent > 100 ? 100 : percent;
-    haul_put_int(to_of(o), HAUL_LID(TASK, LID_STATUS), status);
-    haul_put_bool(to_of(o), HAUL_LID(TASK, LID_COMPLETE), status == 2);
-    haul_put_real(to_of(o), HAUL_LID(TASK, LID_PERCENT_COMPLETE), status == 2 && !p ? 1 : percent / 100.0);
+    haul_put_int(to_of(o), HAUL_LID(TASK, HAUL_LID_TASK_STATUS), status);
+    haul_put_bool(to_of(o), HAUL_LID(TASK, HAUL_LID_TASK_COMPLETE), status == 2);
+    haul_put_real(to_of(o), HAUL_LID(TASK, HAUL_LID_TASK_PERCENT_COMPLETE),
+                  status == 2 && !p ? 1 : percent / 100.0);
     if (when_of(o, ICAL_COMPLETED_PROPERTY, &done))
-        haul_put_time(to_of(o), HAUL_LID(TASK, LID_DATE_COMPLETED), done.us);
+        haul_put_time(to_of(o), HAUL_LID(TASK, HAUL_LID_TASK_DATE_COMPLETED), done.us);
 }
 
 static void put_dates(haul_object *o)
@@ -97,16 +61,16 @@ static void put_dates(haul_object *o)
     haul_recur r;
     bool has_start = when_of(o, ICAL_DTSTART_PROPERTY, &start), has_due = when_of(o, ICAL_DUE_PROPERTY, &due);
     if (has_start)
-        put_day(o, LID_START_DATE, LID_COMMON_START, &start);
+        put_day(o, HAUL_LID_TASK_START_DATE, HAUL_LID_COMMON_START, &start);
     if (has_due)
-        put_day(o, LID_DUE_DATE, LID_COMMON_END, &due);
+        put_day(o, HAUL_LID_TASK_DUE_DATE, HAUL_LID_COMMON_END, &due);
     bool recurs = has_start && haul_object_recurrence(o, &start, 0, &r);
-    haul_put_bool(to_of(o), HAUL_LID(TASK, LID_RECURRING), recurs);
+    haul_put_bool(to_of(o), HAUL_LID(TASK, HAUL_LID_TASK_RECURRING), recurs);
     if (!recurs)
         return;
     haul_auto_str blob = {0};
     haul_recur_write(&r, false, &blob);
-    haul_put_bin(to_of(o), HAUL_LID(TASK, LID_RECURRENCE), blob.p, blob.len);
+    haul_put_bin(to_of(o), HAUL_LID(TASK, HAUL_LID_TASK_RECURRENCE), blob.p, blob.len);
 }
 
 static void put_numbers(haul_object *o)
@@ -115,14 +79,14 @@ static void put_numbers(haul_object *o)
         const char *name;
         uint32_t lid;
         bool number;
-    } rows[] = {{"X-MAILHAUL-TASK-OWNER", LID_OWNER, false},
-                {"X-MAILHAUL-TASK-ASSIGNER", LID_ASSIGNER, false},
-                {"X-MAILHAUL-TASK-LAST-USER", LID_LAST_USER, false},
-                {"X-MAILHAUL-TASK-LAST-DELEGATE", LID_LAST_DELEGATE, false},
-                {"X-MAILHAUL-TASK-ROLE", LID_ROLE, false},
-                {"X-MAILHAUL-TASK-ACTUAL-MINUTES", LID_ACTUAL_EFFORT, true},
-                {"X-MAILHAUL-TASK-ESTIMATED-MINUTES", LID_ESTIMATED_EFFORT, true},
-                {"X-MAILHAUL-TASK-OWNERSHIP", LID_OWNERSHIP, true}};
+    } rows[] = {{"X-MAILHAUL-TASK-OWNER", HAUL_LID_TASK_OWNER, false},
+                {"X-MAILHAUL-TASK-ASSIGNER", HAUL_LID_TASK_ASSIGNER, false},
+                {"X-MAILHAUL-TASK-LAST-USER", HAUL_LID_TASK_LAST_USER, false},
+                {"X-MAILHAUL-TASK-LAST-DELEGATE", HAUL_LID_TASK_LAST_DELEGATE, false},
+                {"X-MAILHAUL-TASK-ROLE", HAUL_LID_TASK_ROLE, false},
+                {"X-MAILHAUL-TASK-ACTUAL-MINUTES", HAUL_LID_TASK_ACTUAL_EFFORT, true},
+                {"X-MAILHAUL-TASK-ESTIMATED-MINUTES", HAUL_LID_TASK_ESTIMATED_EFFORT, true},
+                {"X-MAILHAUL-TASK-OWNERSHIP", HAUL_LID_TASK_OWNERSHIP, true}};
     static const char *const answers[] = {"", "NEEDS-ACTION", "ACCEPTED", "DECLINED"};
     icalproperty *sequence = icalcomponent_get_first_property(o->c, ICAL_SEQUENCE_PROPERTY);
     const char *answer = haul_object_x(o, "X-MAILHAUL-TASK-ACCEPTANCE");
@@ -136,9 +100,10 @@ static void put_numbers(haul_object *o)
     }
     for (int i = 1; answer && i < (int)HAUL_COUNT(answers); i++)
         if (strcmp(answer, answers[i]) == 0)
-            haul_put_int(to_of(o), HAUL_LID(TASK, LID_ACCEPTANCE), i);
-    haul_put_bool(to_of(o), HAUL_LID(TASK, LID_TEAM_TASK), haul_object_x(o, "X-MAILHAUL-TASK-TEAM"));
-    haul_put_int(to_of(o), HAUL_LID(TASK, LID_VERSION), sequence ? icalproperty_get_sequence(sequence) : 1);
+            haul_put_int(to_of(o), HAUL_LID(TASK, HAUL_LID_TASK_ACCEPTANCE), i);
+    haul_put_bool(to_of(o), HAUL_LID(TASK, HAUL_LID_TASK_TEAM), haul_object_x(o, "X-MAILHAUL-TASK-TEAM"));
+    haul_put_int(to_of(o), HAUL_LID(TASK, HAUL_LID_TASK_VERSION),
+                 sequence ? icalproperty_get_sequence(sequence) : 1);
 }
 
 static void put_reminder(haul_object *o)
@@ -151,9 +116,9 @@ static void put_reminder(haul_object *o)
     haul_civil c = {t.year, t.month, t.day, t.hour, t.minute, t.second, 0};
     if (icaltime_is_null_time(t) || !haul_civil_ok(&c) || c.year < 1602 || c.year > 4500)
         return;
-    haul_put_bool(to_of(o), HAUL_LID(COMMON, LID_REMINDER_SET), true);
-    haul_put_time(to_of(o), HAUL_LID(COMMON, LID_REMINDER_TIME), haul_civil_to(&c) * HAUL_US);
-    haul_put_time(to_of(o), HAUL_LID(COMMON, LID_REMINDER_SIGNAL_TIME), haul_civil_to(&c) * HAUL_US);
+    haul_put_bool(to_of(o), HAUL_LID(COMMON, HAUL_LID_REMINDER_SET), true);
+    haul_put_time(to_of(o), HAUL_LID(COMMON, HAUL_LID_REMINDER_TIME), haul_civil_to(&c) * HAUL_US);
+    haul_put_time(to_of(o), HAUL_LID(COMMON, HAUL_LID_REMINDER_SIGNAL_TIME), haul_civil_to(&c) * HAUL_US);
 }
 
 /* A UID that is hexadecimal is an id of Outlook's own. */
@@ -169,7 +134,7 @@ static void put_id(haul_object *o)
         haul_str_addc(&id, (char)(high << 4 | low));
     }
     if (hex)
-        haul_put_bin(to_of(o), HAUL_LID(COMMON, LID_TASK_GLOBAL_ID), id.p, id.len);
+        haul_put_bin(to_of(o), HAUL_LID(COMMON, HAUL_LID_TASK_GLOBAL_ID), id.p, id.len);
 }
 
 void haul_object_task(haul_object *o)
@@ -185,13 +150,14 @@ void haul_object_task(haul_object *o)
 static void put_note(haul_object *o)
 {
     static const char *const colors[] = {"blue", "green", "pink", "yellow", "white"};
-    static const uint32_t places[] = {LID_NOTE_X, LID_NOTE_Y, LID_NOTE_WIDTH, LID_NOTE_HEIGHT};
+    static const uint32_t places[] = {HAUL_LID_NOTE_X, HAUL_LID_NOTE_Y, HAUL_LID_NOTE_WIDTH,
+                                      HAUL_LID_NOTE_HEIGHT};
     icalproperty *p = icalcomponent_get_first_property(o->c, ICAL_COLOR_PROPERTY);
     const char *color = p ? icalproperty_get_color(p) : NULL, *z = haul_object_x(o, "X-MAILHAUL-NOTE-WINDOW");
     int64_t index = 3;
     for (int i = 0; color && i < (int)HAUL_COUNT(colors); i++)
         index = haul_icmp(color, colors[i]) == 0 ? i : index;
-    haul_put_int(to_of(o), HAUL_LID(NOTE, LID_NOTE_COLOR), index);
+    haul_put_int(to_of(o), HAUL_LID(NOTE, HAUL_LID_NOTE_COLOR), index);
     haul_put_int(to_of(o), HAUL_TAG(HAUL_TAG_ICON_INDEX), 0x300 + index); /* MS-OXONOTE 2.2.2.2 */
     for (size_t i = 0; z && *z && i < HAUL_COUNT(places); i++) {
         size_t n = strcspn(z, " ");
@@ -215,16 +181,17 @@ void haul_object_journal(haul_object *o)
     const char *end = haul_object_x(o, "X-MAILHAUL-JOURNAL-END");
     uint64_t v;
     if (when_of(o, ICAL_DTSTART_PROPERTY, &m)) {
-        haul_put_time(to_of(o), HAUL_LID(LOG, LID_LOG_START), m.us);
-        haul_put_time(to_of(o), HAUL_LID(COMMON, LID_COMMON_START), m.us);
+        haul_put_time(to_of(o), HAUL_LID(LOG, HAUL_LID_LOG_START), m.us);
+        haul_put_time(to_of(o), HAUL_LID(COMMON, HAUL_LID_COMMON_START), m.us);
     }
     icaltimetype t = end ? icaltime_from_string(end) : icaltime_null_time();
     haul_civil c = {t.year, t.month, t.day, t.hour, t.minute, t.second, 0};
     if (!icaltime_is_null_time(t) && haul_civil_ok(&c) && c.year > 1601 && c.year < 4500)
-        haul_put_time(to_of(o), HAUL_LID(LOG, LID_LOG_END), haul_civil_to(&c) * HAUL_US);
+        haul_put_time(to_of(o), HAUL_LID(LOG, HAUL_LID_LOG_END), haul_civil_to(&c) * HAUL_US);
     if (minutes && haul_istarts(minutes, strlen(minutes), "PT") &&
         haul_parse_u64(minutes + 2, strcspn(minutes + 2, "M"), &v) && v <= INT32_MAX)
-        haul_put_int(to_of(o), HAUL_LID(LOG, LID_LOG_DURATION), (int64_t)v);
-    haul_object_put(o, HAUL_LID(LOG, LID_LOG_TYPE), haul_object_x(o, "X-MAILHAUL-JOURNAL-TYPE"));
-    haul_object_put(o, HAUL_LID(LOG, LID_LOG_TYPE_DESC), haul_object_x(o, "X-MAILHAUL-JOURNAL-TYPE-NAME"));
+        haul_put_int(to_of(o), HAUL_LID(LOG, HAUL_LID_LOG_DURATION), (int64_t)v);
+    haul_object_put(o, HAUL_LID(LOG, HAUL_LID_LOG_TYPE), haul_object_x(o, "X-MAILHAUL-JOURNAL-TYPE"));
+    haul_object_put(o, HAUL_LID(LOG, HAUL_LID_LOG_TYPE_DESC),
+                    haul_object_x(o, "X-MAILHAUL-JOURNAL-TYPE-NAME"));
 }

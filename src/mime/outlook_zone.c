@@ -1,18 +1,11 @@
 /* Moments and time zones of calendar objects. Zones are those that the object defines; libical's own table is never asked,
  * because it is that of the host. RFC 5545 3.3.5, 3.6.5; docs/mapi.md [mapi-r52]. */
+#include "mime/lids.h"
 #include "mime/outlook_ical.h"
 
 #include <string.h>
 
 #define OFFSET_MAX (14 * 3600 + 3600) /* seconds */
-
-enum { /* APPOINTMENT */
-       LID_TIME_ZONE_STRUCT = 0x8233,
-       LID_TIME_ZONE_DESCRIPTION = 0x8234,
-       LID_DEFINITION_START = 0x825e,
-       LID_DEFINITION_END = 0x825f,
-       LID_DEFINITION_RECUR = 0x8260,
-};
 
 static int64_t seconds_of(icaltimetype t)
 {
@@ -151,13 +144,13 @@ void haul_object_put_zone(haul_object *o, const haul_tz *zone, bool recurs)
     if (!zone)
         return;
     haul_tz_definition_write(zone, false, &start);
-    haul_put_bin(to, HAUL_LID(APPOINTMENT, LID_DEFINITION_START), start.p, start.len);
-    haul_put_bin(to, HAUL_LID(APPOINTMENT, LID_DEFINITION_END), start.p, start.len);
-    haul_put_text(to, HAUL_LID(APPOINTMENT, LID_TIME_ZONE_DESCRIPTION), zone->id);
+    haul_put_bin(to, HAUL_LID(APPOINTMENT, HAUL_LID_APPT_DEFINITION_START), start.p, start.len);
+    haul_put_bin(to, HAUL_LID(APPOINTMENT, HAUL_LID_APPT_DEFINITION_END), start.p, start.len);
+    haul_put_text(to, HAUL_LID(APPOINTMENT, HAUL_LID_APPT_TIME_ZONE_DESCRIPTION), zone->id);
     if (!recurs)
         return;
     haul_tz_struct_write(zone, &structure);
-    haul_put_bin(to, HAUL_LID(APPOINTMENT, LID_TIME_ZONE_STRUCT), structure.p, structure.len);
+    haul_put_bin(to, HAUL_LID(APPOINTMENT, HAUL_LID_APPT_TIME_ZONE_STRUCT), structure.p, structure.len);
     haul_tz_definition_write(zone, true, &recur);
-    haul_put_bin(to, HAUL_LID(APPOINTMENT, LID_DEFINITION_RECUR), recur.p, recur.len);
+    haul_put_bin(to, HAUL_LID(APPOINTMENT, HAUL_LID_APPT_DEFINITION_RECUR), recur.p, recur.len);
 }

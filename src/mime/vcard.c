@@ -1,6 +1,7 @@
 #include "mime/vcard.h"
 
 #include "base/time.h"
+#include "mime/lids.h"
 #include "mime/vcard_parts.h"
 
 #include <stdlib.h>
@@ -83,14 +84,13 @@ static const char *any_address(haul_card *c)
 
 static const char *full_name(haul_card *c, bool group)
 {
-    const char *z =
-        group ? haul_card_lid(c, HAUL_PSET_ADDRESS, 0x8053) : NULL; /* PidLidDistributionListName */
+    const char *z = group ? haul_card_lid(c, HAUL_PSET_ADDRESS, HAUL_LID_LIST_NAME) : NULL;
     if (!z)
         z = haul_card_tag(c, 0x3001);
     if (!z)
         z = join_names(c);
     if (!z)
-        z = haul_card_lid(c, HAUL_PSET_ADDRESS, 0x8005); /* PidLidFileUnder */
+        z = haul_card_lid(c, HAUL_PSET_ADDRESS, HAUL_LID_FILE_UNDER);
     if (!z)
         z = haul_card_tag(c, 0x3a16);
     if (!z)
@@ -125,7 +125,7 @@ static void class(haul_card *c)
     static const char *const names[] = {NULL, "PERSONAL", "PRIVATE", "CONFIDENTIAL"};
     int64_t v = haul_prop_int_or(haul_bag_get(&c->o->props, 0x0036), 0);
     if (v < 1 || v > 3)
-        v = haul_prop_bool(haul_bag_lid(&c->o->props, HAUL_PSET_COMMON, 0x8506)) ? 2 : 0; /* PidLidPrivate */
+        v = haul_prop_bool(haul_bag_lid(&c->o->props, HAUL_PSET_COMMON, HAUL_LID_PRIVATE)) ? 2 : 0;
     haul_card_line(c, "X-CLASS", NULL, names[v]);
 }
 

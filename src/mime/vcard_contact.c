@@ -1,3 +1,4 @@
+#include "mime/lids.h"
 #include "mime/vcard_parts.h"
 
 #include "base/time.h"
@@ -11,13 +12,13 @@ enum { EMAIL_NAME = 0, EMAIL_TYPE = 2, EMAIL_ADDRESS = 3, EMAIL_ORIGINAL = 4, EM
 
 static const char *email_text(haul_card *c, size_t i, uint32_t field)
 {
-    return haul_card_lid(c, HAUL_PSET_ADDRESS, 0x8080 + 0x10 * (uint32_t)i + field);
+    return haul_card_lid(c, HAUL_PSET_ADDRESS, HAUL_LID_EMAIL1 + 0x10 * (uint32_t)i + field);
 }
 
 static const char *email_entry(haul_card *c, size_t i)
 {
     const haul_prop *p =
-        haul_bag_lid(&c->o->props, HAUL_PSET_ADDRESS, 0x8080 + 0x10 * (uint32_t)i + EMAIL_ENTRY_ID);
+        haul_bag_lid(&c->o->props, HAUL_PSET_ADDRESS, HAUL_LID_EMAIL1 + 0x10 * (uint32_t)i + EMAIL_ENTRY_ID);
     haul_span v;
     haul_addr a = {0};
     if (haul_prop_bin(p, &v) && haul_addr_entry_id(v.p, v.len, c->o->props.codepage, &c->m->arena, &a))
@@ -221,7 +222,8 @@ static void address(haul_card *c, const haul_card_place *p, bool preferred)
 
 static void addresses(haul_card *c)
 {
-    int64_t id = haul_prop_int_or(haul_bag_lid(&c->o->props, HAUL_PSET_ADDRESS, 0x8022), 0);
+    int64_t id =
+        haul_prop_int_or(haul_bag_lid(&c->o->props, HAUL_PSET_ADDRESS, HAUL_LID_POSTAL_ADDRESS_ID), 0);
     for (size_t i = 0; i < HAUL_CARD_PLACES; i++)
         address(c, &haul_card_places[i], haul_card_places[i].id && id == haul_card_places[i].id);
 }
@@ -281,7 +283,7 @@ const haul_card_row haul_card_rows[] = {
     {"TITLE", 0x3a17, HAUL_PSET_NONE, 0},
     {"ROLE", 0x3a46, HAUL_PSET_NONE, 0},
     {"HOBBY", 0x3a43, HAUL_PSET_NONE, 0}, /* RFC 6715 2.2 */
-    {"X-FILE-AS", 0, HAUL_PSET_ADDRESS, 0x8005},
+    {"X-FILE-AS", 0, HAUL_PSET_ADDRESS, HAUL_LID_FILE_UNDER},
     {"X-PHONETIC-FIRST-NAME", 0, HAUL_PSET_ADDRESS, 0x802c},
     {"X-PHONETIC-LAST-NAME", 0, HAUL_PSET_ADDRESS, 0x802d},
     {"X-PHONETIC-ORG", 0, HAUL_PSET_ADDRESS, 0x802e},
@@ -294,8 +296,8 @@ const haul_card_row haul_card_rows[] = {
     {"X-ORGANIZATIONAL-ID", 0x3a10, HAUL_PSET_NONE, 0},
     {"X-COMPUTER-NETWORK", 0x3a49, HAUL_PSET_NONE, 0},
     {"X-REFERRED-BY", 0x3a47, HAUL_PSET_NONE, 0},
-    {"X-BILLING", 0, HAUL_PSET_COMMON, 0x8535},
-    {"X-MILEAGE", 0, HAUL_PSET_COMMON, 0x8534},
+    {"X-BILLING", 0, HAUL_PSET_COMMON, HAUL_LID_BILLING},
+    {"X-MILEAGE", 0, HAUL_PSET_COMMON, HAUL_LID_MILEAGE},
     {"X-USER-FIELD-1", 0, HAUL_PSET_ADDRESS, 0x804f},
     {"X-USER-FIELD-2", 0, HAUL_PSET_ADDRESS, 0x8050},
     {"X-USER-FIELD-3", 0, HAUL_PSET_ADDRESS, 0x8051},
@@ -340,7 +342,7 @@ static void organization(haul_card *c)
 {
     const char *company = haul_card_tag(c, 0x3a16), *unit = haul_card_tag(c, 0x3a18);
     if (!unit)
-        unit = haul_card_lid(c, HAUL_PSET_ADDRESS, 0x8010); /* PidLidDepartment */
+        unit = haul_card_lid(c, HAUL_PSET_ADDRESS, HAUL_LID_DEPARTMENT);
     if (!company && !unit)
         return;
     haul_vcard_start(&c->w, "ORG");
@@ -377,8 +379,8 @@ static void people(haul_card *c)
         related(c, "child", haul_card_prop(c, &one));
     related(c, "x-manager", haul_card_tag(c, 0x3a4e));
     related(c, "agent", haul_card_tag(c, 0x3a30));
-    many(c, "X-CONTACT", haul_bag_lid(&c->o->props, HAUL_PSET_COMMON, 0x853a));
-    many(c, "X-COMPANY", haul_bag_lid(&c->o->props, HAUL_PSET_COMMON, 0x8539));
+    many(c, "X-CONTACT", haul_bag_lid(&c->o->props, HAUL_PSET_COMMON, HAUL_LID_CONTACTS));
+    many(c, "X-COMPANY", haul_bag_lid(&c->o->props, HAUL_PSET_COMMON, HAUL_LID_COMPANIES));
 }
 
 static void url(haul_card *c, const char *name, const char *type, const char *scheme, const char *z)
@@ -394,19 +396,20 @@ static void url(haul_card *c, const char *name, const char *type, const char *sc
 
 static void web(haul_card *c)
 {
-    const char *business = haul_card_tag(c, 0x3a51), *html = haul_card_lid(c, HAUL_PSET_ADDRESS, 0x802b);
+    const char *business = haul_card_tag(c, 0x3a51),
+               *html = haul_card_lid(c, HAUL_PSET_ADDRESS, HAUL_LID_HTML);
     url(c, "URL", "work", "http://", business);
     if (html && (!business || strcmp(business, html) != 0)) /* PidLidHtml repeats it */
         url(c, "URL", "work", "http://", html);
     url(c, "URL", "home", "http://", haul_card_tag(c, 0x3a50));
     url(c, "URL", "x-ftp", "ftp://", haul_card_tag(c, 0x3a4c));
-    url(c, "FBURL", NULL, "http://", haul_card_lid(c, HAUL_PSET_ADDRESS, 0x80d8));
+    url(c, "FBURL", NULL, "http://", haul_card_lid(c, HAUL_PSET_ADDRESS, HAUL_LID_FREE_BUSY));
 }
 
 /* An address without a scheme may be of any service; "im:" says just that (RFC 3860). */
 static void instant_messages(haul_card *c)
 {
-    const char *z = haul_card_lid(c, HAUL_PSET_ADDRESS, 0x8062);
+    const char *z = haul_card_lid(c, HAUL_PSET_ADDRESS, HAUL_LID_INSTANT_MESSAGING);
     if (z && (haul_vcard_scheme(z) || haul_addr_ok(z)))
         url(c, "IMPP", NULL, "im:", z);
     else

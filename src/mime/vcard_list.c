@@ -1,3 +1,4 @@
+#include "mime/lids.h"
 #include "mime/vcard_parts.h"
 
 #include <string.h>
@@ -118,8 +119,8 @@ static haul_span at(const haul_prop *p, size_t i)
 /* Two lists of which entries at one place are one member (MS-OXOCNTC 2.2.2.2.2). */
 static void members(haul_card *c)
 {
-    const haul_prop *ids = haul_bag_lid(&c->o->props, HAUL_PSET_ADDRESS, 0x8055);
-    const haul_prop *one_offs = haul_bag_lid(&c->o->props, HAUL_PSET_ADDRESS, 0x8054);
+    const haul_prop *ids = haul_bag_lid(&c->o->props, HAUL_PSET_ADDRESS, HAUL_LID_LIST_MEMBERS);
+    const haul_prop *one_offs = haul_bag_lid(&c->o->props, HAUL_PSET_ADDRESS, HAUL_LID_LIST_ONE_OFF_MEMBERS);
     size_t n = haul_multi_count(ids), k = haul_multi_count(one_offs);
     for (size_t i = 0; i < n || i < k; i++)
         member(c, at(ids, i), at(one_offs, i));
@@ -131,7 +132,7 @@ void haul_card_group(haul_card *c)
 {
     haul_span v;
     const haul_prop *p = haul_bag_lid(&c->o->props, HAUL_PSET_ADDRESS, 0x8064);
-    haul_card_line(c, "X-FILE-AS", NULL, haul_card_lid(c, HAUL_PSET_ADDRESS, 0x8005));
+    haul_card_line(c, "X-FILE-AS", NULL, haul_card_lid(c, HAUL_PSET_ADDRESS, HAUL_LID_FILE_UNDER));
     if (haul_prop_bin(p, &v) && stream(c, v, false))
         (void)stream(c, v, true);
     else
