@@ -2,11 +2,12 @@
  *
  *   floor create [-t] [-s] [-d] LIST MBOX OUT   files named in LIST, filled from MBOX in order
  *   floor concat [-s] [-d] LIST DIR OUT         files named in LIST read from DIR, written to one file
+ *   floor copy   [-s] [-d] FILE OUT             one file, as it is
  *
  * LIST has a line "size mtime name" for each file that mailhaul wrote (bench/run makes it from a real run), so that
  * names, sizes, directories and times are those of the real target. The data comes from MBOX in reads of 256 KB; one
  * message is one write. -t: to tmp/ of its directory first, then renameat, as Maildir deliveries go. -s: one syncfs
- * each 4096 files or 256 MB, where mailhaul has its own. -d: SHA-256 of each message (EVP), not part of the floor. */
+ * each 4096 files or 256 MB, where mailhaul has its own. -d: SHA-256 of each message (EVP; of each piece of 256 KB for copy), not part of the floor. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <openssl/evp.h>
@@ -216,6 +217,19 @@ static void make_directories(FILE *list, const char *out)
     rewind(list);
 }
 
+static int copy(int in, int out)
+{
+    static char buf[CHUNK];
+    ssize_t n;
+    while ((n = read(in, buf, sizeof buf)) > 0) {
+        hash(buf, (size_t)n);
+        if (write(out, buf, (size_t)n) != n)
+            return die("write");
+        batch(out, (size_t)n);
+    }
+    return n < 0 || (use_sync && syncfs(out) != 0) ? die("copy") : 0;
+}
+
 int main(int argc, char **argv)
 {
     int option;
@@ -226,9 +240,12 @@ int main(int argc, char **argv)
         use_sync |= option == 's';
         use_digest |= option == 'd';
     }
+    digest = EVP_MD_CTX_new();
+    if (strcmp(verb, "copy") == 0 && argc - optind == 2)
+        return copy(open(argv[optind], O_RDONLY | O_CLOEXEC),
+                    open(argv[optind + 1], O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (argc - optind != 3)
         return 2;
-    digest = EVP_MD_CTX_new();
     FILE *list = fopen(argv[optind], "re");
     int in = open(argv[optind + 1], O_RDONLY | O_CLOEXEC);
     if (!list || in < 0)

@@ -1,4 +1,5 @@
-/* gen OCTETS > FILE: an mboxrd file of about that size, the same on every machine.
+/* gen OCTETS [MEDIAN] > FILE: an mboxrd file of about that size, the same on every machine. MEDIAN: octets of texts instead of 6 KB,
+ * and no attachments.
  *
  * Sizes are log-normal, as in real mailboxes: text with a median of 6 KB, one message in ten with an attachment of
  * a median of 80 KB; the mean is near 25 KB. Headers have 12 to 20 fields, bodies have quoted replies and now and
@@ -113,11 +114,11 @@ static size_t header(unsigned long number, int attached)
     return n + (size_t)printf("Content-Type: text/plain; charset=us-ascii\n\n");
 }
 
-static size_t message(unsigned long number)
+static size_t message(unsigned long number, size_t median)
 {
-    int attached = below(10) == 0;
+    int attached = below(10) == 0 && !median;
     size_t n = header(number, attached);
-    size_t body = scaled(body_scale, 6000);
+    size_t body = scaled(body_scale, median ? median : 6000);
     n += text(body * 2 / 3, "");
     n += text(body / 3, "> ");
     if (attached) {
@@ -132,12 +133,13 @@ static size_t message(unsigned long number)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2)
+    if (argc != 2 && argc != 3)
         return 2;
     unsigned long long wanted = strtoull(argv[1], NULL, 10), done = 0;
+    size_t median = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
     static char buffer[1 << 20];
     setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
     for (unsigned long number = 0; done < wanted; number++)
-        done += message(number);
+        done += message(number, median);
     return fflush(stdout) == 0 ? 0 : 1;
 }

@@ -3,6 +3,7 @@
 #include "io/eol.h"
 #include "mbox.h"
 #include "mime/base64.h"
+#include "mime/decode.h"
 #include "pst/crypt.h"
 
 #include <criterion/criterion.h>
@@ -93,6 +94,45 @@ Test(cpu, base64)
     }
 }
 
+typedef struct memory_out {
+    haul_out out;
+    size_t n;
+    char p[OCTETS];
+} memory_out;
+
+static haul_rc memory_write(haul_out *o, const void *p, size_t n, haul_err *e)
+{
+    memory_out *m = (memory_out *)o;
+    (void)e;
+    memcpy(m->p + m->n, p, n);
+    m->n += n;
+    return HAUL_OK;
+}
+
+static bool decode(size_t n, memory_out *to)
+{
+    haul_decode d;
+    *to = (memory_out){.out = {memory_write}};
+    haul_decode_init(&d, HAUL_DECODE_BASE64, &to->out);
+    cr_assert_eq(haul_out_write(&d.out, in, n, NULL), HAUL_OK);
+    cr_assert_eq(haul_decode_end(&d, NULL), HAUL_OK);
+    haul_decode_done(&d);
+    return d.broken;
+}
+
+Test(cpu, base64_decoded)
+{
+    static memory_out to[2];
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        size_t n = fill(in);
+        bool broken[2];
+        BOTH(broken[k] = decode(n, &to[k]));
+        cr_assert_eq(to[0].n, to[1].n);
+        cr_assert_arr_eq(to[0].p, to[1].p, to[0].n);
+        cr_assert_eq(broken[0], broken[1]);
+    }
+}
+
 Test(cpu, permutation)
 {
     for (unsigned round = 0; round < ROUNDS; round++) {
@@ -101,5 +141,8 @@ Test(cpu, permutation)
             in[i] = (char)roll(256);
         BOTH(haul_crypt_decode(HAUL_CRYPT_PERMUTE, 0, (const uint8_t *)in, n, (uint8_t *)out[k]));
         cr_assert_arr_eq(out[0], out[1], n);
+        BOTH(haul_crypt_encode(HAUL_CRYPT_PERMUTE, 0, 0, (uint8_t *)out[k], n));
+        cr_assert_arr_eq(out[0], in, n);
+        cr_assert_arr_eq(out[1], in, n);
     }
 }

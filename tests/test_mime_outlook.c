@@ -299,6 +299,14 @@ Test(outlook, bodies_and_attachments)
     item_done(t);
 }
 
+/* An empty HTML body is no property: libpff takes an empty value for an error. */
+Test(outlook, empty_html)
+{
+    item *t = item_of("Content-Type: text/html; charset=us-ascii\n\n");
+    cr_expect(!haul_bag_get(&t->o->props, 0x1013) && number(t, 0x1016) == -1);
+    item_done(t);
+}
+
 Test(outlook, text_in_no_character_set)
 {
     static const struct {

@@ -1,5 +1,6 @@
 #include "mime/decode.h"
 
+#include "base/cpu.h"
 #include "base/err.h"
 
 #include <stdlib.h>
@@ -74,12 +75,12 @@ SSSE3 static size_t base64_wide(const unsigned char *p, size_t n, char *to)
     }
     return i;
 }
-
-static bool has_wide(void)
-{
-    return __builtin_cpu_supports("ssse3");
-}
 #else
+static bool haul_cpu_ssse3(void)
+{
+    return false;
+}
+
 static size_t base64_wide(const unsigned char *p, size_t n, char *to)
 {
     (void)p;
@@ -87,18 +88,13 @@ static size_t base64_wide(const unsigned char *p, size_t n, char *to)
     (void)to;
     return 0;
 }
-
-static bool has_wide(void)
-{
-    return false;
-}
 #endif
 
 /* Whole groups at p, and blanks between them, as far as they are nothing else; octets used. There is room for n octets. */
 static size_t base64_groups(haul_decode *d, const unsigned char *p, size_t n)
 {
     const uint8_t *t = d->values;
-    const bool wide = has_wide();
+    const bool wide = haul_cpu_ssse3();
     char *to = d->buf + d->used;
     size_t i = 0;
     for (;;) {

@@ -73,7 +73,8 @@ static unsigned put_html(haul_outlook *x)
         html = &text;
         cp = CP_UTF8;
     }
-    haul_put_bin(&x->to, HAUL_TAG(HAUL_TAG_HTML), haul_strz(html), html->len);
+    if (html->len) /* an empty value is an error for libpff */
+        haul_put_bin(&x->to, HAUL_TAG(HAUL_TAG_HTML), haul_strz(html), html->len);
     return cp ? cp : guess(html);
 }
 
@@ -106,7 +107,7 @@ void haul_outlook_body(haul_outlook *x)
     }
     if (x->html != HAUL_NO_NODE) {
         cp = put_html(x);
-        native = NATIVE_HTML;
+        native = haul_put_has(&x->to, HAUL_TAG(HAUL_TAG_HTML)) ? NATIVE_HTML : native;
     }
     if (x->rtf != HAUL_NO_NODE && put_rtf(x))
         native = NATIVE_RTF;

@@ -109,7 +109,7 @@ static const char *meeting_class(const haul_object *o)
 /* Mail that brings an event is mail, unless it is about a meeting; what is nothing but a calendar object is an item. */
 static const char *class_of(const haul_object *o, haul_kind kind)
 {
-    const char *stated = haul_outlook_stated(o->x);
+    const char *stated = o->x->stated;
     haul_span s = {stated ? stated : "", stated ? strlen(stated) : 0};
     bool item = o->x->calendar == 0 || (o->x->m && o->x->m->kind != HAUL_KIND_MAIL);
     if (stated && haul_class_kind(s) == kind)

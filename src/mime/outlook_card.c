@@ -396,7 +396,7 @@ static size_t find_card(const haul_outlook *x, const char *stated)
 const char *haul_outlook_card(haul_outlook *x)
 {
     haul_auto_str text = {0};
-    const char *stated = haul_outlook_stated(x);
+    const char *stated = x->stated;
     bool group = false;
     x->card = find_card(x, stated);
     if (x->card == HAUL_NO_NODE)

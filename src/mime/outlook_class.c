@@ -102,7 +102,7 @@ static void tell_signatures(haul_outlook *x)
 
 /* ── any other class ── */
 
-const char *haul_outlook_stated(haul_outlook *x)
+static const char *stated_class(haul_outlook *x)
 {
     haul_span v;
     if (!haul_header_find(x->header.p, x->header.len, "X-Mailhaul-Class", &v))
@@ -118,7 +118,7 @@ const char *haul_outlook_stated(haul_outlook *x)
  * classes is in the structure of the message. */
 static const char *mail_class(haul_outlook *x)
 {
-    const char *z = haul_outlook_stated(x);
+    const char *z = x->stated;
     haul_span v = {z ? z : "", z ? strlen(z) : 0};
     bool other = haul_class_kind(v) != HAUL_KIND_MAIL || haul_class_is(v, "IPM.Note.SMIME") ||
                  haul_class_is(v, "IPM.Note.Secure") || haul_iends(v.p, ".SMIME") ||
@@ -128,6 +128,7 @@ static const char *mail_class(haul_outlook *x)
 
 void haul_outlook_class(haul_outlook *x)
 {
+    x->stated = stated_class(x);
     const char *class = clear_signed(x);
     if (!class)
         tell_signatures(x);

@@ -21,6 +21,7 @@ typedef struct haul_object { /* a calendar object on its way into an item */
     const char *class, *method; /* method: "" = none */
     bool meeting;               /* a message about a meeting, no appointment */
     bool kept;                  /* something had no place among the properties */
+    const haul_tz *zone;        /* that was asked for last */
 } haul_object;
 
 /* outlook_calendar.c. Texts are from the arena, NULL = absent. */

@@ -64,7 +64,8 @@ typedef struct haul_outlook { /* one message object on its way out of MIME */
     bool own_recipients; /* they are not those of To, Cc and Bcc */
     bool keeps;          /* the item holds a calendar object or a card as it came */
     size_t n_user_fields;
-    unsigned unnamed; /* attachments that were given a name */
+    const char *stated; /* X-Mailhaul-Class when it has the form of one below IPM; NULL = none */
+    unsigned unnamed;   /* attachments that were given a name */
 } haul_outlook;
 
 void haul_outlook_issue(haul_outlook *x, haul_issue_id id, const char *fmt, ...) HAUL_PRINTF(3, 4);
@@ -131,8 +132,6 @@ const char *haul_outlook_parameter(haul_outlook *x, const haul_node *n, const ch
 const char *haul_outlook_report(haul_outlook *x);
 const char *haul_outlook_calendar(haul_outlook *x);
 const char *haul_outlook_card(haul_outlook *x);
-/* X-Mailhaul-Class when it has the form of one below IPM; NULL = none. */
-const char *haul_outlook_stated(haul_outlook *x);
 /* The octets of a node as an attachment that the reader gives back in its place, as long as the item is not changed: marked
  * with a property of that name, which holds `value`. [mapi-r50] */
 void haul_outlook_keep(haul_outlook *x, size_t node, const char *name, const char *value, bool hidden);

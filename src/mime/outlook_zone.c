@@ -102,13 +102,15 @@ static bool read_zone(icalcomponent *zone, haul_arena *a, haul_tz *ret)
 static const haul_tz *find_zone(haul_object *o, const char *id)
 {
     haul_arena *a = &o->x->o.arena;
+    if (o->zone && strcmp(o->zone->id, id) == 0)
+        return o->zone;
     for (icalcompiter i = icalcomponent_begin_component(o->all, ICAL_VTIMEZONE_COMPONENT);
          icalcompiter_deref(&i); icalcompiter_next(&i)) {
         icalcomponent *z = icalcompiter_deref(&i);
         const char *own = id_of(z);
         haul_tz *tz = haul_arena_alloc(a, sizeof(*tz));
         if (own && strcmp(own, id) == 0 && strlen(id) <= HAUL_TZ_ID_MAX && read_zone(z, a, tz))
-            return tz;
+            return o->zone = tz;
     }
     return NULL;
 }
