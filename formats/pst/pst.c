@@ -364,6 +364,8 @@ static haul_rc read_limits(haul_reader *r, haul_confined_limits *ret, haul_err *
         return haul_fail(e, HAUL_E_USAGE, "--jobs: '%s' is no number from 1 to %u", text,
                          HAUL_CONFINED_JOBS_MAX);
     ret->jobs = (unsigned)jobs;
+    ret->seconds_option = "--item-timeout";
+    ret->memory_option = "--item-memory";
     ret->item_seconds = (unsigned)seconds;
     ret->off = haul_values_choice(r->values, &haul_pst_options[HAUL_PST_CONFINE]) == 1;
     return HAUL_OK;

@@ -121,7 +121,7 @@ static void leave_processor(haul_confined *c)
 
 static void end_child(haul_confined *c, part *p)
 {
-    haul_worker_end(&p->w, c->limits.memory);
+    haul_worker_end(&p->w);
     leave_processor(c);
     if (c->of == p)
         c->follows = c->can_ask = false;
@@ -234,7 +234,7 @@ static haul_rc start(haul_confined *c, part *p, haul_err *e)
     }
     expect_new_child(p);
     haul_child child = child_of(c, p);
-    p->w.item_seconds = c->limits.item_seconds;
+    p->w.limits = &c->limits;
     share_processor(c);
     haul_rc rc = haul_worker_start(&p->w, &child, c->n_parts > 1, e);
     if (rc != HAUL_OK)

@@ -16,6 +16,8 @@ typedef struct haul_confined_limits {
     uint64_t memory;       /* octets of address space of the child; 0 = no limit */
     unsigned jobs;         /* children that share the items, HAUL_CONFINED_JOBS_MAX at most; 0 = 1 */
     bool off;              /* no child: call the reader in this process (debugging) */
+    const char *seconds_option,
+        *memory_option; /* what sets these limits, for messages: "--item-timeout"; or NULL */
 } haul_confined_limits;
 
 typedef struct haul_confined haul_confined;

@@ -107,21 +107,32 @@ static const char *memory_text(uint64_t n, char *to, size_t size)
     return to;
 }
 
+/* Which option helps. */
+static void add_option(haul_worker *w, const char *option)
+{
+    size_t n = strlen(w->why);
+    if (option)
+        (void)snprintf(w->why + n, sizeof(w->why) - n, " (%s)", option);
+}
+
 /* w->why, for people. */
-static void explain(haul_worker *w, int status, uint64_t limit)
+static void explain(haul_worker *w, int status)
 {
     enum { OOM_STATUS = 4 }; /* of haul_oom */
     char memory[32];
+    uint64_t limit = w->limits->memory;
     int sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0, code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
     const char *name = sigabbrev_np(sig);
-    if (w->how == HAUL_TOO_LONG)
-        (void)snprintf(w->why, sizeof(w->why), "the parser took more than %u s", w->item_seconds);
-    else if (w->how == HAUL_NONSENSE)
+    if (w->how == HAUL_TOO_LONG) {
+        (void)snprintf(w->why, sizeof(w->why), "the parser took more than %u s", w->limits->item_seconds);
+        add_option(w, w->limits->seconds_option);
+    } else if (w->how == HAUL_NONSENSE)
         (void)snprintf(w->why, sizeof(w->why), "the parser answered with nonsense");
-    else if (code == OOM_STATUS && limit)
+    else if (code == OOM_STATUS && limit) {
         (void)snprintf(w->why, sizeof(w->why), "the parser needed more than %s of memory",
                        memory_text(limit, memory, sizeof(memory)));
-    else if (code == OOM_STATUS)
+        add_option(w, w->limits->memory_option);
+    } else if (code == OOM_STATUS)
         (void)snprintf(w->why, sizeof(w->why), "the parser ran out of memory");
     else if (sig == SIGKILL)
         (void)snprintf(w->why, sizeof(w->why), "the parser was killed (signal 9, SIGKILL)");
@@ -132,7 +143,7 @@ static void explain(haul_worker *w, int status, uint64_t limit)
         (void)snprintf(w->why, sizeof(w->why), "the parser ended with status %d", code);
 }
 
-void haul_worker_end(haul_worker *w, uint64_t memory)
+void haul_worker_end(haul_worker *w)
 {
     int status = 0;
     if (!w->pid)
@@ -144,12 +155,12 @@ void haul_worker_end(haul_worker *w, uint64_t memory)
         ;
     w->pid = 0;
     w->owed = 0;
-    explain(w, status, memory);
+    explain(w, status);
 }
 
 void haul_worker_done(haul_worker *w)
 {
-    haul_worker_end(w, 0);
+    haul_worker_end(w);
     drop_memory(w);
     free(w->in);
     *w = (haul_worker){0};
@@ -244,7 +255,7 @@ static bool wait_for_octets(haul_worker *w)
             waited = 0;
         if (stop_asked && *stop_asked && waited >= STOP_MS)
             return haul_worker_lost(w, HAUL_STOPPED);
-        if (w->item_seconds && waited >= (int64_t)w->item_seconds * 1000)
+        if (w->limits->item_seconds && waited >= (int64_t)w->limits->item_seconds * 1000)
             return haul_worker_lost(w, HAUL_TOO_LONG);
     }
 }

@@ -16,8 +16,8 @@ typedef struct haul_worker { /* zero-initialised = none */
     int sock;
     haul_guard_page *page;
     haul_ring ring;
-    unsigned item_seconds;
-    char *in; /* what a frame was copied to */
+    const haul_confined_limits *limits; /* borrowed; set before haul_worker_start */
+    char *in;                           /* what a frame was copied to */
     size_t cap;
     uint64_t known; /* step up to which it only goes over what we have */
     unsigned owed;  /* answers to NEXT or BOTH */
@@ -30,7 +30,7 @@ typedef struct haul_worker { /* zero-initialised = none */
  * it cannot be. */
 HAUL_MUST_USE haul_rc haul_worker_start(haul_worker *w, haul_child *child, bool shares, haul_err *e);
 /* End it if there is one. w->why says how it ended, if it was lost. */
-void haul_worker_end(haul_worker *w, uint64_t memory);
+void haul_worker_end(haul_worker *w);
 void haul_worker_done(haul_worker *w);
 
 /* Ask `what`, n times. */
