@@ -6,10 +6,15 @@ page of each kind, the header, its end), and tests/pst_map.py says from the spec
   touched     items come out marked, or are named as failed; where the entry of a node is gone with its folder's table, the page is named
   nothing     comes twice, and nothing comes that the store did not hold
   exit        1 where something is lost or in doubt, 3 where nothing is left, 0 where one wrong octet of a page was put right
+  unindexed   where no page of the node tree is left, messages whose blocks lie in front of a cut come out of the blocks alone, with their
+              recipients, texts and attachments; none comes with those of another
 
 Made stores, a few places of each; HAUL_LONG=1: more places, and the stores of the corpus in all three formats. HAUL_STORE=part of a
 name: only those. HAUL_CASE=part of a name: only that damage."""
 import collections
+import email
+import email.policy
+import hashlib
 import json
 import os
 import random
@@ -91,6 +96,7 @@ def table_whole(sound, folder, nodes, blocks):
 
 def compare(sound, what, damage, got, mended):
     code, items, notices = got
+    items = {n: of for n, of in items.items() if "pst.item-unindexed" not in judge.issues_of(of[0])}  # unindexed() has them
     nodes, blocks = gone(sound, damage, mended)
     common = any(n in nodes or sound.uses[n] & blocks for n in SHARED if n in sound.map.nodes)
     lost = 0
@@ -253,6 +259,42 @@ def both(t, rng):
         t.damage("no page of the block tree, no header", every + [(0, bytes(564))], (1,))
 
 
+def facts(path):
+    """What a message says, and digests of its parts."""
+    m = email.message_from_bytes(judge.read(path), policy=email.policy.default)
+    parts = [(p.get_content_type(), p.get_filename(), hashlib.sha256(p.get_payload(decode=True) or b"").hexdigest())
+             for p in m.walk() if not p.is_multipart()]
+    return tuple(str(m[h]) for h in ("Message-ID", "Subject", "From", "To", "Cc", "Date")) + (tuple(parts),)
+
+
+def messages(store, work, exits):
+    target = os.path.join(work, "messages")
+    shutil.rmtree(target, ignore_errors=True)
+    run("convert", "--from", "pst", "--to", "eml", "--progress", "none", store, target, exits=exits, timeout=300)
+    return [facts(os.path.join(d, f)) for d, _, files in os.walk(target) for f in sorted(files) if f.endswith(".eml")]
+
+
+def unindexed(work, options, changes=lambda m, octets: octets):
+    """A store cut in front of all pages of the node tree, at ten places."""
+    name, path = " ".join(["bulk", *options]), os.path.join(work, "bulk.pst")
+    subprocess.run([MAKE, "--bulk", "300" if LONG else "40", "--seed", "7", *options, path], check=True, timeout=120)
+    sound = Sound(name, path, work)
+    whole = {f[0]: f for f in messages(path, work, (0,))}
+    ends = {of[0]["message_id"]: max(end for b in sound.uses[nid] for _, end in sound.map.room(b)) for nid, of in sound.items.items()}
+    same(whole.keys() == ends.keys(), f"{name}: ids of the messages of the sound store")
+    start, end = min(at for at, _, _, _ in sound.map.blocks.values()), min(at for at, _ in sound.map.pages[NBT])
+    for i in range(1, 11):
+        cut = start + (end - start) * i // 10
+        damaged = judge.write(os.path.join(work, "damaged.pst"), changes(sound.map, sound.octets)[:cut])
+        got = messages(damaged, work, (1, 3))
+        same(len({f[0] for f in got}) == len(got), f"{name}: cut at {cut}: something comes twice")
+        for f in got:
+            same(whole.get(f[0]) == f or ends.get(f[0], 0) > cut, f"{name}: cut at {cut}: another message came: {f[:3]}")
+        missing = [s for s, end in ends.items() if end <= cut and s not in {f[0] for f in got}]
+        same(not missing, f"{name}: cut at {cut}: {missing[:3]} are missing")
+    say(f"{name}: {len(whole)} messages, cut at 10 places in front of the node tree")
+
+
 def test(name, path, work):
     sound = Sound(name, path, work)
     if not same(sound.items, f"{name}: no items"):
@@ -296,6 +338,11 @@ def main():
     for name, path in stores:
         if ONLY in name:
             test(name, path, work)
+    for options in [[], ["--4k"]] + ([["--encryption", "high"], ["--4k", "--pack-first"]] if LONG else []):
+        if ONLY in "bulk":
+            unindexed(work, options)
+    if LONG:
+        unindexed(work, [], lambda m, octets: bytes(564) + octets[564:])
     judge.finish()
 
 

@@ -1,6 +1,7 @@
 /* The second engine, opened when it is asked for; and recovery: items whose folder is gone are found here, deleted ones by
  * it. */
 #include "native.h"
+#include "rescue.h"
 
 #include <stdlib.h>
 
@@ -85,5 +86,9 @@ haul_rc haul_native_recovered(haul_pst *p, const haul_pst_found *f, haul_mapi **
     if (!n)
         return haul_fail(e, HAUL_SKIP, "node 0x%x: no such item", f->nid);
     haul_node node = haul_native_place(n);
+    if (p->msg && node.parent == HAUL_RESCUE_FOLDER)
+        haul_msg_issue(p->msg, HAUL_ISSUE_PST_ITEM_UNINDEXED,
+                       "data in block 0x%llx, subnodes in block 0x%llx", (unsigned long long)node.data,
+                       (unsigned long long)node.sub);
     return haul_native_object(s, &node, 0, ret, e);
 }

@@ -45,7 +45,9 @@ typedef struct candidate { /* an entry of a leaf page */
 struct haul_rescue {
     tree trees[2]; /* by haul_nodes_tree */
     bool scanned, resolved;
-    bool all;            /* blocks are looked for, not only those that damaged pages covered */
+    bool all; /* blocks are looked for, not only those that damaged pages covered */
+    bool
+        rootless; /* of the node B-tree even the root is lost: all blocks are kept, which may be all there is */
     found_block *blocks; /* in order of id, once scanned */
     size_t n_blocks, cap_blocks;
     leaf_page *pages;
@@ -167,7 +169,8 @@ static void take_block(void *ctx, const haul_scan_block *b)
             while (r->n_entries && r->entries[r->n_entries - 1].page == r->n_pages - 1)
                 r->n_entries--;
     }
-    if ((!r->all && !gap_of(r, HAUL_NODES_BBT, x->id | HAUL_NODES_RESERVED)) || r->n_blocks == ENTRIES_MAX)
+    if ((!r->all && !r->rootless && !gap_of(r, HAUL_NODES_BBT, x->id | HAUL_NODES_RESERVED)) ||
+        r->n_blocks == ENTRIES_MAX)
         return;
     r->blocks = grown(r->blocks, r->n_blocks, &r->cap_blocks, sizeof(*r->blocks));
     r->blocks[r->n_blocks++] = (found_block){.id = x->id,
@@ -257,6 +260,8 @@ static haul_rc scan(haul_nodes *n, haul_err *e)
         if (!r->trees[haul_nodes_tree(kinds[i])].surveyed)
             rc = haul_nodes_survey(n, kinds[i], NULL, NULL, e);
     r->all = n->guessed;
+    const tree *nodes = &r->trees[haul_nodes_tree(HAUL_NODES_NBT)];
+    r->rootless = nodes->n == 1 && !nodes->gaps[0].page.lo && nodes->gaps[0].page.hi > UINT32_MAX;
     if (rc != HAUL_OK || (!r->all && !r->trees[0].n && !r->trees[1].n))
         return rc;
     haul_scan s = {.page = take_page, .block = take_block, .ctx = r};
@@ -483,6 +488,34 @@ static void choose(haul_nodes *n)
     free(order);
 }
 
+/* Has the walk of the tree, or a page of it, given anything? */
+static bool has_entries(const haul_rescue *r)
+{
+    for (size_t i = 0; i < r->n_pages; i++)
+        if (r->pages[i].rank == REACHED)
+            return true;
+    return r->n_nodes > 0;
+}
+
+/* No page of the tree is left: the blocks may be all the same. */
+static void take_items(haul_nodes *n)
+{
+    haul_rescue *r = n->rescue;
+    haul_node_list found = {0};
+    uint64_t *ids = haul_alloc((r->n_blocks + 1) * sizeof(*ids));
+    size_t count = 0;
+    for (size_t i = 0; i < r->n_blocks; i++)
+        if (r->blocks[i].sound)
+            ids[count++] = r->blocks[i].id;
+    haul_rescue_items(n, ids, count, &found);
+    for (size_t i = 0; i < found.n; i++) {
+        r->nodes = grown(r->nodes, r->n_nodes, &r->cap_nodes, sizeof(*r->nodes));
+        r->nodes[r->n_nodes++] = found.v[i];
+    }
+    free(ids);
+    haul_nodes_list_done(&found);
+}
+
 static haul_rc resolve(haul_nodes *n, haul_err *e)
 {
     haul_rescue *r = n->rescue;
@@ -495,6 +528,8 @@ static haul_rc resolve(haul_nodes *n, haul_err *e)
         if (t->gaps[i].leaf)
             take_damaged(n, &t->gaps[i]);
     choose(n);
+    if (!has_entries(r))
+        take_items(n);
     if (r->n_nodes)
         qsort(r->nodes, r->n_nodes, sizeof(*r->nodes), by_node);
     for (size_t i = 0; i < r->n_nodes; i++) {

@@ -1,6 +1,6 @@
 /* What a damaged B-tree of pages no longer leads to, found all the same: its leaf pages and the blocks themselves tell what they
  * are by their trailers. The store is read through once, when a page is met that cannot be used; never a sound one.
- * The rules: docs/formats/pst.md [pst-38] to [pst-42].
+ * The rules: docs/formats/pst.md [pst-38] to [pst-44].
  *
  * Memory: of what damaged pages covered, 32 octets a block, 40 a page and a node, 12 an entry of a page while it runs.
  *
@@ -70,12 +70,19 @@ void haul_rescue_gap(haul_nodes *n, unsigned kind, const haul_nodes_ref *page, b
 void haul_rescue_cover(haul_nodes *n, unsigned kind, uint64_t first, uint64_t last);
 void haul_rescue_surveyed(haul_nodes *n, unsigned kind);
 
-/* The nodes that the tree has lost, in order; none where nothing is missing. */
+/* The nodes that the tree has lost, in order; none where nothing is missing. Where no entry of the tree is left at all, they are what
+ * haul_rescue_items finds. */
 HAUL_MUST_USE haul_rc haul_rescue_nodes(haul_nodes *n, haul_nodes_each *each, void *ctx, haul_err *e);
 /* One of them. False: it was not found. */
 bool haul_rescue_node(haul_nodes *n, uint32_t nid, haul_node *ret);
 /* A block that damaged pages cover, by its trailer. sound: not one with a wrong checksum. False: it was not found. */
 bool haul_rescue_block(haul_nodes *n, uint64_t id, bool sound, haul_nodes_extent *ret);
+
+/* Items put together from blocks alone (rescue_blocks.c): ids, in order, of all sound blocks of the store. Appended to *ret, in the
+ * order of their data: messages with ids from HAUL_RESCUE_ITEM on, below a folder that is not there, and the map of names. */
+#define HAUL_RESCUE_FOLDER 0x7fffffe2u
+#define HAUL_RESCUE_ITEM   0x10001u /* index of the first */
+void haul_rescue_items(haul_nodes *n, const uint64_t *ids, size_t count, haul_node_list *ret);
 
 void haul_rescue_free(haul_rescue *r); /* NULL is accepted */
 
