@@ -19,6 +19,12 @@
 
 #define NODE HAUL_PSTW_NID(0x500, HAUL_PSTW_NID_MESSAGE)
 
+static const haul_pstw_kind kinds[] = {
+    {.crypt = HAUL_CRYPT_PERMUTE},
+    {.crypt = HAUL_CRYPT_PERMUTE, .wide = true},
+    {.crypt = HAUL_CRYPT_PERMUTE, .wide = true, .pack_first = true},
+};
+
 typedef struct opened {
     haul_view view;
     haul_nodes nodes;
@@ -67,12 +73,12 @@ static const uint8_t *octets(size_t n)
 }
 
 /* A store of one node with whatever `fill` puts into it; its file. */
-static int made(haul_pstw_object (*fill)(haul_pstw_ndb *n, size_t x), size_t x)
+static int made(const haul_pstw_kind *kind, haul_pstw_object (*fill)(haul_pstw_ndb *n, size_t x), size_t x)
 {
     haul_err e;
     uint64_t size;
     int fd = temporary(), again = dup(fd);
-    haul_pstw_ndb *n = haul_pstw_ndb_new("test", &(haul_pstw_kind){HAUL_CRYPT_PERMUTE, false, false});
+    haul_pstw_ndb *n = haul_pstw_ndb_new("test", kind);
     haul_pstw_ndb_use(n, fd, NULL);
     haul_pstw_object o = fill(n, x);
     haul_pstw_node_add(n, NODE, o.data, o.sub, 0);
@@ -99,14 +105,14 @@ static haul_pstw_object fill_props(haul_pstw_ndb *n, size_t x)
     return haul_pstw_pc_end(&pc);
 }
 
-Test(pst_put, every_value_of_a_heap_has_its_octets_and_no_more)
+static void expect_values(const haul_pstw_kind *kind)
 {
     for (size_t x = 0; x < 9; x++) {
         opened o = {0};
         haul_err e;
         haul_node node;
         haul_props props = {0};
-        haul_auto_fd int fd = made(fill_props, x);
+        haul_auto_fd int fd = made(kind, fill_props, x);
         open_store(&o, fd);
         cr_assert_eq(haul_nodes_find(&o.nodes, NODE, &node, &e), HAUL_OK, "%s", e.text);
         cr_assert_eq(haul_props_open(&props, &o.nodes, &node, &e), HAUL_OK, "%s", e.text);
@@ -121,6 +127,12 @@ Test(pst_put, every_value_of_a_heap_has_its_octets_and_no_more)
         haul_props_done(&props);
         close_store(&o);
     }
+}
+
+Test(pst_put, every_value_of_a_heap_has_its_octets_and_no_more)
+{
+    for (size_t k = 0; k < HAUL_COUNT(kinds); k++)
+        expect_values(&kinds[k]);
 }
 
 static haul_pstw_object fill_data(haul_pstw_ndb *n, size_t x)
@@ -150,25 +162,33 @@ static haul_rc count(haul_out *out, const void *p, size_t n, haul_err *e)
     return HAUL_OK;
 }
 
+static void expect_data(const haul_pstw_kind *kind, size_t size)
+{
+    opened o = {0};
+    haul_err e;
+    haul_node node;
+    haul_data_loss loss = {0};
+    counter c = {.out.write = count};
+    size_t whole = size - size % 1009; /* the last step has a pattern of its own */
+    haul_auto_fd int fd = made(kind, fill_data, size);
+    open_store(&o, fd);
+    cr_assert_eq(haul_nodes_find(&o.nodes, NODE, &node, &e), HAUL_OK, "%s", e.text);
+    cr_expect_eq(haul_nodes_pour(&o.nodes, node.data, &c.out, &loss, &e), HAUL_OK, "%s", e.text);
+    cr_expect_eq(c.n, size);
+    cr_expect_leq(c.wrong, size - whole, "%zu", size);
+    close_store(&o);
+}
+
 Test(pst_put, data_trees_at_their_borders)
 {
-    static const size_t list = 8176u * 1021u;
-    size_t sizes[] = {1009, 8175, 8176, 8177, list - 1, list, list + 1, 2 * list + 1};
-    for (size_t i = 0; i < HAUL_COUNT(sizes); i++) {
-        opened o = {0};
-        haul_err e;
-        haul_node node;
-        haul_data_loss loss = {0};
-        counter c = {.out.write = count};
-        size_t whole = sizes[i] - sizes[i] % 1009; /* the last step has a pattern of its own */
-        haul_auto_fd int fd = made(fill_data, sizes[i]);
-        open_store(&o, fd);
-        cr_assert_eq(haul_nodes_find(&o.nodes, NODE, &node, &e), HAUL_OK, "%s", e.text);
-        cr_expect_eq(haul_nodes_pour(&o.nodes, node.data, &c.out, &loss, &e), HAUL_OK, "%s", e.text);
-        cr_expect_eq(c.n, sizes[i]);
-        cr_expect_leq(c.wrong, sizes[i] - whole, "%zu", sizes[i]);
-        close_store(&o);
-    }
+    static const size_t list = 8176u * 1021u, wide = 65512u;
+    static const size_t sizes[] = {1009, 8175, 8176, 8177, list - 1, list, list + 1, 2 * list + 1},
+                        wide_sizes[] = {1, 1009, wide - 1, wide, wide + 1, 2 * wide, 300 * wide + 1};
+    for (size_t i = 0; i < HAUL_COUNT(sizes); i++)
+        expect_data(&kinds[0], sizes[i]);
+    for (size_t i = 0; i < HAUL_COUNT(wide_sizes); i++)
+        for (size_t k = 1; k < HAUL_COUNT(kinds); k++)
+            expect_data(&kinds[k], wide_sizes[i]);
 }
 
 #define ROWS 40000u
@@ -210,71 +230,147 @@ static void expect_cells(haul_tc *t, size_t row, haul_arena *a)
     }
 }
 
+static void expect_rows(const haul_pstw_kind *kind, size_t rows)
+{
+    opened o = {0};
+    haul_err e;
+    haul_node node;
+    haul_tc t = {0};
+    haul_tc_row row;
+    haul_arena a = {0};
+    haul_auto_fd int fd = made(kind, fill_table, rows);
+    open_store(&o, fd);
+    cr_assert_eq(haul_nodes_find(&o.nodes, NODE, &node, &e), HAUL_OK, "%s", e.text);
+    cr_assert_eq(haul_tc_open(&t, &o.nodes, &node, &e), HAUL_OK, "%s", e.text);
+    size_t n = 0;
+    for (; haul_tc_next(&t, &row, &e) == HAUL_OK; n++) {
+        cr_assert_eq(row.id, n * 2 + 7);
+        if (n % 997 == 0 || n + 1 == rows)
+            expect_cells(&t, n, &a);
+        haul_arena_reset(&a);
+    }
+    cr_expect_eq(n, rows);
+    haul_arena_done(&a);
+    haul_tc_done(&t);
+    close_store(&o);
+}
+
 Test(pst_put, a_table_of_many_rows_streams)
 {
-    size_t sizes[] = {0, 1, 100, ROWS};
-    for (size_t k = 0; k < HAUL_COUNT(sizes); k++) {
-        opened o = {0};
-        haul_err e;
-        haul_node node;
-        haul_tc t = {0};
-        haul_tc_row row;
-        haul_arena a = {0};
-        haul_auto_fd int fd = made(fill_table, sizes[k]);
-        open_store(&o, fd);
-        cr_assert_eq(haul_nodes_find(&o.nodes, NODE, &node, &e), HAUL_OK, "%s", e.text);
-        cr_assert_eq(haul_tc_open(&t, &o.nodes, &node, &e), HAUL_OK, "%s", e.text);
-        size_t n = 0;
-        for (; haul_tc_next(&t, &row, &e) == HAUL_OK; n++) {
-            cr_assert_eq(row.id, n * 2 + 7);
-            if (n % 997 == 0 || n + 1 == sizes[k])
-                expect_cells(&t, n, &a);
-            haul_arena_reset(&a);
-        }
-        cr_expect_eq(n, sizes[k]);
-        haul_arena_done(&a);
-        haul_tc_done(&t);
-        close_store(&o);
+    static const size_t sizes[] = {0, 1, 100, ROWS};
+    for (size_t k = 0; k < HAUL_COUNT(kinds); k++)
+        for (size_t i = 0; i < HAUL_COUNT(sizes); i++)
+            expect_rows(&kinds[k], sizes[i]);
+}
+
+/* n octets that cannot be compressed, so that 4k regions fill, too. */
+static void put_noise(haul_pstw_ndb *n, size_t len)
+{
+    static uint8_t v[65512];
+    uint32_t x = 1;
+    for (size_t i = 0; i < sizeof(v); i++) {
+        x = x * 1664525u + 1013904223u;
+        v[i] = (uint8_t)(x >> 24);
+    }
+    for (; len; len -= len < sizeof(v) ? len : sizeof(v))
+        (void)haul_pstw_data(n, v, len < sizeof(v) ? len : sizeof(v));
+}
+
+static size_t region_of(const haul_pstw_kind *kind)
+{
+    return kind->wide ? 4072u * 8 * 512 : 496u * 8 * 64;
+}
+
+/* Blocks up to the last octet of the first region. */
+static void fill_region(haul_pstw_ndb *n, const haul_pstw_kind *kind)
+{
+    uint64_t end = (kind->wide ? 0x22000 : 0x4400) + region_of(kind);
+    size_t unit = kind->wide ? 512 : 64, trailer = kind->wide ? 24 : 16;
+    haul_pstw_state state;
+    for (haul_pstw_ndb_state(n, &state); state.end < end; haul_pstw_ndb_state(n, &state))
+        put_noise(n, end - state.end > 8192 ? 8176 / unit * unit - trailer : unit - trailer);
+    cr_assert_eq(state.end, end);
+}
+
+static void put_message(haul_pstw_ndb *n, size_t size)
+{
+    uint32_t data = haul_pstw_data(n, octets(size), size);
+    haul_pstw_node_add(n, haul_pstw_new_nid(n, HAUL_PSTW_NID_MESSAGE), data, 0, 0);
+}
+
+/* Written and given up: within the region, and over several. */
+static void give_up(haul_pstw_ndb *n, size_t noise)
+{
+    haul_pstw_state before;
+    haul_pstw_ndb_state(n, &before);
+    for (size_t i = 0; i < 3; i++) {
+        (void)haul_pstw_new_nid(n, HAUL_PSTW_NID_MESSAGE);
+        put_noise(n, i ? noise : 90000);
+        haul_pstw_ndb_return(n, &before);
     }
 }
 
-Test(pst_put, what_is_given_up_leaves_nothing)
+/* All so far is on disk, and so much more that nobody will know of; another run takes it up. */
+static haul_pstw_ndb *cut_off(haul_pstw_ndb *n, const haul_pstw_kind *kind, int fd, size_t noise)
 {
-    char *was = NULL;
-    size_t was_n = 0;
-    for (int turn = 0; turn < 2; turn++) {
-        haul_err e;
-        uint64_t size;
-        haul_pstw_state before;
-        int fd = temporary();
-        haul_auto_fd int again = dup(fd);
-        haul_pstw_ndb *n = haul_pstw_ndb_new("test", &(haul_pstw_kind){HAUL_CRYPT_PERMUTE, false, false});
-        haul_pstw_ndb_use(n, fd, NULL);
-        uint32_t first = haul_pstw_data(n, octets(9000), 9000);
-        haul_pstw_node_add(n, haul_pstw_new_nid(n, HAUL_PSTW_NID_MESSAGE), first, 0, 0);
-        haul_pstw_ndb_state(n, &before);
-        for (size_t i = 0; turn && i < 3; i++) { /* within the region, and over several */
-            (void)haul_pstw_new_nid(n, HAUL_PSTW_NID_MESSAGE);
-            for (size_t k = 0; k < (i ? 40u : 1u); k++)
-                (void)haul_pstw_data(n, octets(90000), 90000);
-            haul_pstw_ndb_return(n, &before);
+    haul_pstw_state state;
+    haul_pstw_ndb *next = haul_pstw_ndb_new("test", kind);
+    haul_pstw_ndb_sync(n);
+    haul_pstw_ndb_state(n, &state);
+    put_noise(n, noise);
+    haul_pstw_ndb_known(next, haul_pstw_ndb_blocks(n), (size_t)state.blocks, haul_pstw_ndb_nodes(n),
+                        (size_t)state.nodes);
+    haul_pstw_ndb_free(n);
+    haul_pstw_ndb_use(next, dup(fd), &state);
+    return next;
+}
+
+enum { UNTROUBLED, GIVEN_UP, CUT_OFF, CUT_OFF_LATER, TURNS };
+
+enum { NOTHING, ONE_REGION, UP_TO_ITS_END, FILLINGS };
+
+/* The octets of a store with two messages, and something between them. */
+static haul_str after(int turn, const haul_pstw_kind *kind, int between)
+{
+    haul_err e;
+    uint64_t size = 0;
+    size_t region = region_of(kind), noise = region + region / 8;
+    struct stat st;
+    haul_str ret = {0};
+    haul_auto_fd int fd = temporary();
+    haul_pstw_ndb *n = haul_pstw_ndb_new("test", kind);
+    haul_pstw_ndb_use(n, dup(fd), NULL);
+    put_message(n, 9000);
+    if (between == ONE_REGION)
+        put_noise(n, region);
+    if (between == UP_TO_ITS_END)
+        fill_region(n, kind);
+    if (turn == GIVEN_UP)
+        give_up(n, noise);
+    if (turn >= CUT_OFF)
+        n = cut_off(n, kind, fd, turn == CUT_OFF ? 0 : noise);
+    put_message(n, 500);
+    cr_assert_eq(haul_pstw_ndb_finish(n, &size, &e), HAUL_OK, "%s", e.text);
+    haul_pstw_ndb_free(n);
+    cr_assert_eq(fstat(fd, &st), 0);
+    cr_expect_eq((uint64_t)st.st_size, size);
+    haul_str_room(&ret, size);
+    cr_assert_eq(pread(fd, ret.p, size, 0), (ssize_t)size);
+    ret.len = size;
+    return ret;
+}
+
+Test(pst_put, what_is_given_up_or_cut_off_leaves_nothing)
+{
+    for (size_t k = 0; k < 2; k++)
+        for (int between = 0; between < FILLINGS; between++) {
+            haul_auto_str was = after(UNTROUBLED, &kinds[k], between);
+            for (int turn = GIVEN_UP; turn < TURNS; turn++) {
+                haul_auto_str is = after(turn, &kinds[k], between);
+                cr_expect(is.len == was.len && memcmp(is.p, was.p, is.len) == 0,
+                          "kind %zu, filling %d, turn %d", k, between, turn);
+            }
         }
-        uint32_t second = haul_pstw_data(n, octets(500), 500);
-        haul_pstw_node_add(n, haul_pstw_new_nid(n, HAUL_PSTW_NID_MESSAGE), second, 0, 0);
-        cr_assert_eq(haul_pstw_ndb_finish(n, &size, &e), HAUL_OK, "%s", e.text);
-        haul_pstw_ndb_free(n);
-        char *is = haul_alloc(size);
-        struct stat st;
-        cr_assert_eq(fstat(again, &st), 0);
-        cr_expect_eq((uint64_t)st.st_size, size);
-        cr_assert_eq(pread(again, is, size, 0), (ssize_t)size);
-        if (turn)
-            cr_expect(was_n == size && memcmp(was, is, size) == 0);
-        free(was);
-        was = is;
-        was_n = size;
-    }
-    free(was);
 }
 
 Test(pst_put, a_damaged_log_is_refused)

@@ -1,10 +1,11 @@
-/* The node database of a Unicode PST (version 23), or of an OST with 4k pages (version 36), written front to back: blocks, data trees, subnodes, nodes; at the end
- * the two B-trees, the maps and the header. Source: MS-PST 2.2; of 4k pages docs/formats/pst.md. Rules:
- * docs/pst-writing.md.
+/* The node database of a Unicode PST (version 23), or of an OST with 4k pages (version 36), written front to back: blocks,
+ * data trees, subnodes, nodes; at the end the two B-trees, the maps and the header. Source: MS-PST 2.2; of 4k pages
+ * docs/formats/pst.md. Rules: docs/pst-writing.md.
  *
  * What was written is never changed: a store can be given up back to any earlier state, and gone on with after a run that
  * was cut off. Errors of the file stick: after the first one nothing more is written, block ids are only numbers, and
- * haul_pstw_ndb_failed tells it. Memory: one region, 8 octets a block, 16 a node. */
+ * haul_pstw_ndb_failed tells it. Memory: one region (254 kB; 16.7 MB of 4k pages), 8 octets a block,
+ * 16 a node. */
 #ifndef HAUL_FORMATS_PST_PUT_NDB_H
 #define HAUL_FORMATS_PST_PUT_NDB_H
 
