@@ -4,7 +4,7 @@ page of each kind, the header, its end), and tests/pst_map.py says from the spec
   untouched   items whose entry in the node tree and whose blocks are whole come out with the same SHA-256, without an issue of damage,
               in their folder where that is whole too
   touched     items come out marked, or are named as failed; where the entry of a node is gone with its folder's table, the page is named
-  nothing     comes twice, and nothing comes that the store did not hold
+  nothing     comes twice, and nothing is stored that the store did not hold
   exit        1 where something is lost or in doubt, 3 where nothing is left, 0 where one wrong octet of a page was put right
   unindexed   where no page of the node tree is left, messages whose blocks lie in front of a cut come out of the blocks alone, with their
               recipients, texts and attachments; none comes with those of another
@@ -19,6 +19,7 @@ import json
 import os
 import random
 import shutil
+import struct
 import subprocess
 
 import judge
@@ -121,7 +122,8 @@ def compare(sound, what, damage, got, mended):
         same(not (judge.issues_of(mine) - judge.issues_of(was)) & DAMAGE, f"{what}: item {nid:#x} is whole: {mine['issues']}")
         if folder_whole(sound, entry[2] if entry else 0, nodes, blocks):
             same(mine["folder"] == was["folder"], f"{what}: item {nid:#x} was in {was['folder']}, is in {mine['folder']}")
-    extra = [f"{n:#x}" for n in items if n not in sound.items]
+    # A table of an earlier state may be all that is left, and name what was deleted since: as failed, and no more.
+    extra = [f"{n:#x}" for n, of in items.items() if n not in sound.items and any(i["status"] != "failed" for i in of)]
     same(not extra, f"{what}: items that the store does not hold: {extra[:5]}")
     return lost
 
@@ -296,7 +298,11 @@ def unindexed(work, options, changes=lambda m, octets: octets):
 
 
 def test(name, path, work):
-    sound = Sound(name, path, work)
+    try:
+        sound = Sound(name, path, work)
+    except (IndexError, KeyError, struct.error):
+        say(f"{name}: its trees are not sound: nothing can be computed from them")
+        return 0
     if not same(sound.items, f"{name}: no items"):
         return 0
     rng = random.Random(name)
@@ -309,6 +315,15 @@ def test(name, path, work):
     both(t, rng)
     say(f"{name}: {len(sound.items)} items, {t.runs} damaged copies, {t.lost} items touched in all")
     return t.runs
+
+
+def only_item_lost(work):
+    """A store whose only item lies in the top folder, which is shown for what is in it: also when its node is gone."""
+    for path in [s for s in outlook.stores() if "attachAndInline@2dc2dab" in s]:
+        t = Tester(Sound(os.path.basename(path), path, work), work)
+        for at, level in t.sound.map.pages[NBT]:
+            if not level:
+                t.zero(f"node page at {at:#x} zeroed", at, t.sound.map.page, (0, 1))
 
 
 def message(number, folder):
@@ -338,6 +353,8 @@ def main():
     for name, path in stores:
         if ONLY in name:
             test(name, path, work)
+    if judge.CORPUS and ONLY in "only item lost":
+        only_item_lost(work)
     for options in [[], ["--4k"]] + ([["--encryption", "high"], ["--4k", "--pack-first"]] if LONG else []):
         if ONLY in "bulk":
             unindexed(work, options)

@@ -26,6 +26,7 @@ typedef struct node { /* a folder of the store */
     int64_t items, associated; /* as the folder says; -1 = it does not */
     bool lost;                 /* its properties were not read */
     bool in;                   /* at or below the top of the visible folders */
+    bool lost_all;             /* its table names items, and there is no node of any: they are to be told */
     bool holds;                /* it, or one below it, holds what is to be given */
 } node;
 
@@ -186,6 +187,18 @@ static void compare_kind(planner *w, size_t i, unsigned kind, haul_pst_place *to
 
 /* ── what is given ── */
 
+static bool has_lost_all(planner *w, const node *f)
+{
+    haul_pst_counts c = {0};
+    if (f->lost || f->items <= 0 || w->p->ops->children(w->p, f->nid, HAUL_NID_ITEM).n)
+        return false;
+    if (haul_guard_step(w->r->guard, HAUL_GUARD_FOLDER, NODE_CONTENTS(f->nid), HAUL_FOLDER_NONE) ==
+        HAUL_GUARD_LOST)
+        return false;
+    haul_arena_reset(&w->scratch);
+    return w->p->ops->counts(w->p, f->nid, HAUL_NID_ITEM, &w->scratch, &c, NULL) == HAUL_OK && c.absent;
+}
+
 static void mark(planner *w)
 {
     for (size_t i = 0; i < w->n; i++) {
@@ -194,7 +207,8 @@ static void mark(planner *w)
     }
     for (size_t i = w->n; i > 0; i--) { /* children come after their parents */
         node *f = &w->v[i - 1];
-        f->holds = f->holds || w->p->ops->children(w->p, f->nid, HAUL_NID_ITEM).n ||
+        f->lost_all = has_lost_all(w, f);
+        f->holds = f->holds || f->lost_all || w->p->ops->children(w->p, f->nid, HAUL_NID_ITEM).n ||
                    (w->associated && w->p->ops->children(w->p, f->nid, HAUL_NID_ASSOCIATED).n);
         if (f->holds && f->up != HAUL_FOLDER_NONE && w->v[f->up].in == f->in)
             w->v[f->up].holds = true;
@@ -251,7 +265,8 @@ static void declare(planner *w, size_t i)
     haul_pst_children items = w->p->ops->children(w->p, f->nid, HAUL_NID_ITEM);
     if (f->in &&
         f->nid == w->subtree) { /* its children are the top ones; it is one itself if it holds items */
-        if (!items.n && !(w->associated && w->p->ops->children(w->p, f->nid, HAUL_NID_ASSOCIATED).n))
+        if (!items.n && !f->lost_all &&
+            !(w->associated && w->p->ops->children(w->p, f->nid, HAUL_NID_ASSOCIATED).n))
             return;
         f->folder = haul_declare(w->folders, HAUL_FOLDER_NONE, name_of(w, f), NULL, role);
         return;

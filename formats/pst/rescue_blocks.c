@@ -13,10 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAP        0xecu            /* bSig, 2.3.1.2 */
-#define PROPS       0xbcu            /* bClientSig of a property context */
-#define LIST        0x01u            /* btype: XBLOCK and XXBLOCK */
-#define SUBNODES    0x02u            /* btype: SLBLOCK and SIBLOCK */
+#define HEAP        0xecu /* bSig, 2.3.1.2 */
+#define PROPS       0xbcu /* bClientSig of a property context */
+#define LIST        0x01u /* btype: XBLOCK and XXBLOCK */
+#define SUBNODES    0x02u /* btype: SLBLOCK and SIBLOCK */
+#define CRYPTS      3u
+#define TRIED       64u              /* contexts that are enough to know an encoding by */
 #define NEEDED_MAX  64u              /* subnodes that are looked for in a list */
 #define NOWHERE     (UINT64_MAX / 2) /* "place" of an entry that is in no page */
 #define ATTACHMENTS 0x671u           /* subnode: the table of attachments, MS-PST 2.4.6.1 */
@@ -92,6 +94,25 @@ static void look_at_list(carving *c, piece *x, const uint8_t *p, size_t n)
         x->kind = SUBS;
         claim_list(c, p, n, c->nodes->layout->sub, (p[1] ? 2 : 3) * id, id, p[1] ? 1 : 2);
     }
+}
+
+/* Without a header nothing says how blocks are encoded: as makes the most of them contexts. */
+static void find_encoding(carving *c, uint8_t octets[HAUL_NODES_BLOCK])
+{
+    uint8_t best = c->nodes->crypt;
+    size_t most = 0;
+    for (uint8_t crypt = 0; crypt < CRYPTS; crypt++) {
+        size_t contexts = 0;
+        haul_block b;
+        c->nodes->crypt = crypt;
+        for (size_t i = 0; i < c->n && contexts < TRIED; i++)
+            contexts += !(c->v[i].id & HAUL_NODES_INTERNAL) &&
+                        haul_nodes_block(c->nodes, c->v[i].id, octets, &b, NULL) == HAUL_OK && b.n >= 8 &&
+                        octets[2] == HEAP && octets[3] == PROPS;
+        best = contexts > most ? crypt : best;
+        most = contexts > most ? contexts : most;
+    }
+    c->nodes->crypt = best;
 }
 
 static void look_at(carving *c, piece *x, uint8_t octets[HAUL_NODES_BLOCK])
@@ -225,6 +246,8 @@ void haul_rescue_items(haul_nodes *n, const uint64_t *ids, size_t count, haul_no
     c.v = haul_calloc(count + 1, sizeof(*c.v));
     for (size_t i = 0; i < count; i++)
         c.v[i].id = ids[i];
+    if (n->guessed)
+        find_encoding(&c, octets);
     for (size_t i = 0; i < count; i++)
         look_at(&c, &c.v[i], octets);
     for (size_t i = 0; i < count; i++)
