@@ -18,6 +18,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import struct
 import subprocess
@@ -317,6 +318,35 @@ def test(name, path, work):
     return t.runs
 
 
+def pairs(octets, m, work):
+    """Of a store without any page of nodes: data of each item → its subnodes, as the program found them; 0 = none."""
+    octets = bytearray(octets)
+    for at in range(0, len(octets) - m.page + 1, m.page):
+        if octets[at + m.trailer] == octets[at + m.trailer + 1] == NBT:
+            octets[at:at + m.page] = bytes(m.page)
+    _, items, _ = convert(judge.write(os.path.join(work, "damaged.pst"), bytes(octets)), os.path.join(work, "damaged.jsonl"))
+    told = [i["detail"] for of in items.values() for i in of[0]["issues"] if i["id"] == "pst.item-unindexed"]
+    return {int(a, 16) & ~1: int(b, 16) & ~1 for a, b in (re.findall("0x([0-9a-f]+)", detail) for detail in told)}
+
+
+def nobody_elses(work):
+    """Lists of subnodes lie side by side in stores of Outlook: where one is gone, its item does not get that of another."""
+    for path in [s for s in outlook.stores() if (LONG or "Java__outlook__Outlook.pst" in s) and os.path.getsize(s) < 8000000]:
+        octets, name = judge.read(path), os.path.basename(path)
+        try:
+            m = Map(octets)
+        except (IndexError, struct.error):
+            continue
+        true = {data & ~1: sub & ~1 for data, sub, _, _ in m.nodes.values()}
+        items = [sub & ~1 for nid, (_, sub, _, _) in m.nodes.items() if nid & 31 in ITEM and sub]
+        for gone in [0] + items[:40]:
+            (a, b) = m.room(gone)[0] if gone else (0, 0)
+            damaged = octets[:a] + bytes(b - a) + octets[b:]
+            wrong = {d: s for d, s in pairs(damaged, m, work).items() if s and d in true and true[d] != s}
+            same(not wrong, f"{name}: without block {gone:#x}: {wrong}")
+    say("lists of subnodes gone one at a time: no item has those of another")
+
+
 def only_item_lost(work):
     """A store whose only item lies in the top folder, which is shown for what is in it: also when its node is gone."""
     for path in [s for s in outlook.stores() if "attachAndInline@2dc2dab" in s]:
@@ -355,6 +385,7 @@ def main():
             test(name, path, work)
     if judge.CORPUS and ONLY in "only item lost":
         only_item_lost(work)
+        nobody_elses(work)
     for options in [[], ["--4k"]] + ([["--encryption", "high"], ["--4k", "--pack-first"]] if LONG else []):
         if ONLY in "bulk":
             unindexed(work, options)

@@ -191,17 +191,28 @@ static bool fits(carving *c, const piece *sub, const context *x)
     return fit;
 }
 
-/* The list allocated right behind the block or right in front of it; NULL: none, or both could be. */
+static bool are_neighbours(const carving *c, size_t i, size_t k)
+{
+    uint64_t low = HAUL_NODES_RESERVED | HAUL_NODES_INTERNAL;
+    return k < c->n && (c->v[k].id & ~low) - (c->v[i].id & ~low) + 4 <= 8; /* one id on either side */
+}
+
+/* Could list k belong to another context than i, on its other side? Then it is nobody's: a wrong one would be worse. */
+static bool is_wanted(carving *c, size_t k, size_t i)
+{
+    context other;
+    size_t o = k > i ? k + 1 : k - 1;
+    return are_neighbours(c, k, o) && !c->v[o].claimed && (c->v[o].kind == CONTEXT || c->v[o].kind == TREE) &&
+           read_context(c, c->v[o].id, &other) && fits(c, &c->v[k], &other);
+}
+
+/* The list allocated right behind the block or right in front of it; NULL: none, or both could be, or it could be another's. */
 static piece *subnodes_of(carving *c, size_t i, const context *x)
 {
-    piece *p = &c->v[i];
-    bool behind = i + 1 < c->n &&
-                  key_of(p[1].id & ~HAUL_NODES_INTERNAL) - key_of(p->id & ~HAUL_NODES_INTERNAL) == 4,
-         before =
-             i > 0 && key_of(p->id & ~HAUL_NODES_INTERNAL) - key_of(p[-1].id & ~HAUL_NODES_INTERNAL) == 4;
-    behind = behind && fits(c, &p[1], x);
-    before = before && fits(c, &p[-1], x);
-    return behind == before ? NULL : behind ? &p[1] : &p[-1];
+    bool behind = are_neighbours(c, i, i + 1) && fits(c, &c->v[i + 1], x),
+         before = i > 0 && are_neighbours(c, i, i - 1) && fits(c, &c->v[i - 1], x);
+    size_t k = behind ? i + 1 : i - 1;
+    return behind == before || is_wanted(c, k, i) ? NULL : &c->v[k];
 }
 
 static void add(carving *c, haul_node node)

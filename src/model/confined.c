@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AHEAD        (2u * HAUL_STRETCH) /* items that a child may be asked for beforehand */
+#define AHEAD        (4u * HAUL_STRETCH) /* items that a child may be asked for beforehand */
 #define UNUSED_MAX   16u      /* bodies that nobody wanted, less those that were: what is counted at most, */
 #define UNUSED_MANY  8u       /* and with so many, bodies are not asked for beforehand */
 #define STUCK_MAX    3u       /* children in a row that die without bringing anything */
