@@ -26,8 +26,8 @@ typedef struct node { /* a folder of the store */
     int64_t items, associated; /* as the folder says; -1 = it does not */
     bool lost;                 /* its properties were not read */
     bool in;                   /* at or below the top of the visible folders */
-    bool lost_all;             /* its table names items, and there is no node of any: they are to be told */
-    bool holds;                /* it, or one below it, holds what is to be given */
+    bool own;                  /* it has items to be given, or to be told of as lost */
+    bool holds;                /* it, or one below it, has */
 } node;
 
 typedef struct planner {
@@ -153,6 +153,13 @@ static void read_store(planner *w)
 
 /* ── counts ── */
 
+/* False: an earlier parser died in the table of a folder. */
+static bool enters_table(planner *w, const node *f, unsigned kind)
+{
+    uint32_t table = kind == HAUL_NID_ITEM ? NODE_CONTENTS(f->nid) : NODE_ASSOCIATED(f->nid);
+    return haul_guard_step(w->r->guard, HAUL_GUARD_FOLDER, table, HAUL_FOLDER_NONE) != HAUL_GUARD_LOST;
+}
+
 static void compare_kind(planner *w, size_t i, unsigned kind, haul_pst_place *to)
 {
     node *f = &w->v[i];
@@ -163,9 +170,7 @@ static void compare_kind(planner *w, size_t i, unsigned kind, haul_pst_place *to
     haul_err why = {0}, text;
     if (f->lost || said == (int64_t)found)
         return;
-    if (haul_guard_step(w->r->guard, HAUL_GUARD_FOLDER,
-                        ordinary ? NODE_CONTENTS(f->nid) : NODE_ASSOCIATED(f->nid),
-                        HAUL_FOLDER_NONE) == HAUL_GUARD_LOST)
+    if (!enters_table(w, f, kind))
         return;
     const char *name = f->name ? f->name : "", *what = ordinary ? "" : "associated ";
     if (w->p->ops->counts(w->p, f->nid, kind, &w->plan->arena, &c, &why) != HAUL_OK) {
@@ -187,16 +192,20 @@ static void compare_kind(planner *w, size_t i, unsigned kind, haul_pst_place *to
 
 /* ── what is given ── */
 
-static bool has_lost_all(planner *w, const node *f)
+/* Does its table name items of which there is no node? */
+static bool has_lost(planner *w, const node *f)
 {
     haul_pst_counts c = {0};
-    if (f->lost || f->items <= 0 || w->p->ops->children(w->p, f->nid, HAUL_NID_ITEM).n)
-        return false;
-    if (haul_guard_step(w->r->guard, HAUL_GUARD_FOLDER, NODE_CONTENTS(f->nid), HAUL_FOLDER_NONE) ==
-        HAUL_GUARD_LOST)
+    if (f->lost || f->items <= 0 || !enters_table(w, f, HAUL_NID_ITEM))
         return false;
     haul_arena_reset(&w->scratch);
     return w->p->ops->counts(w->p, f->nid, HAUL_NID_ITEM, &w->scratch, &c, NULL) == HAUL_OK && c.absent;
+}
+
+static bool has_own(planner *w, const node *f)
+{
+    return w->p->ops->children(w->p, f->nid, HAUL_NID_ITEM).n ||
+           (w->associated && w->p->ops->children(w->p, f->nid, HAUL_NID_ASSOCIATED).n) || has_lost(w, f);
 }
 
 static void mark(planner *w)
@@ -207,9 +216,8 @@ static void mark(planner *w)
     }
     for (size_t i = w->n; i > 0; i--) { /* children come after their parents */
         node *f = &w->v[i - 1];
-        f->lost_all = has_lost_all(w, f);
-        f->holds = f->holds || f->lost_all || w->p->ops->children(w->p, f->nid, HAUL_NID_ITEM).n ||
-                   (w->associated && w->p->ops->children(w->p, f->nid, HAUL_NID_ASSOCIATED).n);
+        f->own = has_own(w, f);
+        f->holds = f->holds || f->own;
         if (f->holds && f->up != HAUL_FOLDER_NONE && w->v[f->up].in == f->in)
             w->v[f->up].holds = true;
     }
@@ -262,11 +270,9 @@ static void declare(planner *w, size_t i)
     node *f = &w->v[i];
     uint32_t parent = f->up == HAUL_FOLDER_NONE ? HAUL_FOLDER_NONE : w->v[f->up].folder;
     haul_role role = role_of(w, f);
-    haul_pst_children items = w->p->ops->children(w->p, f->nid, HAUL_NID_ITEM);
     if (f->in &&
         f->nid == w->subtree) { /* its children are the top ones; it is one itself if it holds items */
-        if (!items.n && !f->lost_all &&
-            !(w->associated && w->p->ops->children(w->p, f->nid, HAUL_NID_ASSOCIATED).n))
+        if (!f->own)
             return;
         f->folder = haul_declare(w->folders, HAUL_FOLDER_NONE, name_of(w, f), NULL, role);
         return;
