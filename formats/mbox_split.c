@@ -6,9 +6,7 @@
 #include "mime/header.h"
 
 #include <string.h>
-#if defined __x86_64__
-#include <immintrin.h>
-#elif defined __SSE2__
+#ifdef __SSE2__
 #include <emmintrin.h>
 #endif
 
@@ -35,16 +33,11 @@ static const char *find_narrow(const char *p, const char *end, char eol)
 
 #ifdef __x86_64__
 
-__attribute__((target("avx2"))) static __m256i load_32(const char *p)
-{
-    return _mm256_loadu_si256((const __m256i *)(const void *)p);
-}
-
-__attribute__((target("avx2"))) static const char *find_wide(const char *p, const char *end, char eol)
+HAUL_AVX2 static const char *find_wide(const char *p, const char *end, char eol)
 {
     const __m256i eols = _mm256_set1_epi8(eol), efs = _mm256_set1_epi8('F'), quotes = _mm256_set1_epi8('>');
     for (; end - p > 32; p += 32) {
-        __m256i next = load_32(p + 1), here = _mm256_cmpeq_epi8(load_32(p), eols);
+        __m256i next = haul_load32(p + 1), here = _mm256_cmpeq_epi8(haul_load32(p), eols);
         __m256i second = _mm256_or_si256(_mm256_cmpeq_epi8(next, efs), _mm256_cmpeq_epi8(next, quotes));
         int mask = _mm256_movemask_epi8(_mm256_and_si256(here, second));
         if (mask)

@@ -3,9 +3,6 @@
 #include "base/cpu.h"
 
 #include <string.h>
-#ifdef __x86_64__
-#include <immintrin.h>
-#endif
 
 /* MS-PST 5.1: R, S, which is its own inverse, and I, the inverse of R. */
 static const uint8_t box_r[256] = {

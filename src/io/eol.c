@@ -4,9 +4,7 @@
 
 #include <string.h>
 
-#if defined __x86_64__
-#include <immintrin.h>
-#elif defined __SSE2__
+#ifdef __SSE2__
 #include <emmintrin.h>
 #endif
 
@@ -92,23 +90,16 @@ INLINE void copy_16(char *to, const char *p)
 
 #ifdef __x86_64__
 
-#define WIDE __attribute__((target("avx2,bmi,popcnt")))
-
-WIDE static inline uint64_t equal_32(__m256i a, __m256i b, char c)
+HAUL_AVX2 static inline uint64_t equal_32(__m256i a, __m256i b, char c)
 {
     const __m256i all = _mm256_set1_epi8(c);
     return (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(a, all)) |
            (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(b, all)) << 32;
 }
 
-WIDE static inline __m256i load_32(const char *p)
+HAUL_AVX2 static inline masks look_32(const char *p)
 {
-    return _mm256_loadu_si256((const __m256i *)(const void *)p);
-}
-
-WIDE static inline masks look_32(const char *p)
-{
-    __m256i a = load_32(p), b = load_32(p + 32);
+    __m256i a = haul_load32(p), b = haul_load32(p + 32);
     __m256i zero = _mm256_cmpeq_epi8(_mm256_min_epu8(a, b), _mm256_setzero_si256());
     masks m = {.lf = equal_32(a, b, '\n'),
                .cr = equal_32(a, b, '\r'),
@@ -118,15 +109,15 @@ WIDE static inline masks look_32(const char *p)
     return m;
 }
 
-WIDE static inline uint64_t crlf_32(const char *p)
+HAUL_AVX2 static inline uint64_t crlf_32(const char *p)
 {
-    uint64_t cr = equal_32(load_32(p), load_32(p + 32), '\r');
-    return cr ? cr & equal_32(load_32(p + 1), load_32(p + 33), '\n') : 0;
+    uint64_t cr = equal_32(haul_load32(p), haul_load32(p + 32), '\r');
+    return cr ? cr & equal_32(haul_load32(p + 1), haul_load32(p + 33), '\n') : 0;
 }
 
-WIDE static inline void copy_32(char *to, const char *p)
+HAUL_AVX2 static inline void copy_32(char *to, const char *p)
 {
-    __m256i a = load_32(p), b = load_32(p + 32);
+    __m256i a = haul_load32(p), b = haul_load32(p + 32);
     _mm256_storeu_si256((__m256i *)(void *)to, a);
     _mm256_storeu_si256((__m256i *)(void *)(to + 32), b);
 }
@@ -246,17 +237,17 @@ static const means narrow = {look_16, crlf_16, copy_16};
 
 static const means wide = {look_32, crlf_32, copy_32};
 
-WIDE static size_t scan_wide(haul_eol_state *s, const char *p, size_t n, char *to)
+HAUL_AVX2 static size_t scan_wide(haul_eol_state *s, const char *p, size_t n, char *to)
 {
     return scan(&wide, s, p, n, to);
 }
 
-WIDE static size_t keep_wide(haul_eol_state *s, const char *p, size_t n)
+HAUL_AVX2 static size_t keep_wide(haul_eol_state *s, const char *p, size_t n)
 {
     return keep(&wide, s, p, n);
 }
 
-WIDE static size_t strip_wide(const char *p, size_t n, char *to, size_t *ret_at)
+HAUL_AVX2 static size_t strip_wide(const char *p, size_t n, char *to, size_t *ret_at)
 {
     return strip(&wide, p, n, to, ret_at);
 }

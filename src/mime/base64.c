@@ -6,10 +6,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__x86_64__)
-#include <tmmintrin.h>
-#endif
-
 static const char BASE64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 size_t haul_base64_line(char *to, const void *octets, size_t n)
@@ -42,7 +38,7 @@ size_t haul_base64_line(char *to, const void *octets, size_t n)
 #define WIDE_STEPS 5u  /* of 12 octets, which more than fill it */
 
 /* The first 12 octets of v as 16 characters. */
-__attribute__((target("ssse3"))) static __m128i encode_12(__m128i v)
+HAUL_SSSE3 static __m128i encode_12(__m128i v)
 {
     /* In each 32 bits the octets b, a, c, b of a group abc, so that every 6 bits lie within 16. */
     v = _mm_shuffle_epi8(v, _mm_setr_epi8(1, 0, 2, 1, 4, 3, 5, 4, 7, 6, 8, 7, 10, 9, 11, 10));
@@ -59,7 +55,7 @@ __attribute__((target("ssse3"))) static __m128i encode_12(__m128i v)
     return _mm_add_epi8(six, _mm_shuffle_epi8(add, class));
 }
 
-__attribute__((target("ssse3"))) static void encode_line(char *to, const char *p)
+HAUL_SSSE3 static void encode_line(char *to, const char *p)
 {
     for (unsigned i = 0; i < WIDE_STEPS; i++) {
         __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + 12 * i));

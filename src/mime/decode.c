@@ -5,9 +5,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#ifdef __x86_64__
-#include <immintrin.h>
-#endif
 
 #define NONE  0x80u /* of values[]: no character of base64 */
 #define BLANK 0x81u
@@ -45,10 +42,9 @@ static void base64_table(uint8_t v[256])
 }
 
 #ifdef __x86_64__
-#define SSSE3 __attribute__((target("ssse3")))
 
 /* Where the octet is from..to: what makes its value of it. */
-SSSE3 static inline __m128i shift_of(__m128i v, char from, char to, char shift)
+HAUL_SSSE3 static inline __m128i shift_of(__m128i v, char from, char to, char shift)
 {
     __m128i in = _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8((char)(from - 1))),
                                _mm_cmplt_epi8(v, _mm_set1_epi8((char)(to + 1))));
@@ -56,7 +52,7 @@ SSSE3 static inline __m128i shift_of(__m128i v, char from, char to, char shift)
 }
 
 /* Four groups at once, as far as they are nothing else; octets used. 16 octets are written for each 12 that count. */
-SSSE3 static size_t base64_wide(const unsigned char *p, size_t n, char *to)
+HAUL_SSSE3 static size_t base64_wide(const unsigned char *p, size_t n, char *to)
 {
     const __m128i order = _mm_setr_epi8(2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1);
     size_t i = 0;
@@ -76,11 +72,6 @@ SSSE3 static size_t base64_wide(const unsigned char *p, size_t n, char *to)
     return i;
 }
 #else
-static bool haul_cpu_ssse3(void)
-{
-    return false;
-}
-
 static size_t base64_wide(const unsigned char *p, size_t n, char *to)
 {
     (void)p;
