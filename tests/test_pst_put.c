@@ -37,15 +37,19 @@ static void on_fault(void *ctx, const haul_nodes_fault *f)
     (void)f;
 }
 
-static void open_store(opened *o, int fd)
+/* The only node of the store. */
+static haul_node open_store(opened *o, int fd)
 {
     struct stat st;
     haul_err e;
+    haul_node node;
     cr_assert_eq(fstat(fd, &st), 0);
     haul_view_init(&o->view, fd, (uint64_t)st.st_size);
     cr_assert_eq(haul_nodes_open(&o->nodes, &o->view, &e), HAUL_OK, "%s", e.text);
     o->nodes.fault = on_fault;
     o->nodes.ctx = o;
+    cr_assert_eq(haul_nodes_find(&o->nodes, NODE, &node, &e), HAUL_OK, "%s", e.text);
+    return node;
 }
 
 static void close_store(opened *o)
@@ -110,11 +114,9 @@ static void expect_values(const haul_pstw_kind *kind)
     for (size_t x = 0; x < 9; x++) {
         opened o = {0};
         haul_err e;
-        haul_node node;
         haul_props props = {0};
         haul_auto_fd int fd = made(kind, fill_props, x);
-        open_store(&o, fd);
-        cr_assert_eq(haul_nodes_find(&o.nodes, NODE, &node, &e), HAUL_OK, "%s", e.text);
+        haul_node node = open_store(&o, fd);
         cr_assert_eq(haul_props_open(&props, &o.nodes, &node, &e), HAUL_OK, "%s", e.text);
         for (size_t i = 0; i < VALUES; i++) {
             haul_props_entry entry;
@@ -166,13 +168,11 @@ static void expect_data(const haul_pstw_kind *kind, size_t size)
 {
     opened o = {0};
     haul_err e;
-    haul_node node;
     haul_data_loss loss = {0};
     counter c = {.out.write = count};
     size_t whole = size - size % 1009; /* the last step has a pattern of its own */
     haul_auto_fd int fd = made(kind, fill_data, size);
-    open_store(&o, fd);
-    cr_assert_eq(haul_nodes_find(&o.nodes, NODE, &node, &e), HAUL_OK, "%s", e.text);
+    haul_node node = open_store(&o, fd);
     cr_expect_eq(haul_nodes_pour(&o.nodes, node.data, &c.out, &loss, &e), HAUL_OK, "%s", e.text);
     cr_expect_eq(c.n, size);
     cr_expect_leq(c.wrong, size - whole, "%zu", size);
@@ -234,13 +234,11 @@ static void expect_rows(const haul_pstw_kind *kind, size_t rows)
 {
     opened o = {0};
     haul_err e;
-    haul_node node;
     haul_tc t = {0};
     haul_tc_row row;
     haul_arena a = {0};
     haul_auto_fd int fd = made(kind, fill_table, rows);
-    open_store(&o, fd);
-    cr_assert_eq(haul_nodes_find(&o.nodes, NODE, &node, &e), HAUL_OK, "%s", e.text);
+    haul_node node = open_store(&o, fd);
     cr_assert_eq(haul_tc_open(&t, &o.nodes, &node, &e), HAUL_OK, "%s", e.text);
     size_t n = 0;
     for (; haul_tc_next(&t, &row, &e) == HAUL_OK; n++) {
