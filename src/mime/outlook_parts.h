@@ -97,6 +97,7 @@ typedef enum haul_role { /* whose properties */
 } haul_role;
 /* The first mailbox of a field; false when it has none. */
 bool haul_outlook_person(haul_outlook *x, haul_role role, haul_span value);
+/* The same, for n roles at once. */
 bool haul_outlook_people(haul_outlook *x, haul_span value, const haul_role *roles, size_t n);
 void haul_outlook_recipients(haul_outlook *x, int type, haul_span value); /* 1 To, 2 Cc, 3 Bcc */
 /* flags: PidTagRecipientFlags, MS-OXOCAL 2.2.4.10.1. */

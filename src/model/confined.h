@@ -12,12 +12,12 @@
 #define HAUL_CONFINED_JOBS_MAX 16u
 
 typedef struct haul_confined_limits {
-    unsigned item_seconds; /* without an octet from the child while it owes us one; 0 = no limit */
-    uint64_t memory;       /* octets of address space of the child; 0 = no limit */
-    unsigned jobs;         /* children that share the items, HAUL_CONFINED_JOBS_MAX at most; 0 = 1 */
-    bool off;              /* no child: call the reader in this process (debugging) */
-    const char *seconds_option,
-        *memory_option; /* what sets these limits, for messages: "--item-timeout"; or NULL */
+    unsigned item_seconds;      /* without an octet from the child while it owes us one; 0 = no limit */
+    uint64_t memory;            /* octets of address space of the child; 0 = no limit */
+    unsigned jobs;              /* children that share the items, HAUL_CONFINED_JOBS_MAX at most; 0 = 1 */
+    bool off;                   /* no child: call the reader in this process (debugging) */
+    const char *seconds_option; /* what sets these limits, for messages: "--item-timeout"; or NULL */
+    const char *memory_option;
 } haul_confined_limits;
 
 typedef struct haul_confined haul_confined;
