@@ -49,14 +49,6 @@ bool haul_pst_check_stopped(const haul_pst_check *c)
     return c->to->stop && *c->to->stop;
 }
 
-void *haul_pst_grown(void *v, size_t n, size_t *cap, size_t size)
-{
-    if (n < *cap)
-        return v;
-    *cap = *cap ? *cap * 2 : 64;
-    return haul_realloc(v, *cap * size);
-}
-
 uint64_t haul_pst_id(const haul_pst_check *c, const uint8_t *p)
 {
     return c->layout->id == 4 ? haul_nodes32(p) : haul_nodes64(p);

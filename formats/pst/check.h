@@ -149,8 +149,6 @@ HAUL_MUST_USE haul_rc haul_pst_check_run(haul_checking *to, haul_err *e);
 void haul_pst_say(haul_pst_check *c, haul_finding_id id, uint64_t at, uint64_t block, const char *fmt, ...)
     HAUL_PRINTF(5, 6);
 bool haul_pst_check_stopped(const haul_pst_check *c);
-/* Room for one more element of `size` octets. */
-void *haul_pst_grown(void *v, size_t n, size_t *cap, size_t size);
 uint64_t haul_pst_id(const haul_pst_check *c, const uint8_t *p); /* an id or offset, of 4 or 8 octets */
 
 /* ── pages (2.2.2.7) ── */

@@ -275,7 +275,7 @@ static bool add_leaves(haul_pst_check *c, uint64_t id, unsigned below, uint64_t 
         return false;
     }
     if (!(b.id & INTERNAL)) {
-        *v = haul_pst_grown(*v, *n, cap, sizeof(**v));
+        *v = haul_grown(*v, *n, cap, sizeof(**v));
         (*v)[(*n)++] = id;
         return true;
     }
@@ -333,7 +333,7 @@ static bool add_subs(haul_pst_check *c, uint64_t id, unsigned below, haul_node *
                          HAUL_PSTC_SUBS);
             good = false;
         } else {
-            *v = haul_pst_grown(*v, *n, cap, sizeof(**v));
+            *v = haul_grown(*v, *n, cap, sizeof(**v));
             (*v)[(*n)++] = (haul_node){
                 .nid = haul_nodes32(s), .data = haul_pst_id(c, s + w), .sub = haul_pst_id(c, s + 2 * w)};
         }

@@ -11,7 +11,7 @@
 
 void haul_pst_add_leaf(haul_pstc_entries *s, uint64_t at)
 {
-    s->leaves = haul_pst_grown(s->leaves, s->n_leaves, &s->cap_leaves, sizeof(*s->leaves));
+    s->leaves = haul_grown(s->leaves, s->n_leaves, &s->cap_leaves, sizeof(*s->leaves));
     s->leaves[s->n_leaves++] = (haul_pstc_leaf){.at = at, .first = (uint32_t)s->n};
 }
 
@@ -81,7 +81,7 @@ void haul_pst_entries_done(haul_pst_check *c)
 void haul_pst_add_node(haul_pst_check *c, uint32_t nid, uint32_t parent)
 {
     size_t i = c->nbt.n++;
-    c->nodes = haul_pst_grown(c->nodes, i, &c->cap_nodes, sizeof(*c->nodes));
+    c->nodes = haul_grown(c->nodes, i, &c->cap_nodes, sizeof(*c->nodes));
     c->nodes[i] = (haul_pstc_node){.nid = nid, .parent = parent, .entry = i & INT32_MAX};
 }
 
@@ -140,7 +140,7 @@ void haul_pst_add_block(haul_pst_check *c, uint64_t id)
     c->last = id;
     if (i % EVERY)
         return;
-    c->marks = haul_pst_grown(c->marks, i / EVERY, &c->cap_marks, sizeof(*c->marks));
+    c->marks = haul_grown(c->marks, i / EVERY, &c->cap_marks, sizeof(*c->marks));
     c->marks[i / EVERY] = id;
 }
 
@@ -215,7 +215,7 @@ bool haul_pst_block(haul_pst_check *c, uint64_t id, haul_pstc_block *ret)
 
 void haul_pst_set_total(haul_pst_check *c, size_t block, uint32_t octets)
 {
-    c->totals = haul_pst_grown(c->totals, c->n_totals, &c->cap_totals, sizeof(*c->totals));
+    c->totals = haul_grown(c->totals, c->n_totals, &c->cap_totals, sizeof(*c->totals));
     c->totals[c->n_totals++] = (haul_pstc_total){.block = (uint32_t)block, .octets = octets};
 }
 

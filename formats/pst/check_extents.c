@@ -7,7 +7,7 @@
 
 void haul_pst_add_extent(haul_pst_check *c, uint64_t at, uint32_t n, uint32_t block)
 {
-    c->extents = haul_pst_grown(c->extents, c->n_extents, &c->cap_extents, sizeof(*c->extents));
+    c->extents = haul_grown(c->extents, c->n_extents, &c->cap_extents, sizeof(*c->extents));
     c->extents[c->n_extents++] = (haul_pstc_extent){.at = at, .n = n, .block = block};
 }
 

@@ -33,7 +33,7 @@ static bool check_map(haul_pstc_heap *h, size_t i)
         if (end < last || end > map)
             return false;
         last = end;
-        h->ends = haul_pst_grown(h->ends, h->n_ends, &h->cap_ends, sizeof(*h->ends));
+        h->ends = haul_grown(h->ends, h->n_ends, &h->cap_ends, sizeof(*h->ends));
         h->ends[h->n_ends++] = (uint16_t)end;
     }
     return true;

@@ -229,14 +229,19 @@ static haul_rc value_in_node(haul_props *p, uint32_t nid, haul_props_value *ret,
     return rc;
 }
 
+bool haul_props_inline(unsigned type)
+{
+    size_t width = haul_prop_width(type);
+    return width && width <= 4;
+}
+
 haul_rc haul_props_value_of(haul_props *p, const haul_props_entry *entry, haul_props_value *ret, haul_err *e)
 {
     haul_span s = {0};
-    bool multi = entry->type & HAUL_PT_MULTI;
     size_t width = haul_prop_width(entry->type & ~(unsigned)HAUL_PT_MULTI);
     if (width == SIZE_MAX)
         return haul_fail(e, HAUL_SKIP, "a property of unknown type 0x%04x", entry->type);
-    bool own = width && width <= 4 && !multi; /* the value is in the entry itself (2.3.3.3) */
+    bool own = haul_props_inline(entry->type);
     if (own || !entry->value) {
         *ret = (haul_props_value){.where = HAUL_PROPS_INLINE, .size = own ? width : 0};
         for (unsigned i = 0; i < 4; i++)

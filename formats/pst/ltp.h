@@ -87,6 +87,9 @@ typedef struct haul_props_entry {
     uint32_t value;    /* dwValueHnid */
 } haul_props_entry;
 
+/* Are values of that type in the entries themselves (2.3.3.3)? Else an entry has the HNID of its value. */
+bool haul_props_inline(unsigned type);
+
 typedef enum haul_props_where { HAUL_PROPS_INLINE, HAUL_PROPS_HEAP, HAUL_PROPS_NODE } haul_props_where;
 
 typedef struct haul_props_value {

@@ -580,12 +580,9 @@ static haul_rc add_subnode(const haul_nodes *n, const uint8_t *p, haul_node_list
     size_t id = n->layout->id;
     if (ret->n >= HAUL_NODES_SUBS)
         return haul_fail(e, HAUL_SKIP, "more than %u subnodes", HAUL_NODES_SUBS);
-    if (ret->n == ret->cap) {
-        ret->cap = ret->cap ? ret->cap * 2 : 16;
-        ret->v = haul_realloc(ret->v, ret->cap * sizeof(*ret->v));
-    }
-    ret->v[ret->n++] = (haul_node){
+    haul_node node = {
         .nid = haul_nodes32(p), .data = haul_nodes_id(n, p + id), .sub = haul_nodes_id(n, p + 2 * id)};
+    haul_nodes_list_add(ret, &node);
     return HAUL_OK;
 }
 
@@ -611,6 +608,12 @@ haul_rc haul_nodes_list(haul_nodes *n, uint64_t sub, haul_node_list *ret, haul_e
 {
     *ret = (haul_node_list){0};
     return sub ? add_subnodes(n, sub, HAUL_NODES_INDEXES, ret, e) : HAUL_OK;
+}
+
+void haul_nodes_list_add(haul_node_list *l, const haul_node *node)
+{
+    l->v = haul_grown(l->v, l->n, &l->cap, sizeof(*l->v));
+    l->v[l->n++] = *node;
 }
 
 void haul_nodes_list_done(haul_node_list *l)

@@ -123,6 +123,7 @@ HAUL_MUST_USE haul_rc haul_nodes_walk(haul_nodes *n, haul_nodes_each *each, void
 /* All subnodes below block `sub`; 0 = none. HAUL_SKIP: a part of the tree cannot be read, or there are more than
  * HAUL_NODES_SUBS; what was read stays in *ret. haul_nodes_list_done after every outcome. */
 HAUL_MUST_USE haul_rc haul_nodes_list(haul_nodes *n, uint64_t sub, haul_node_list *ret, haul_err *e);
+void haul_nodes_list_add(haul_node_list *l, const haul_node *node);
 void haul_nodes_list_done(haul_node_list *l);
 
 typedef struct haul_block {

@@ -18,7 +18,7 @@ haul_pstw_box *haul_pstw_box_of(const haul_pstw *s, uint32_t nid)
 haul_pstw_box *haul_pstw_box_add(haul_pstw *s, uint32_t nid, uint32_t parent, const char *name,
                                  const char *class, haul_role role)
 {
-    s->v = haul_pstw_grown(s->v, s->n, &s->cap, sizeof(*s->v));
+    s->v = haul_grown(s->v, s->n, &s->cap, sizeof(*s->v));
     haul_pstw_box *f = &s->v[s->n];
     *f = (haul_pstw_box){.nid = nid, .parent = parent, .claimed = UINT32_MAX};
     haul_pstw_box_rename(f, name, class, role);
@@ -99,7 +99,7 @@ void haul_pstw_row_add(haul_pstw *s, uint32_t folder, haul_pstw_place place, boo
 {
     haul_pstw_box *f = haul_pstw_box_of(s, folder);
     haul_pstw_rows *r = place == HAUL_PSTW_ASSOCIATED ? &f->associated : &f->contents;
-    r->v = haul_pstw_grown(r->v, r->n, &r->cap, sizeof(*r->v));
+    r->v = haul_grown(r->v, r->n, &r->cap, sizeof(*r->v));
     r->v[r->n++] = at;
     r->unread += unread;
 }

@@ -12,27 +12,7 @@
 
 #define INTERNAL   2u                   /* bit of a block id (2.2.2.2) */
 #define LIST_HEAD  8u                   /* octets in front of the entries of an XBLOCK, SLBLOCK or SIBLOCK */
-#define STEP       64u                  /* of haul_pstw_block.at */
 #define BLOCKS_MAX (UINT32_MAX / 4 - 1) /* ids are kept in 32 bits */
-
-static const haul_pstw_layout narrow = {.page = 512,
-                                        .entries = 488,
-                                        .trailer = 496,
-                                        .most = 8176,
-                                        .block_trailer = 16,
-                                        .unit = 64,
-                                        .map = 496,
-                                        .first = 0x4400,
-                                        .density = 0x4200};
-static const haul_pstw_layout wide = {.page = 4096,
-                                      .entries = 4056,
-                                      .trailer = 4072,
-                                      .most = 65512,
-                                      .block_trailer = 24,
-                                      .unit = 512,
-                                      .map = 4072,
-                                      .first = 0x22000,
-                                      .density = 0x21000};
 
 bool haul_pstw_wide(const haul_pstw_ndb *n)
 {
@@ -44,26 +24,18 @@ size_t haul_pstw_most(const haul_pstw_ndb *n)
     return n->layout->most;
 }
 
-void *haul_pstw_grown(void *v, size_t n, size_t *cap, size_t size)
-{
-    if (n < *cap)
-        return v;
-    *cap = *cap ? *cap * 2 : 64;
-    return haul_realloc(v, *cap * size);
-}
-
 /* ── regions ── */
 
 static void mark(haul_pstw_ndb *n, size_t from, size_t size)
 {
-    size_t unit = n->layout->unit;
+    size_t unit = n->layout->align;
     for (size_t i = from / unit; i < (from + size) / unit; i++)
         n->octets[i / 8] |= (uint8_t)(0x80u >> i % 8); /* 2.2.2.7.2: the first slot is the highest bit */
 }
 
 static void unmark(haul_pstw_ndb *n, size_t from)
 {
-    for (size_t i = from / n->layout->unit; i < (size_t)n->layout->map * 8; i++)
+    for (size_t i = from / n->layout->align; i < (size_t)n->layout->trailer * 8; i++)
         n->octets[i / 8] &= (uint8_t) ~(0x80u >> i % 8);
 }
 
@@ -71,7 +43,7 @@ static void unmark(haul_pstw_ndb *n, size_t from)
 static void map_pages(const haul_pstw_ndb *n, uint64_t region, uint8_t type[4])
 {
     bool older = !n->kind.wide;
-    size_t map = n->layout->map;
+    size_t map = n->layout->trailer;
     type[0] = HAUL_PSTW_AMAP;
     type[1] = older && region % 8 == 0 ? HAUL_PSTW_PMAP : 0;
     type[2] = older && region >= 128 && (region - 128) % map == 0 ? HAUL_PSTW_FMAP : 0;
@@ -97,10 +69,10 @@ static void open_region(haul_pstw_ndb *n, uint64_t region)
 static uint64_t free_octets(const haul_pstw_ndb *n)
 {
     uint64_t bits = 0;
-    for (size_t i = 0; i < n->layout->map; i++)
+    for (size_t i = 0; i < n->layout->trailer; i++)
         for (unsigned bit = 0; bit < 8; bit++)
             bits += !(n->octets[i] >> bit & 1);
-    return bits * n->layout->unit;
+    return bits * n->layout->align;
 }
 
 void haul_pstw_write_at(haul_pstw_ndb *n, uint64_t at, const void *p, size_t len)
@@ -123,7 +95,7 @@ void haul_pstw_write_at(haul_pstw_ndb *n, uint64_t at, const void *p, size_t len
 void haul_pstw_close_region(haul_pstw_ndb *n)
 {
     uint8_t type[4];
-    const haul_pstw_layout *l = n->layout;
+    const haul_nodes_layout *l = n->layout;
     uint64_t at = haul_pstw_region_at(n, n->region);
     n->free += free_octets(n);
     memset(n->octets + n->used, 0, haul_pstw_region_size(n) - n->used);
@@ -133,7 +105,7 @@ void haul_pstw_close_region(haul_pstw_ndb *n)
         if (!type[i])
             continue;
         if (i) /* the maps of free space are hints that Outlook makes anew */
-            memset(page, 0xff, l->map);
+            memset(page, 0xff, l->trailer);
         haul_pstw_seal(n, page, type[i], at + i * l->page, 0);
     }
     haul_pstw_write_at(n, at, n->octets, haul_pstw_region_size(n));
@@ -162,7 +134,7 @@ haul_pstw_ndb *haul_pstw_ndb_new(const char *name, const haul_pstw_kind *kind)
     n->fd = -1;
     n->name = haul_strdup(name);
     n->kind = *kind;
-    n->layout = kind->wide ? &wide : &narrow;
+    n->layout = haul_nodes_layout_of(kind->wide ? 65 : 64);
     n->octets = haul_alloc(haul_pstw_region_size(n));
     for (unsigned i = 0; i < 32; i++)
         n->last_index[i] = 0x400;
@@ -214,7 +186,7 @@ static void read_region(haul_pstw_ndb *n, uint64_t region)
 
 void haul_pstw_ndb_return(haul_pstw_ndb *n, const haul_pstw_state *to)
 {
-    uint64_t region = (to->end - n->layout->first) / haul_pstw_region_size(n);
+    uint64_t region = (to->end - haul_pstw_region_at(n, 0)) / haul_pstw_region_size(n);
     n->used = (size_t)(to->end - haul_pstw_region_at(n, region));
     if (n->used == 0) { /* its end is the region's before */
         region--;
@@ -251,11 +223,11 @@ void haul_pstw_ndb_known(haul_pstw_ndb *n, const haul_pstw_block *b, size_t bloc
                          size_t nodes)
 {
     for (size_t i = 0; i < blocks; i++) {
-        n->blocks = haul_pstw_grown(n->blocks, n->n_blocks, &n->cap_blocks, sizeof(*n->blocks));
+        n->blocks = haul_grown(n->blocks, n->n_blocks, &n->cap_blocks, sizeof(*n->blocks));
         n->blocks[n->n_blocks++] = b[i];
     }
     for (size_t i = 0; i < nodes; i++) {
-        n->nodes = haul_pstw_grown(n->nodes, n->n_nodes, &n->cap_nodes, sizeof(*n->nodes));
+        n->nodes = haul_grown(n->nodes, n->n_nodes, &n->cap_nodes, sizeof(*n->nodes));
         n->nodes[n->n_nodes++] = v[i];
     }
 }
@@ -278,14 +250,14 @@ uint16_t haul_pstw_signature(uint64_t at, uint64_t bid) /* MS-PST 5.5 */
 /* Octets that a block takes in the file, with padding and trailer. */
 static size_t room_of(const haul_pstw_ndb *n, size_t stored)
 {
-    const haul_pstw_layout *l = n->layout;
-    return (stored + l->block_trailer + l->unit - 1) / l->unit * l->unit;
+    const haul_nodes_layout *l = n->layout;
+    return (stored + l->block_trailer + l->align - 1) / l->align * l->align;
 }
 
 /* p[0, len) compressed in place, where that saves space, as Outlook does it: its size then, else len. */
 static size_t pack(haul_pstw_ndb *n, uint8_t *p, size_t len)
 {
-    uint8_t packed[HAUL_PSTW_BLOCK_MAX];
+    uint8_t packed[HAUL_NODES_BLOCK];
     z_stream *z = n->packer;
     if (!z) {
         z = n->packer = haul_calloc(1, sizeof(*z));
@@ -332,8 +304,8 @@ static void put_trailer(const haul_pstw_ndb *n, uint8_t *to, uint64_t at, uint64
 
 static void add_block(haul_pstw_ndb *n, uint64_t at, size_t stored, size_t len, bool internal)
 {
-    n->blocks = haul_pstw_grown(n->blocks, n->n_blocks, &n->cap_blocks, sizeof(*n->blocks));
-    n->blocks[n->n_blocks++] = (haul_pstw_block){.at = (uint32_t)(at / STEP) & INT32_MAX,
+    n->blocks = haul_grown(n->blocks, n->n_blocks, &n->cap_blocks, sizeof(*n->blocks));
+    n->blocks[n->n_blocks++] = (haul_pstw_block){.at = (uint32_t)(at / HAUL_PSTW_STEP) & INT32_MAX,
                                                  .internal = internal,
                                                  .stored = (uint16_t)stored,
                                                  .size = (uint16_t)len};
@@ -348,7 +320,7 @@ static uint32_t put_block(haul_pstw_ndb *n, const void *p, size_t len, bool inte
     if (n->rc != HAUL_OK)
         return 0;
     uint32_t bid = (uint32_t)(n->n_blocks + 1) * 4 | (internal ? INTERNAL : 0);
-    uint8_t wide_block[HAUL_PSTW_BLOCK_MAX];
+    uint8_t wide_block[HAUL_NODES_BLOCK];
     size_t stored = len;
     if (n->kind.wide) {
         memcpy(wide_block, p, len);
@@ -356,7 +328,7 @@ static uint32_t put_block(haul_pstw_ndb *n, const void *p, size_t len, bool inte
     }
     uint64_t at;
     size_t size = room_of(n, stored);
-    uint8_t *to = haul_pstw_place(n, size, n->layout->unit, &at);
+    uint8_t *to = haul_pstw_place(n, size, n->layout->align, &at);
     uint8_t *trailer = to + size - n->layout->block_trailer;
     memcpy(to, n->kind.wide ? wide_block : p, stored);
     memset(to + stored, 0, (size_t)(trailer - to) - stored);
@@ -374,7 +346,7 @@ void haul_pstw_tree_init(haul_pstw_tree *t, haul_pstw_ndb *n)
 
 static void close_block(haul_pstw_tree *t)
 {
-    t->bids = haul_pstw_grown(t->bids, t->n, &t->cap, sizeof(*t->bids));
+    t->bids = haul_grown(t->bids, t->n, &t->cap, sizeof(*t->bids));
     t->bids[t->n++] = put_block(t->ndb, t->block, t->used, false);
     t->used = 0;
 }
@@ -416,7 +388,7 @@ static size_t list_most(const haul_pstw_ndb *n, size_t size)
 /* XBLOCK (level 1) or XXBLOCK (level 2) over n ids. */
 static uint32_t put_xblock(haul_pstw_ndb *ndb, unsigned level, const uint32_t *bids, size_t n, uint64_t total)
 {
-    uint8_t x[HAUL_PSTW_BLOCK_MAX];
+    uint8_t x[HAUL_NODES_BLOCK];
     x[0] = 0x01;
     x[1] = (uint8_t)level;
     haul_put16(x + 2, n);
@@ -432,7 +404,7 @@ uint32_t haul_pstw_tree_of(haul_pstw_ndb *n, const uint32_t *bids, size_t count,
         return count ? bids[0] : 0;
     if (total > HAUL_PSTW_TREE_MAX)
         return 0;
-    uint32_t above[HAUL_PSTW_BLOCK_MAX / 8];
+    uint32_t above[HAUL_NODES_BLOCK / 8];
     size_t n_above = 0, most = list_most(n, 8);
     uint64_t full = (uint64_t)most * n->layout->most;
     for (size_t i = 0; i < count; i += most) {
@@ -475,7 +447,7 @@ static int by_subnode(const void *a, const void *b)
 /* 2.2.2.8.3.3.1 */
 static uint32_t put_slblock(haul_pstw_ndb *ndb, const haul_pstw_subnode *v, size_t n)
 {
-    uint8_t b[HAUL_PSTW_BLOCK_MAX];
+    uint8_t b[HAUL_NODES_BLOCK];
     haul_put64(b, 0x02); /* btype, cLevel 0, cEnt, padding */
     haul_put16(b + 2, n);
     for (size_t i = 0; i < n; i++) {
@@ -495,8 +467,8 @@ uint32_t haul_pstw_subnode_list(haul_pstw_ndb *n, haul_pstw_subnode *v, size_t c
     size_t most = list_most(n, 24), lists = 0;
     if (count <= most)
         return put_slblock(n, v, count);
-    uint8_t b[HAUL_PSTW_BLOCK_MAX]; /* 2.2.2.8.3.3.2 */
-    haul_put64(b, 0x0102);          /* btype, cLevel 1 */
+    uint8_t b[HAUL_NODES_BLOCK]; /* 2.2.2.8.3.3.2 */
+    haul_put64(b, 0x0102);       /* btype, cLevel 1 */
     for (size_t i = 0; i < count && lists < list_most(n, 16); i += most, lists++) {
         haul_put64(b + LIST_HEAD + 16 * lists, v[i].nid);
         haul_put64(b + LIST_HEAD + 8 + 16 * lists,
@@ -515,6 +487,6 @@ void haul_pstw_node_add(haul_pstw_ndb *n, uint32_t nid, uint32_t data, uint32_t 
 {
     if (nid >> 5 > n->last_index[nid & 31])
         n->last_index[nid & 31] = nid >> 5;
-    n->nodes = haul_pstw_grown(n->nodes, n->n_nodes, &n->cap_nodes, sizeof(*n->nodes));
+    n->nodes = haul_grown(n->nodes, n->n_nodes, &n->cap_nodes, sizeof(*n->nodes));
     n->nodes[n->n_nodes++] = (haul_pstw_node){.nid = nid, .data = data, .sub = sub, .parent = parent};
 }

@@ -120,7 +120,4 @@ uint32_t haul_pstw_tree_end(haul_pstw_tree *t);
 /* The same of blocks that were written before, all but the last full; total octets. */
 uint32_t haul_pstw_tree_of(haul_pstw_ndb *n, const uint32_t *bids, size_t count, uint64_t total);
 
-/* Room for one more element of that size behind n. */
-void *haul_pstw_grown(void *v, size_t n, size_t *cap, size_t size);
-
 #endif

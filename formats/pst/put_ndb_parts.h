@@ -2,18 +2,10 @@
 #ifndef HAUL_FORMATS_PST_PUT_NDB_PARTS_H
 #define HAUL_FORMATS_PST_PUT_NDB_PARTS_H
 
+#include "ndb_parts.h"
 #include "put_ndb.h"
 
-#define HAUL_PSTW_PAGE_MAX  4096u  /* octets of the largest page, */
-#define HAUL_PSTW_BLOCK_MAX 65536u /* and of the largest block with its trailer */
-
-typedef struct haul_pstw_layout {
-    uint32_t page, entries,
-        trailer; /* octets of a page; where the entries of a B-tree end; where the trailer is */
-    uint32_t most, block_trailer; /* octets of data, and of the trailer of a block */
-    uint32_t unit, map;      /* octets that a bit of the allocation map stands for; octets of such bits */
-    uint64_t first, density; /* places of the first map and of the density list */
-} haul_pstw_layout;
+#define HAUL_PSTW_STEP 64u /* of haul_pstw_block.at */
 
 /* 2.2.2.7.1 ptype */
 enum {
@@ -30,7 +22,7 @@ struct haul_pstw_ndb {
     int fd;
     char *name;
     haul_pstw_kind kind;
-    const haul_pstw_layout *layout;
+    const haul_nodes_layout *layout;
     struct z_stream_s *packer; /* of wide stores; NULL = not used yet */
     uint64_t region;           /* number of the open one */
     size_t used;               /* octets of it */
@@ -46,15 +38,16 @@ struct haul_pstw_ndb {
     haul_err err;
 };
 
-/* Octets of a region: what one AMap page covers. */
+/* Octets of a region: what one AMap page covers, a bit for each unit that a block may begin at. Its map is what is in front of the
+ * trailer. */
 static inline size_t haul_pstw_region_size(const haul_pstw_ndb *n)
 {
-    return (size_t)n->layout->map * 8 * n->layout->unit;
+    return (size_t)n->layout->trailer * 8 * n->layout->align;
 }
 
 static inline uint64_t haul_pstw_region_at(const haul_pstw_ndb *n, uint64_t region)
 {
-    return n->layout->first + region * haul_pstw_region_size(n);
+    return (n->kind.wide ? 0x22000u : 0x4400u) + region * haul_pstw_region_size(n);
 }
 
 /* size octets (a multiple of the unit) for a block or page, to be written all, in a region that has room for all of them. *ret_at is

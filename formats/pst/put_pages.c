@@ -38,18 +38,18 @@ typedef struct tree { /* being written, bottom up */
 /* One page of n entries of `size` octets; the first 8 of an entry are its key. */
 static page_ref put_page(const tree *t, unsigned level, const uint8_t *entries, size_t n, size_t size)
 {
-    const haul_pstw_layout *l = t->ndb->layout;
+    const haul_nodes_layout *l = t->ndb->layout;
     page_ref ref = {.bid = t->ndb->next_page++};
-    uint8_t *page = haul_pstw_place(t->ndb, l->page, l->page, &ref.at), *foot = page + l->entries;
+    uint8_t *page = haul_pstw_place(t->ndb, l->page, l->page, &ref.at), *foot = page + l->foot;
     memset(page, 0, l->page);
     memcpy(page, entries, n * size);
     if (t->ndb->kind.wide) {
         haul_put16(foot, n);
-        haul_put16(foot + 2, l->entries / size);
+        haul_put16(foot + 2, l->foot / size);
         foot += 2;
     } else {
         foot[0] = (uint8_t)n;
-        foot[1] = (uint8_t)(l->entries / size);
+        foot[1] = (uint8_t)(l->foot / size);
     }
     foot[2] = (uint8_t)size;
     foot[3] = (uint8_t)level;
@@ -67,10 +67,11 @@ static void put_above(uint8_t *to, const uint8_t *key, page_ref ref)
 
 static page_ref put_leaves(const tree *t, size_t n, uint8_t *above)
 {
-    size_t per = t->ndb->layout->entries / t->size;
+    size_t per = t->ndb->layout->foot / t->size;
     page_ref ref = {0};
     for (size_t i = 0, page = 0; i < n || !page; i += per, page++) {
-        uint8_t entries[HAUL_PSTW_PAGE_MAX] = {0};
+        uint8_t entries[HAUL_NODES_PAGE_MAX];
+        memset(entries, 0, per * t->size);
         size_t in = n - i < per ? n - i : per;
         for (size_t k = 0; k < in; k++)
             t->entry(t->ndb, i + k, entries + k * t->size);
@@ -82,7 +83,7 @@ static page_ref put_leaves(const tree *t, size_t n, uint8_t *above)
 
 static page_ref put_btree(const tree *t, size_t n)
 {
-    size_t most = t->ndb->layout->entries, per = most / t->size, pages = n ? (n + per - 1) / per : 1;
+    size_t most = t->ndb->layout->foot, per = most / t->size, pages = n ? (n + per - 1) / per : 1;
     uint8_t *above = haul_calloc(pages, ABOVE);
     page_ref root = put_leaves(t, n, above);
     per = most / ABOVE;
@@ -103,7 +104,7 @@ static void block_entry(const haul_pstw_ndb *n, size_t i, uint8_t *to)
 {
     const haul_pstw_block *b = &n->blocks[i];
     haul_put64(to, (uint64_t)(i + 1) * 4 | (b->internal ? 2 : 0)); /* ids only grow: sorted already */
-    haul_put64(to + 8, (uint64_t)b->at * 64);
+    haul_put64(to + 8, (uint64_t)b->at * HAUL_PSTW_STEP);
     haul_put16(to + 16, b->stored);
     if (n->kind.wide)
         haul_put16(to + 18, b->size);
@@ -127,8 +128,8 @@ static int by_nid(const void *a, const void *b)
 
 static void put_density(haul_pstw_ndb *n)
 {
-    uint8_t page[HAUL_PSTW_PAGE_MAX] = {0};
-    uint64_t at = n->layout->density;
+    uint8_t page[HAUL_NODES_PAGE_MAX] = {0};
+    uint64_t at = haul_pstw_region_at(n, 0) - n->layout->page;
     haul_pstw_seal(n, page, HAUL_PSTW_DENSITY, at, n->next_page++);
     haul_pstw_write_at(n, at, page, n->layout->page);
 }

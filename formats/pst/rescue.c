@@ -45,17 +45,14 @@ typedef struct candidate { /* an entry of a leaf page */
 struct haul_rescue {
     tree trees[2]; /* by haul_nodes_tree */
     bool scanned, resolved;
-    bool all; /* blocks are looked for, not only those that damaged pages covered */
-    bool
-        rootless; /* of the node B-tree even the root is lost: all blocks are kept, which may be all there is */
+    bool all;            /* blocks are kept, not only those that damaged pages covered */
     found_block *blocks; /* in order of id, once scanned */
     size_t n_blocks, cap_blocks;
     leaf_page *pages;
     size_t n_pages, cap_pages;
     candidate *entries;
     size_t n_entries, cap_entries;
-    haul_node *nodes; /* in order of nid, once resolved */
-    size_t n_nodes, cap_nodes;
+    haul_node_list nodes; /* in order of nid, once resolved */
 };
 
 void haul_rescue_free(haul_rescue *r)
@@ -67,7 +64,7 @@ void haul_rescue_free(haul_rescue *r)
     free(r->blocks);
     free(r->pages);
     free(r->entries);
-    free(r->nodes);
+    haul_nodes_list_done(&r->nodes);
     free(r);
 }
 
@@ -76,14 +73,6 @@ static haul_rescue *rescue_of(haul_nodes *n)
     if (!n->rescue)
         n->rescue = haul_calloc(1, sizeof(*n->rescue));
     return n->rescue;
-}
-
-static void *grown(void *v, size_t n, size_t *cap, size_t size)
-{
-    if (n < *cap)
-        return v;
-    *cap = *cap ? *cap * 2 : 64;
-    return haul_realloc(v, *cap * size);
 }
 
 /* ── gaps ── */
@@ -102,7 +91,7 @@ void haul_rescue_gap(haul_nodes *n, unsigned kind, const haul_nodes_ref *page, b
     tree *t = &rescue_of(n)->trees[haul_nodes_tree(kind)];
     if (t->surveyed)
         return;
-    t->gaps = grown(t->gaps, t->n, &t->cap, sizeof(*t->gaps));
+    t->gaps = haul_grown(t->gaps, t->n, &t->cap, sizeof(*t->gaps));
     t->gaps[t->n++] = (gap){.page = *page, .leaf = leaf};
 }
 
@@ -110,7 +99,7 @@ static leaf_page *add_page(haul_rescue *r, leaf_page p)
 {
     if (r->n_pages == PAGES_MAX)
         return NULL;
-    r->pages = grown(r->pages, r->n_pages, &r->cap_pages, sizeof(*r->pages));
+    r->pages = haul_grown(r->pages, r->n_pages, &r->cap_pages, sizeof(*r->pages));
     r->pages[r->n_pages++] = p;
     return &r->pages[r->n_pages - 1];
 }
@@ -169,10 +158,9 @@ static void take_block(void *ctx, const haul_scan_block *b)
             while (r->n_entries && r->entries[r->n_entries - 1].page == r->n_pages - 1)
                 r->n_entries--;
     }
-    if ((!r->all && !r->rootless && !gap_of(r, HAUL_NODES_BBT, x->id | HAUL_NODES_RESERVED)) ||
-        r->n_blocks == ENTRIES_MAX)
+    if ((!r->all && !gap_of(r, HAUL_NODES_BBT, x->id | HAUL_NODES_RESERVED)) || r->n_blocks == ENTRIES_MAX)
         return;
-    r->blocks = grown(r->blocks, r->n_blocks, &r->cap_blocks, sizeof(*r->blocks));
+    r->blocks = haul_grown(r->blocks, r->n_blocks, &r->cap_blocks, sizeof(*r->blocks));
     r->blocks[r->n_blocks++] = (found_block){.id = x->id,
                                              .at = x->at,
                                              .stored = (uint16_t)x->stored,
@@ -184,7 +172,7 @@ static void add_entry(haul_rescue *r, uint32_t nid, size_t page)
 {
     if (r->n_entries == ENTRIES_MAX)
         return;
-    r->entries = grown(r->entries, r->n_entries, &r->cap_entries, sizeof(*r->entries));
+    r->entries = haul_grown(r->entries, r->n_entries, &r->cap_entries, sizeof(*r->entries));
     r->entries[r->n_entries++] = (candidate){.nid = nid, .page = (uint32_t)page};
 }
 
@@ -247,6 +235,13 @@ static void tell(haul_nodes *n, unsigned kind)
     }
 }
 
+/* Is even the root of the node B-tree lost? Then blocks may be all there is. */
+static bool is_rootless(const haul_rescue *r)
+{
+    const tree *t = &r->trees[haul_nodes_tree(HAUL_NODES_NBT)];
+    return t->n == 1 && !t->gaps[0].page.lo && t->gaps[0].page.hi > UINT32_MAX;
+}
+
 /* Both trees first: the file is read through once. */
 static haul_rc scan(haul_nodes *n, haul_err *e)
 {
@@ -259,9 +254,7 @@ static haul_rc scan(haul_nodes *n, haul_err *e)
     for (size_t i = 0; i < 2 && rc == HAUL_OK; i++)
         if (!r->trees[haul_nodes_tree(kinds[i])].surveyed)
             rc = haul_nodes_survey(n, kinds[i], NULL, NULL, e);
-    r->all = n->guessed;
-    const tree *nodes = &r->trees[haul_nodes_tree(HAUL_NODES_NBT)];
-    r->rootless = nodes->n == 1 && !nodes->gaps[0].page.lo && nodes->gaps[0].page.hi > UINT32_MAX;
+    r->all = n->guessed || is_rootless(r);
     if (rc != HAUL_OK || (!r->all && !r->trees[0].n && !r->trees[1].n))
         return rc;
     haul_scan s = {.page = take_page, .block = take_block, .ctx = r};
@@ -392,11 +385,10 @@ static void keep(haul_nodes *n, const haul_node *v)
     haul_rescue *r = n->rescue;
     /* Where all blocks are known, an old entry whose block is gone is that of a node which is gone or has changed. A folder is
      * kept for what is in it. */
-    if (v->data && !r->all && !r->trees[haul_nodes_tree(HAUL_NODES_BBT)].n &&
+    if (v->data && !n->guessed && !r->trees[haul_nodes_tree(HAUL_NODES_BBT)].n &&
         HAUL_NID_TYPE(v->nid) != HAUL_NID_FOLDER && !is_there(n, v->data))
         return;
-    r->nodes = grown(r->nodes, r->n_nodes, &r->cap_nodes, sizeof(*r->nodes));
-    r->nodes[r->n_nodes++] = *v;
+    haul_nodes_list_add(&r->nodes, v);
 }
 
 /* All entries of the same node as that in place i. */
@@ -494,26 +486,20 @@ static bool has_entries(const haul_rescue *r)
     for (size_t i = 0; i < r->n_pages; i++)
         if (r->pages[i].rank == REACHED)
             return true;
-    return r->n_nodes > 0;
+    return r->nodes.n > 0;
 }
 
 /* No page of the tree is left: the blocks may be all the same. */
 static void take_items(haul_nodes *n)
 {
     haul_rescue *r = n->rescue;
-    haul_node_list found = {0};
     uint64_t *ids = haul_alloc((r->n_blocks + 1) * sizeof(*ids));
     size_t count = 0;
     for (size_t i = 0; i < r->n_blocks; i++)
         if (r->blocks[i].sound)
             ids[count++] = r->blocks[i].id;
-    haul_rescue_items(n, ids, count, &found);
-    for (size_t i = 0; i < found.n; i++) {
-        r->nodes = grown(r->nodes, r->n_nodes, &r->cap_nodes, sizeof(*r->nodes));
-        r->nodes[r->n_nodes++] = found.v[i];
-    }
+    haul_rescue_items(n, ids, count, &r->nodes);
     free(ids);
-    haul_nodes_list_done(&found);
 }
 
 static haul_rc resolve(haul_nodes *n, haul_err *e)
@@ -530,10 +516,10 @@ static haul_rc resolve(haul_nodes *n, haul_err *e)
     choose(n);
     if (!has_entries(r))
         take_items(n);
-    if (r->n_nodes)
-        qsort(r->nodes, r->n_nodes, sizeof(*r->nodes), by_node);
-    for (size_t i = 0; i < r->n_nodes; i++) {
-        gap *g = gap_of(r, HAUL_NODES_NBT, r->nodes[i].nid);
+    if (r->nodes.n)
+        qsort(r->nodes.v, r->nodes.n, sizeof(*r->nodes.v), by_node);
+    for (size_t i = 0; i < r->nodes.n; i++) {
+        gap *g = gap_of(r, HAUL_NODES_NBT, r->nodes.v[i].nid);
         if (g)
             g->found++;
     }
@@ -566,8 +552,8 @@ haul_rc haul_rescue_nodes(haul_nodes *n, haul_nodes_each *each, void *ctx, haul_
     if (!r || !r->trees[haul_nodes_tree(HAUL_NODES_NBT)].n)
         return HAUL_OK;
     haul_rc rc = resolve(n, e);
-    for (size_t i = 0; i < r->n_nodes && rc == HAUL_OK; i++) {
-        haul_node v = shown(n, &r->nodes[i]);
+    for (size_t i = 0; i < r->nodes.n && rc == HAUL_OK; i++) {
+        haul_node v = shown(n, &r->nodes.v[i]);
         rc = each(ctx, &v, e);
     }
     return rc;
@@ -577,9 +563,9 @@ bool haul_rescue_node(haul_nodes *n, uint32_t nid, haul_node *ret)
 {
     const haul_rescue *r = n->rescue;
     const haul_node key = {.nid = nid};
-    if (!r || !r->n_nodes)
+    if (!r || !r->nodes.n)
         return false;
-    const haul_node *v = bsearch(&key, r->nodes, r->n_nodes, sizeof(key), by_node);
+    const haul_node *v = bsearch(&key, r->nodes.v, r->nodes.n, sizeof(key), by_node);
     if (v)
         *ret = *v;
     return v != NULL;

@@ -59,6 +59,8 @@ HAUL_MUST_USE haul_rc haul_rescue_open(haul_nodes *n, haul_view *v, haul_err *re
                                        haul_err *e);
 /* Set n->crypt by what the heaps of nodes look like when they are decoded. */
 HAUL_MUST_USE haul_rc haul_rescue_crypt(haul_nodes *n, haul_err *e);
+/* The same by these blocks, of which most may be no heaps. Where none is, n->crypt stays. */
+void haul_rescue_encoding(haul_nodes *n, const uint64_t *ids, size_t count);
 
 /* ── what a tree has lost ── */
 
@@ -78,8 +80,8 @@ bool haul_rescue_node(haul_nodes *n, uint32_t nid, haul_node *ret);
 /* A block that damaged pages cover, by its trailer. sound: not one with a wrong checksum. False: it was not found. */
 bool haul_rescue_block(haul_nodes *n, uint64_t id, bool sound, haul_nodes_extent *ret);
 
-/* Items put together from blocks alone (rescue_blocks.c): ids, in order, of all sound blocks of the store. Appended to *ret, in the
- * order of their data: messages with ids from HAUL_RESCUE_ITEM on, below a folder that is not there, and the map of names. */
+/* Items put together from blocks alone (rescue_blocks.c): ids, in order, of all sound blocks of the store. Appended to *ret:
+ * messages in the order of their data, with ids from HAUL_RESCUE_ITEM on, below a folder that is not there; the map of names. */
 #define HAUL_RESCUE_FOLDER 0x7fffffe2u
 #define HAUL_RESCUE_ITEM   0x10001u /* index of the first */
 void haul_rescue_items(haul_nodes *n, const uint64_t *ids, size_t count, haul_node_list *ret);

@@ -13,17 +13,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAP        0xecu /* bSig, 2.3.1.2 */
-#define PROPS       0xbcu /* bClientSig of a property context */
-#define LIST        0x01u /* btype: XBLOCK and XXBLOCK */
-#define SUBNODES    0x02u /* btype: SLBLOCK and SIBLOCK */
-#define CRYPTS      3u
-#define TRIED       64u              /* contexts that are enough to know an encoding by */
+#define HEAP        0xecu            /* bSig, 2.3.1.2 */
+#define PROPS       0xbcu            /* bClientSig of a property context */
+#define LIST        0x01u            /* btype: XBLOCK and XXBLOCK */
+#define SUBNODES    0x02u            /* btype: SLBLOCK and SIBLOCK */
 #define NEEDED_MAX  64u              /* subnodes that are looked for in a list */
 #define NOWHERE     (UINT64_MAX / 2) /* "place" of an entry that is in no page */
 #define ATTACHMENTS 0x671u           /* subnode: the table of attachments, MS-PST 2.4.6.1 */
 #define COUNT_TAG   0x3602u          /* PidTagContentCount: of folders */
 #define NAME_BUCKET 0x0001u          /* of the map of names, MS-PST 2.4.7 */
+#define NAME_STREAM 0x0002u
 #define NAME_ENTRY  0x0003u
 #define NAME_MAP    0x61u
 #define HAS_ATTACH  0x10u /* of PidTagMessageFlags */
@@ -42,13 +41,16 @@ typedef struct carving {
     piece *v; /* in order of id */
     size_t n;
     haul_node_list *found;
-    uint32_t next; /* index of the next item */
+    haul_node names; /* the map of names; none: no data */
+    uint32_t next;   /* index of the next item */
 } carving;
 
 typedef struct context { /* what its properties say */
-    bool message, names, associated;
-    int attachments; /* -1: unknown */
-    uint32_t needed[NEEDED_MAX];
+    bool class, count;   /* it has PidTagMessageClass; PidTagContentCount */
+    unsigned map;        /* a bit for each property of a map of names */
+    uint32_t flags;      /* PidTagMessageFlags */
+    bool has_flags;
+    uint32_t needed[NEEDED_MAX]; /* subnodes that are named */
     size_t n;
 } context;
 
@@ -96,25 +98,6 @@ static void look_at_list(carving *c, piece *x, const uint8_t *p, size_t n)
     }
 }
 
-/* Without a header nothing says how blocks are encoded: as makes the most of them contexts. */
-static void find_encoding(carving *c, uint8_t octets[HAUL_NODES_BLOCK])
-{
-    uint8_t best = c->nodes->crypt;
-    size_t most = 0;
-    for (uint8_t crypt = 0; crypt < CRYPTS; crypt++) {
-        size_t contexts = 0;
-        haul_block b;
-        c->nodes->crypt = crypt;
-        for (size_t i = 0; i < c->n && contexts < TRIED; i++)
-            contexts += !(c->v[i].id & HAUL_NODES_INTERNAL) &&
-                        haul_nodes_block(c->nodes, c->v[i].id, octets, &b, NULL) == HAUL_OK && b.n >= 8 &&
-                        octets[2] == HEAP && octets[3] == PROPS;
-        best = contexts > most ? crypt : best;
-        most = contexts > most ? contexts : most;
-    }
-    c->nodes->crypt = best;
-}
-
 static void look_at(carving *c, piece *x, uint8_t octets[HAUL_NODES_BLOCK])
 {
     haul_block b;
@@ -128,44 +111,49 @@ static void look_at(carving *c, piece *x, uint8_t octets[HAUL_NODES_BLOCK])
 
 /* ── contexts ── */
 
-static bool is_outside(const haul_props_entry *p)
+static bool is_message(const context *x)
 {
-    size_t width = haul_prop_width(p->type);
-    return (p->type & HAUL_PT_MULTI) || p->type == HAUL_PT_OBJECT || !width || (width > 4 && width < 64);
+    return x->class && !x->count;
 }
 
-static void note_entry(context *x, const haul_props_entry *p, bool *folder, unsigned *map)
+static bool is_map(const context *x)
 {
-    x->message = x->message || p->id == HAUL_TAG_MESSAGE_CLASS;
-    *folder = *folder || p->id == COUNT_TAG;
-    *map |= p->id >= NAME_BUCKET && p->id <= NAME_ENTRY ? 1u << p->id : 0;
+    return !x->class && x->map == (1u << NAME_BUCKET | 1u << NAME_STREAM | 1u << NAME_ENTRY);
+}
+
+static void note_entry(context *x, const haul_props_entry *p)
+{
+    bool known = haul_prop_width(p->type & ~(unsigned)HAUL_PT_MULTI) != SIZE_MAX;
+    x->class = x->class || p->id == HAUL_TAG_MESSAGE_CLASS;
+    x->count = x->count || p->id == COUNT_TAG;
+    x->map |= p->id >= NAME_BUCKET && p->id <= NAME_ENTRY ? 1u << p->id : 0;
     if (p->id == HAUL_TAG_MESSAGE_FLAGS && p->type == HAUL_PT_I32) {
-        x->attachments = (p->value & HAS_ATTACH) != 0;
-        x->associated = (p->value & ASSOCIATED) != 0;
+        x->flags = p->value;
+        x->has_flags = true;
     }
-    if (is_outside(p) && p->value & 0x1f && x->n < NEEDED_MAX)
+    if (known && !haul_props_inline(p->type) && p->value & 0x1f && x->n < NEEDED_MAX)
         x->needed[x->n++] = p->value;
 }
 
-static bool read_context(carving *c, uint64_t id, context *ret)
+/* The context of piece i, when it may be a node's. */
+static bool read_context(carving *c, size_t i, context *ret)
 {
+    const piece *x = &c->v[i];
     haul_props props = {0};
     haul_props_entry p;
-    haul_node node = {.data = id};
+    haul_node node = {.data = x->id};
+    *ret = (context){0};
+    if (x->claimed || (x->kind != CONTEXT && x->kind != TREE))
+        return false;
     haul_rc rc = haul_props_open(&props, c->nodes, &node, NULL);
     haul_bth_walk w = {.tree = &props.tree};
-    bool folder = false;
-    unsigned map = 0;
-    *ret = (context){.attachments = -1};
     while (rc == HAUL_OK) {
         rc = haul_props_next(&w, &p, NULL);
         if (rc == HAUL_OK)
-            note_entry(ret, &p, &folder, &map);
+            note_entry(ret, &p);
     }
     haul_props_done(&props);
-    ret->names = !ret->message && map == (1u << 1 | 1u << 2 | 1u << 3);
-    ret->message = ret->message && !folder;
-    return rc == HAUL_END && (ret->message || ret->names);
+    return rc == HAUL_END && (is_message(ret) || is_map(ret));
 }
 
 /* ── its subnodes ── */
@@ -185,8 +173,8 @@ static bool fits(carving *c, const piece *sub, const context *x)
                haul_nodes_list(c->nodes, sub->id, &list, NULL) == HAUL_OK && list.n;
     for (size_t i = 0; fit && i < x->n; i++)
         fit = has(&list, x->needed[i]);
-    if (fit && x->message && x->attachments >= 0)
-        fit = has(&list, ATTACHMENTS) == (x->attachments == 1);
+    if (fit && x->has_flags)
+        fit = has(&list, ATTACHMENTS) == ((x->flags & HAS_ATTACH) != 0);
     haul_nodes_list_done(&list);
     return fit;
 }
@@ -202,8 +190,7 @@ static bool is_wanted(carving *c, size_t k, size_t i)
 {
     context other;
     size_t o = k > i ? k + 1 : k - 1;
-    return are_neighbours(c, k, o) && !c->v[o].claimed && (c->v[o].kind == CONTEXT || c->v[o].kind == TREE) &&
-           read_context(c, c->v[o].id, &other) && fits(c, &c->v[k], &other);
+    return are_neighbours(c, k, o) && read_context(c, o, &other) && fits(c, &c->v[k], &other);
 }
 
 /* The list allocated right behind the block or right in front of it; NULL: none, or both could be, or it could be another's. */
@@ -215,39 +202,24 @@ static piece *subnodes_of(carving *c, size_t i, const context *x)
     return behind == before || is_wanted(c, k, i) ? NULL : &c->v[k];
 }
 
-static void add(carving *c, haul_node node)
-{
-    haul_node_list *l = c->found;
-    if (l->n == l->cap) {
-        l->cap = l->cap ? l->cap * 2 : 64;
-        l->v = haul_realloc(l->v, l->cap * sizeof(*l->v));
-    }
-    l->v[l->n++] = node;
-}
-
 /* Messages in the order of their blocks, that is, of their making; of maps of names the newest. */
 static void take(carving *c, size_t i)
 {
     context x;
-    piece *p = &c->v[i];
-    if (p->claimed || (p->kind != CONTEXT && p->kind != TREE) || !read_context(c, p->id, &x))
+    if (!read_context(c, i, &x))
         return;
     piece *sub = subnodes_of(c, i, &x);
-    haul_node node = {.data = p->id, .sub = sub ? sub->id : 0, .at = NOWHERE};
+    haul_node node = {.data = c->v[i].id, .sub = sub ? sub->id : 0, .at = NOWHERE};
     if (sub)
         sub->claimed = true;
-    if (x.names) {
+    if (is_map(&x)) {
         node.nid = NAME_MAP;
-        for (size_t k = 0; k < c->found->n; k++)
-            if (c->found->v[k].nid == NAME_MAP) {
-                c->found->v[k] = node;
-                return;
-            }
-    } else {
-        node.nid = c->next++ << 5 | (x.associated ? HAUL_NID_ASSOCIATED : HAUL_NID_ITEM);
-        node.parent = HAUL_RESCUE_FOLDER;
+        c->names = node;
+        return;
     }
-    add(c, node);
+    node.nid = c->next++ << 5 | (x.flags & ASSOCIATED ? HAUL_NID_ASSOCIATED : HAUL_NID_ITEM);
+    node.parent = HAUL_RESCUE_FOLDER;
+    haul_nodes_list_add(c->found, &node);
 }
 
 void haul_rescue_items(haul_nodes *n, const uint64_t *ids, size_t count, haul_node_list *ret)
@@ -258,11 +230,13 @@ void haul_rescue_items(haul_nodes *n, const uint64_t *ids, size_t count, haul_no
     for (size_t i = 0; i < count; i++)
         c.v[i].id = ids[i];
     if (n->guessed)
-        find_encoding(&c, octets);
+        haul_rescue_encoding(n, ids, count);
     for (size_t i = 0; i < count; i++)
         look_at(&c, &c.v[i], octets);
     for (size_t i = 0; i < count; i++)
         take(&c, i);
+    if (c.names.data)
+        haul_nodes_list_add(ret, &c.names);
     free(c.v);
     free(octets);
 }

@@ -303,21 +303,29 @@ static bool is_heap(const uint8_t *p, size_t n)
     return n >= 12 && p[2] == HEAP && memchr(clients, p[3], sizeof(clients));
 }
 
+void haul_rescue_encoding(haul_nodes *n, const uint64_t *ids, size_t count)
+{
+    uint8_t best = n->crypt, *p = haul_alloc(HAUL_NODES_BLOCK);
+    size_t most = 0;
+    for (uint8_t c = 0; c < CRYPTS; c++) {
+        size_t heaps = 0;
+        n->crypt = c;
+        for (size_t i = 0; i < count && heaps < TRIED; i++) {
+            haul_block b = {0};
+            heaps += !(ids[i] & HAUL_NODES_INTERNAL) && haul_nodes_block(n, ids[i], p, &b, NULL) == HAUL_OK &&
+                     is_heap(p, b.n);
+        }
+        best = heaps > most ? c : best;
+        most = heaps > most ? heaps : most;
+    }
+    n->crypt = best;
+    free(p);
+}
+
 haul_rc haul_rescue_crypt(haul_nodes *n, haul_err *e)
 {
     trial t = {.n = 0};
-    size_t heaps[CRYPTS] = {0};
-    uint8_t was = n->crypt, best = was < CRYPTS ? was : 0, *p = haul_alloc(HAUL_NODES_BLOCK);
     haul_rc rc = haul_nodes_walk(n, take_block, &t, e);
-    for (uint8_t c = 0; c < CRYPTS; c++) {
-        n->crypt = c;
-        for (size_t i = 0; i < t.n; i++) {
-            haul_block b = {0};
-            heaps[c] += haul_nodes_block(n, t.blocks[i], p, &b, NULL) == HAUL_OK && is_heap(p, b.n);
-        }
-        best = heaps[c] > heaps[best] ? c : best;
-    }
-    n->crypt = heaps[best] ? best : was;
-    free(p);
+    haul_rescue_encoding(n, t.blocks, t.n);
     return rc == HAUL_END ? HAUL_OK : rc;
 }

@@ -169,6 +169,14 @@ void *haul_realloc(void *p, size_t n)
     return grown;
 }
 
+void *haul_grown(void *v, size_t n, size_t *cap, size_t size)
+{
+    if (n < *cap)
+        return v;
+    *cap = *cap ? *cap * 2 : 64;
+    return haul_realloc(v, *cap * size);
+}
+
 char *haul_strdup(const char *s)
 {
     size_t n = strlen(s) + 1;

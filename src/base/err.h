@@ -61,6 +61,8 @@ HAUL_NORETURN void haul_oom(void);
 void *haul_alloc(size_t n);
 void *haul_calloc(size_t n, size_t size);
 void *haul_realloc(void *p, size_t n);
+/* Room for one more element of `size` octets behind n of *cap. */
+void *haul_grown(void *v, size_t n, size_t *cap, size_t size);
 char *haul_strdup(const char *s);
 
 #endif
