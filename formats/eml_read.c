@@ -245,9 +245,12 @@ static haul_rc visit(haul_reader *r, haul_err *e)
     }
     recognise_mh(r);
     size_t bottom = s->depth;
-    for (size_t i = 0; i < s->n_files; i++)
+    for (size_t i = 0; i < s->n_files; i++) {
         if (s->files[i].type == HAUL_ENTRY_DIR && s->files[i].name[0] != '.')
             push_directory(r, s->files[i].name);
+        else if (haul_reader_hides(&s->files[i]) && !haul_iends(s->files[i].name, ".directory"))
+            stray(r, s->files[i].name, HAUL_READER_HIDDEN); /* KMail's .NAME.directory holds mboxes */
+    }
     for (size_t i = bottom, k = s->depth; i + 1 < k; i++) { /* the first one is the next */
         pending swap = s->stack[i];
         s->stack[i] = s->stack[--k];

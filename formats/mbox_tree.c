@@ -347,9 +347,12 @@ static haul_rc visit_dir(haul_mbox_walk *w, const haul_entry *entry, haul_err *e
     haul_mbox_frame like = {0};
     if (!haul_reader_claims_dir(w->r, w->top->v, w->top->n, entry->name))
         return HAUL_OK;
-    if (!plan(w, w->top, entry, &like))
-        return HAUL_OK;
     like.dir = join(&w->arena, w->top->dir, entry->name);
+    if (!plan(w, w->top, entry, &like)) {
+        if (haul_reader_hides(entry))
+            haul_reader_issue(w->r, HAUL_ISSUE_SOURCE_ENTRY_SKIPPED, "%s: " HAUL_READER_HIDDEN, like.dir);
+        return HAUL_OK;
+    }
     if (w->top->depth + 1 >= HAUL_TREE_DEPTH_MAX) {
         haul_reader_issue(w->r, HAUL_ISSUE_FOLDER_DEPTH, "%s", like.dir);
         return HAUL_OK;

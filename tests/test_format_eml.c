@@ -253,6 +253,7 @@ Test(eml_read, trees_files_and_what_is_passed_over)
     has(d, "F dir.eml");
     has(d, "I source.entry-skipped pipe.eml: not a regular file\n");
     has(d, "I source.entry-skipped loop: not a regular file\n");
+    has(d, "I source.entry-skipped ..x: " HAUL_READER_HIDDEN "\n");
     has_not(d, "hidden");
     has_not(d, "DS_Store");
     cr_expect_eq(count(d, "\nM "), 12, "%s", d);

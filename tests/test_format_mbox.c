@@ -364,9 +364,11 @@ Test(mbox, tree)
     put(d, "Apple.mbox/mbox", M);
     put(d, "Apple.mbox/table_of_contents", "x");
     put(d, ".mailhaul/journal.db", "x");
+    put(d, ".evolution/Inbox", M); /* not read, but not in silence */
     expect_tree(
         d, "keywords",
-        "F A -\nF A/B\\/C -\nM A/B\\/C A/B%2FC.mbox@0\nM A A.mbox@0\nF Apple -\nM Apple Apple.mbox/mbox@0\n"
+        "I source.entry-skipped .evolution: " HAUL_READER_HIDDEN
+        "\nF A -\nF A/B\\/C -\nM A/B\\/C A/B%2FC.mbox@0\nM A A.mbox@0\nF Apple -\nM Apple Apple.mbox/mbox@0\n"
         "F Empty -\nF inbox inbox\nM inbox inbox@0\nI source.entry-skipped notes.txt\n");
 }
 

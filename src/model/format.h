@@ -331,6 +331,9 @@ bool haul_reader_claims(haul_reader *r, const char *path, const char *head, size
 /* The same of a subdirectory `name` of a directory that is another format's by its layout alone (entries: all
  * of that directory), and that this layout keeps for itself: false = pass over it. */
 bool haul_reader_claims_dir(haul_reader *r, const haul_entry *entries, size_t n, const char *name);
+/* Is it a directory that readers pass over, and name, because it begins with a dot? Our own is not worth a word. */
+bool haul_reader_hides(const haul_entry *entry);
+#define HAUL_READER_HIDDEN "begins with a dot, not looked into; give it as a source of its own"
 
 typedef struct haul_passes {
     uint32_t todo, done; /* formats by index */

@@ -284,6 +284,11 @@ static bool is_layout_dir(const haul_format *f, const char *name)
     return false;
 }
 
+bool haul_reader_hides(const haul_entry *entry)
+{
+    return entry->type == HAUL_ENTRY_DIR && entry->name[0] == '.' && strcmp(entry->name, ".mailhaul") != 0;
+}
+
 bool haul_reader_claims_dir(haul_reader *r, const haul_entry *entries, size_t n, const char *name)
 {
     haul_probe p = {.label = "", .is_dir = true, .head = "", .entries = entries, .n_entries = n};
