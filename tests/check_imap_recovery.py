@@ -268,7 +268,7 @@ def full(source):
 
 def dead(source):
     server = FakeServer()
-    proxy = Proxy(server.port)
+    proxy = Proxy(server.port, bandwidth=2e6)  # so that it dies in the middle on a busy machine, too
     upload = fake(source, server)
     upload.url = upload.url.replace(str(server.port), str(proxy.port))
     process = upload.start()
