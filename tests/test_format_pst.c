@@ -161,10 +161,13 @@ Test(pst_view, any_order_of_reading)
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     haul_view v;
     haul_view_init(&v, fd, sizeof(file));
-    cr_assert_eq(haul_view_read(&v, 345000, got, 1000),
-                 1000); /* a repair shows in what was read before it, too */
+    const uint8_t *before = NULL; /* a repair shows in what was read before it, too */
+    cr_assert_eq(haul_view_read(&v, 345000, got, 1000), 1000);
+    cr_assert_eq(haul_view_look(&v, 345000, 1000, &before), 1000);
     memset(file + 345678, 0xee, HAUL_VIEW_PATCH);
     cr_assert(haul_view_patch_add(&v, 345678, file + 345678, HAUL_VIEW_PATCH));
+    cr_assert_eq(haul_view_look(&v, 345000, 1000, &before), 1000);
+    cr_expect_eq(before[678], 0xee);
     for (size_t i = 0; i < 4000; i++) {
         const uint8_t *p = NULL;
         size_t n = haul_fnv64(&i, sizeof(i), 2) % (i % 50 ? 9000u : 2 * HAUL_VIEW_LOOK);

@@ -12,8 +12,10 @@ void haul_view_init(haul_view *v, int fd, uint64_t size)
 
 void haul_view_done(haul_view *v)
 {
-    for (size_t i = 0; i < HAUL_VIEW_WINDOWS; i++)
-        free(v->windows[i].octets);
+    for (size_t i = 0; i < HAUL_VIEW_WINDOWS; i++) {
+        free(v->blocks[i].octets);
+        free(v->pages[i].octets);
+    }
     free(v->patches);
     *v = (haul_view){.fd = -1};
 }
@@ -84,13 +86,13 @@ static bool is_before(const haul_view_window *w, uint64_t at)
     return w->len && at < w->start && w->start - at <= HAUL_VIEW_BACK;
 }
 
-/* The window with these octets, else the one to read them into: that of the octets in front of them, or the one that was
+/* Of `windows`, the one with these octets, else the one to read them into: that of the octets in front of them, or the one that was
  * not used for longest. *ret_ahead: octets to read then. */
-static haul_view_window *window_for(haul_view *v, uint64_t at, size_t n, size_t *ret_ahead)
+static haul_view_window *window_for(haul_view_window *windows, uint64_t at, size_t n, size_t *ret_ahead)
 {
-    haul_view_window *old = v->windows, *near = NULL;
+    haul_view_window *old = windows, *near = NULL;
     size_t ahead = HAUL_VIEW_FIRST, back = 0;
-    for (haul_view_window *w = v->windows; w < v->windows + HAUL_VIEW_WINDOWS; w++) {
+    for (haul_view_window *w = windows; w < windows + HAUL_VIEW_WINDOWS; w++) {
         if (is_in(w, at, n))
             return w;
         near = goes_on(w, at) ? w : near;
@@ -122,13 +124,13 @@ static bool fill(haul_view *v, haul_view_window *w, uint64_t at, size_t n, size_
     return true;
 }
 
-ssize_t haul_view_look(haul_view *v, uint64_t at, size_t n, const uint8_t **ret)
+static ssize_t look_in(haul_view *v, haul_view_window *windows, uint64_t at, size_t n, const uint8_t **ret)
 {
     if (at >= v->size || n > HAUL_VIEW_LOOK)
         return 0;
     n = n < v->size - at ? n : (size_t)(v->size - at);
     size_t ahead = 0;
-    haul_view_window *w = window_for(v, at, n, &ahead);
+    haul_view_window *w = window_for(windows, at, n, &ahead);
     if (ahead && !fill(v, w, at, n, ahead))
         return -1;
     size_t from = (size_t)(at - w->start);
@@ -139,13 +141,18 @@ ssize_t haul_view_look(haul_view *v, uint64_t at, size_t n, const uint8_t **ret)
     return (ssize_t)(n < w->len - from ? n : w->len - from);
 }
 
+ssize_t haul_view_look(haul_view *v, uint64_t at, size_t n, const uint8_t **ret)
+{
+    return look_in(v, v->blocks, at, n, ret);
+}
+
 ssize_t haul_view_read(haul_view *v, uint64_t at, void *to, size_t n)
 {
     const uint8_t *p = NULL;
     if (at >= v->size)
         return 0;
     n = n < v->size - at ? n : (size_t)(v->size - at);
-    ssize_t got = n > HAUL_VIEW_LOOK ? read_at(v->fd, at, to, n) : haul_view_look(v, at, n, &p);
+    ssize_t got = n > HAUL_VIEW_LOOK ? read_at(v->fd, at, to, n) : look_in(v, v->pages, at, n, &p);
     if (n > HAUL_VIEW_LOOK && got > 0 && v->n_patches)
         lay_over(v, at, to, (size_t)got);
     if (n <= HAUL_VIEW_LOOK && got > 0)
@@ -167,6 +174,6 @@ bool haul_view_patch_add(haul_view *v, uint64_t at, const uint8_t *p, size_t n)
     v->patches[i] = (haul_view_patch){.at = at, .n = (uint8_t)n};
     memcpy(v->patches[i].octets, p, n);
     for (size_t k = 0; k < HAUL_VIEW_WINDOWS; k++)
-        v->windows[k].len = 0;
+        v->blocks[k].len = v->pages[k].len = 0;
     return true;
 }

@@ -33,7 +33,8 @@ typedef struct haul_view_window {
 typedef struct haul_view {
     int fd; /* borrowed */
     uint64_t size;
-    haul_view_window windows[HAUL_VIEW_WINDOWS];
+    haul_view_window blocks[HAUL_VIEW_WINDOWS]; /* of what is looked at */
+    haul_view_window pages[HAUL_VIEW_WINDOWS];  /* of what is copied: small, and wanted again later */
     uint64_t uses;
     haul_view_patch *patches; /* in order of offset */
     size_t n_patches, cap;
