@@ -278,6 +278,19 @@ Test(utf8, sequences)
     cr_expect_not(haul_utf8_valid("plain ascii and then \xff more of it", 36));
 }
 
+Test(utf8, runs_of_ascii_of_every_length_and_at_every_place)
+{
+    char text[100];
+    for (size_t from = 0; from < 20; from++)
+        for (size_t n = 0; n < 70; n++) {
+            memset(text, 0x80, sizeof(text));
+            memset(text + from, 'a', n);
+            cr_expect_eq(haul_ascii_run(text + from, n), n, "%zu at %zu", n, from);
+            cr_expect_eq(haul_ascii_run(text + from, sizeof(text) - from), n, "%zu at %zu, and more", n,
+                         from);
+        }
+}
+
 Test(utf8, cleaning)
 {
     haul_auto_str s = {0};

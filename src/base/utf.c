@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #define REPLACEMENT 0xFFFDu
 
 /* Windows-1252, 0x80 to 0x9F, as the WHATWG Encoding Standard has it: the five holes are C1 controls. */
@@ -47,11 +51,15 @@ size_t haul_ascii_run(const void *octets, size_t n)
 {
     const unsigned char *p = octets;
     size_t i = 0;
-    for (uint64_t w[4]; n - i >= sizeof(w); i += sizeof(w)) {
-        memcpy(w, p + i, sizeof(w));
-        if ((w[0] | w[1] | w[2] | w[3]) & UINT64_C(0x8080808080808080))
-            break;
+#ifdef __SSE2__
+    for (; n - i >= sizeof(__m128i);
+         i += sizeof(__m128i)) { /* runs are short in most languages: no second look */
+        unsigned others =
+            (unsigned)_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(const void *)(p + i)));
+        if (others)
+            return i + (size_t)__builtin_ctz(others);
     }
+#endif
     for (uint64_t w; n - i >= sizeof(w); i += sizeof(w)) {
         memcpy(&w, p + i, sizeof(w));
         if (w & UINT64_C(0x8080808080808080))
