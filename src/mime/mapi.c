@@ -55,10 +55,24 @@ haul_rc haul_mapi_slurp(haul_mapi *m, size_t i, size_t max, haul_str *to, haul_e
     return rc;
 }
 
+/* Most questions are about classes that the item is not of: seen without decoding. */
+static bool differs(const haul_prop *p, const char *class)
+{
+    if (!p || p->type != HAUL_PT_UNICODE)
+        return false;
+    for (size_t i = 0; class[i] && 2 * i + 1 < p->n; i++)
+        if (p->p[2 * i + 1] || haul_lower((char)p->p[2 * i]) != haul_lower(class[i]))
+            return true;
+    return false;
+}
+
 bool haul_mapi_is(const haul_mapi *m, const char *class)
 {
     haul_auto_str have = {0};
-    (void)haul_prop_text(&m->props, haul_bag_get(&m->props, TAG_MESSAGE_CLASS), &have, NULL);
+    const haul_prop *p = haul_bag_get(&m->props, TAG_MESSAGE_CLASS);
+    if (differs(p, class))
+        return false;
+    (void)haul_prop_text(&m->props, p, &have, NULL);
     return haul_class_is((haul_span){haul_strz(&have), have.len}, class);
 }
 
