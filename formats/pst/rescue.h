@@ -2,7 +2,8 @@
  * are by their trailers. The store is read through once, when a page is met that cannot be used; never a sound one.
  * The rules: docs/formats/pst.md [pst-38] to [pst-44].
  *
- * Memory: of what damaged pages covered, 32 octets a block, 40 a page and a node, 12 an entry of a page while it runs.
+ * Memory: of what damaged pages covered, 32 octets a block, 40 a page and a node, 12 an entry of a page while it runs; where items
+ * come from blocks alone, 16 more a block, 48 a message and a list of subnodes, 4 a subnode, while they are looked for.
  *
  * Source: MS-PST 2.2.2.7.1 (PAGETRAILER), 2.2.2.7.7 (B-trees), 2.2.2.8.1 (BLOCKTRAILER), 2.2.2.6 (HEADER). */
 #ifndef HAUL_FORMATS_PST_RESCUE_H

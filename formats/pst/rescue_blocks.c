@@ -1,11 +1,11 @@
 /* Items of a store whose node B-tree is gone: of all blocks, property contexts that no other block names and that look like
- * messages. Writers allocate the data of a node and its list of subnodes one right after the other, so the list beside it is
- * its own when it has all the subnodes that its properties name; any other would be a guess, and is not made. [pst-44]
+ * messages, each with the list of subnodes that is its own. [pst-44]
  *
  * Source: MS-PST 2.2.2.8.3 (XBLOCK, SLBLOCK), 2.3.1.2 (HNHDR), 2.3.3 (property contexts). */
 #include "engine.h"
 #include "ltp.h"
 #include "rescue.h"
+#include "rescue_pairs.h"
 
 #include "mime/prop.h"
 #include "mime/tags.h"
@@ -17,9 +17,9 @@
 #define PROPS       0xbcu            /* bClientSig of a property context */
 #define LIST        0x01u            /* btype: XBLOCK and XXBLOCK */
 #define SUBNODES    0x02u            /* btype: SLBLOCK and SIBLOCK */
-#define NEEDED_MAX  64u              /* subnodes that are looked for in a list */
+#define NEEDED_MAX  4096u            /* subnodes that are looked for in a list */
 #define NOWHERE     (UINT64_MAX / 2) /* "place" of an entry that is in no page */
-#define ATTACHMENTS 0x671u           /* subnode: the table of attachments, MS-PST 2.4.6.1 */
+#define ATTACHMENT  0x05u            /* type of a subnode, MS-PST 2.2.2.1 */
 #define COUNT_TAG   0x3602u          /* PidTagContentCount: of folders */
 #define NAME_BUCKET 0x0001u          /* of the map of names, MS-PST 2.4.7 */
 #define NAME_STREAM 0x0002u
@@ -40,9 +40,10 @@ typedef struct carving {
     haul_nodes *nodes;
     piece *v; /* in order of id */
     size_t n;
-    haul_node_list *found;
-    haul_node names; /* the map of names; none: no data */
-    uint32_t next;   /* index of the next item */
+    haul_half *halves; /* of nodes, in that order */
+    size_t n_halves, cap_halves;
+    uint32_t *nids; /* that they name */
+    size_t n_nids, cap_nids;
 } carving;
 
 typedef struct context { /* what its properties say */
@@ -50,8 +51,7 @@ typedef struct context { /* what its properties say */
     unsigned map;        /* a bit for each property of a map of names */
     uint32_t flags;      /* PidTagMessageFlags */
     bool has_flags;
-    uint32_t needed[NEEDED_MAX]; /* subnodes that are named */
-    size_t n;
+    size_t n; /* subnodes that they name, the last of carving.nids */
 } context;
 
 static uint64_t key_of(uint64_t id)
@@ -121,7 +121,19 @@ static bool is_map(const context *x)
     return !x->class && x->map == (1u << NAME_BUCKET | 1u << NAME_STREAM | 1u << NAME_ENTRY);
 }
 
-static void note_entry(context *x, const haul_props_entry *p)
+static int by_value(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void add_nid(carving *c, uint32_t nid)
+{
+    c->nids = haul_grown(c->nids, c->n_nids, &c->cap_nids, sizeof(*c->nids));
+    c->nids[c->n_nids++] = nid;
+}
+
+static void note_entry(carving *c, context *x, const haul_props_entry *p)
 {
     bool known = haul_prop_width(p->type & ~(unsigned)HAUL_PT_MULTI) != SIZE_MAX;
     x->class = x->class || p->id == HAUL_TAG_MESSAGE_CLASS;
@@ -131,100 +143,106 @@ static void note_entry(context *x, const haul_props_entry *p)
         x->flags = p->value;
         x->has_flags = true;
     }
-    if (known && !haul_props_inline(p->type) && p->value & 0x1f && x->n < NEEDED_MAX)
-        x->needed[x->n++] = p->value;
+    if (!known || haul_props_inline(p->type) || !(p->value & 0x1f) || x->n == NEEDED_MAX)
+        return;
+    add_nid(c, p->value);
+    x->n++;
 }
 
-/* The context of piece i, when it may be a node's. */
-static bool read_context(carving *c, size_t i, context *ret)
+/* The context of a piece, when it may be a node's. */
+static bool read_context(carving *c, const piece *x, context *ret)
 {
-    const piece *x = &c->v[i];
     haul_props props = {0};
     haul_props_entry p;
     haul_node node = {.data = x->id};
     *ret = (context){0};
-    if (x->claimed || (x->kind != CONTEXT && x->kind != TREE))
-        return false;
     haul_rc rc = haul_props_open(&props, c->nodes, &node, NULL);
     haul_bth_walk w = {.tree = &props.tree};
     while (rc == HAUL_OK) {
         rc = haul_props_next(&w, &p, NULL);
         if (rc == HAUL_OK)
-            note_entry(ret, &p);
+            note_entry(c, ret, &p);
     }
     haul_props_done(&props);
     return rc == HAUL_END && (is_message(ret) || is_map(ret));
 }
 
-/* ── its subnodes ── */
+/* ── halves of nodes ── */
 
-static bool has(const haul_node_list *l, uint32_t nid)
+static haul_half *add_half(carving *c, const haul_half *h)
 {
-    for (size_t i = 0; i < l->n; i++)
-        if (l->v[i].nid == nid)
-            return true;
-    return false;
+    if (h->n > 1)
+        qsort(c->nids + h->first, h->n, sizeof(*c->nids), by_value);
+    c->halves = haul_grown(c->halves, c->n_halves, &c->cap_halves, sizeof(*c->halves));
+    c->halves[c->n_halves] = *h;
+    return &c->halves[c->n_halves++];
 }
 
-static bool fits(carving *c, const piece *sub, const context *x)
+static void take_context(carving *c, const piece *x)
 {
-    haul_node_list list = {0};
-    bool fit = sub->kind == SUBS && !sub->claimed &&
-               haul_nodes_list(c->nodes, sub->id, &list, NULL) == HAUL_OK && list.n;
-    for (size_t i = 0; fit && i < x->n; i++)
-        fit = has(&list, x->needed[i]);
-    if (fit && x->has_flags)
-        fit = has(&list, ATTACHMENTS) == ((x->flags & HAS_ATTACH) != 0);
-    haul_nodes_list_done(&list);
-    return fit;
-}
-
-static bool are_neighbours(const carving *c, size_t i, size_t k)
-{
-    uint64_t low = HAUL_NODES_RESERVED | HAUL_NODES_INTERNAL;
-    return k < c->n && (c->v[k].id & ~low) - (c->v[i].id & ~low) + 4 <= 8; /* one id on either side */
-}
-
-/* Could list k belong to another context than i, on its other side? Then it is nobody's: a wrong one would be worse. */
-static bool is_wanted(carving *c, size_t k, size_t i)
-{
-    context other;
-    size_t o = k > i ? k + 1 : k - 1;
-    return are_neighbours(c, k, o) && read_context(c, o, &other) && fits(c, &c->v[k], &other);
-}
-
-/* The list allocated right behind the block or right in front of it; NULL: none, or both could be, or it could be another's. */
-static piece *subnodes_of(carving *c, size_t i, const context *x)
-{
-    bool behind = are_neighbours(c, i, i + 1) && fits(c, &c->v[i + 1], x),
-         before = i > 0 && are_neighbours(c, i, i - 1) && fits(c, &c->v[i - 1], x);
-    size_t k = behind ? i + 1 : i - 1;
-    return behind == before || is_wanted(c, k, i) ? NULL : &c->v[k];
-}
-
-/* Messages in the order of their blocks, that is, of their making; of maps of names the newest. */
-static void take(carving *c, size_t i)
-{
-    context x;
-    if (!read_context(c, i, &x))
-        return;
-    piece *sub = subnodes_of(c, i, &x);
-    haul_node node = {.data = c->v[i].id, .sub = sub ? sub->id : 0, .at = NOWHERE};
-    if (sub)
-        sub->claimed = true;
-    if (is_map(&x)) {
-        node.nid = NAME_MAP;
-        c->names = node;
+    context says;
+    size_t first = c->n_nids;
+    haul_node node = {.data = x->id};
+    if (!read_context(c, x, &says)) {
+        c->n_nids = first;
         return;
     }
-    node.nid = c->next++ << 5 | (x.flags & ASSOCIATED ? HAUL_NID_ASSOCIATED : HAUL_NID_ITEM);
-    node.parent = HAUL_RESCUE_FOLDER;
-    haul_nodes_list_add(c->found, &node);
+    haul_half *h = add_half(c, &(haul_half){.id = x->id,
+                                            .map = is_map(&says),
+                                            .associated = says.flags & ASSOCIATED,
+                                            .says = says.has_flags,
+                                            .attachments = says.flags & HAS_ATTACH,
+                                            .first = first,
+                                            .n = says.n});
+    h->names = haul_people_named(c->nodes, &node, &h->people);
+}
+
+static void take_list(carving *c, const piece *x)
+{
+    haul_node_list list = {0};
+    haul_half h = {.id = x->id, .list = true, .first = c->n_nids};
+    if (haul_nodes_list(c->nodes, x->id, &list, NULL) == HAUL_OK && list.n) {
+        for (size_t i = 0; i < list.n; i++) {
+            add_nid(c, list.v[i].nid);
+            h.attachments = h.attachments || HAUL_NID_TYPE(list.v[i].nid) == ATTACHMENT;
+        }
+        h.n = list.n;
+        h.names = haul_people_listed(c->nodes, &list, &h.people);
+        add_half(c, &h);
+    }
+    haul_nodes_list_done(&list);
+}
+
+/* ── items ── */
+
+/* Messages in the order of their blocks, that is, of their making; of maps of names the newest. */
+static void give(const carving *c, haul_node_list *ret)
+{
+    haul_node names = {0};
+    uint32_t next = HAUL_RESCUE_ITEM;
+    for (size_t i = 0; i < c->n_halves; i++) {
+        const haul_half *h = &c->halves[i];
+        haul_node node = {.data = h->id, .at = NOWHERE};
+        if (h->list)
+            continue;
+        if (h->other != HAUL_PAIRS_NONE)
+            node.sub = c->halves[h->other].id;
+        if (h->map) {
+            node.nid = NAME_MAP;
+            names = node;
+            continue;
+        }
+        node.nid = next++ << 5 | (h->associated ? HAUL_NID_ASSOCIATED : HAUL_NID_ITEM);
+        node.parent = HAUL_RESCUE_FOLDER;
+        haul_nodes_list_add(ret, &node);
+    }
+    if (names.data)
+        haul_nodes_list_add(ret, &names);
 }
 
 void haul_rescue_items(haul_nodes *n, const uint64_t *ids, size_t count, haul_node_list *ret)
 {
-    carving c = {.nodes = n, .n = count, .found = ret, .next = HAUL_RESCUE_ITEM};
+    carving c = {.nodes = n, .n = count};
     uint8_t *octets = haul_alloc(HAUL_NODES_BLOCK);
     c.v = haul_calloc(count + 1, sizeof(*c.v));
     for (size_t i = 0; i < count; i++)
@@ -233,10 +251,16 @@ void haul_rescue_items(haul_nodes *n, const uint64_t *ids, size_t count, haul_no
         haul_rescue_encoding(n, ids, count);
     for (size_t i = 0; i < count; i++)
         look_at(&c, &c.v[i], octets);
-    for (size_t i = 0; i < count; i++)
-        take(&c, i);
-    if (c.names.data)
-        haul_nodes_list_add(ret, &c.names);
+    for (const piece *x = c.v; x < c.v + count; x++) {
+        if (!x->claimed && x->kind == SUBS)
+            take_list(&c, x);
+        else if (!x->claimed && x->kind != OTHER)
+            take_context(&c, x);
+    }
+    haul_pairs_find(c.halves, c.n_halves, c.nids);
+    give(&c, ret);
+    free(c.halves);
+    free(c.nids);
     free(c.v);
     free(octets);
 }
