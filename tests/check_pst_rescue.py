@@ -6,6 +6,7 @@ page of each kind, the header, its end), and tests/pst_map.py says from the spec
   touched     items come out marked, or are named as failed; where the entry of a node is gone with its folder's table, the page is named
   nothing     comes twice, and nothing is stored that the store did not hold
   exit        1 where something is lost or in doubt, 3 where nothing is left, 0 where one wrong octet of a page was put right
+  unreadable  octets that the disk cannot read (tests/bad_disk.c) cost what octets that are wrong would
   unindexed   where no page of the node tree is left, messages whose blocks lie in front of a cut come out of the blocks alone, with their
               recipients, texts and attachments; none comes with those of another
 
@@ -28,6 +29,7 @@ import outlook
 from judge import run, same, say
 from pst_map import AMAP, BBT, NBT, Map
 
+BAD_DISK = os.environ.get("BAD_DISK") or os.path.join(os.path.dirname(judge.PROGRAM), "tests/bad_disk.so")
 MAKE = os.environ.get("MAKE_PST") or os.path.join(os.path.dirname(judge.PROGRAM), "tests/make_pst")
 LONG = bool(os.environ.get("HAUL_LONG"))
 ONLY, CASE = os.environ.get("HAUL_STORE", ""), os.environ.get("HAUL_CASE", "")
@@ -38,13 +40,14 @@ SHARED = {0x21, 0x61}  # nodes that every item depends on: the store, the map of
 LISTS_FOUND = {"Java__outlook__Outlook.pst": 8, "support.pst": 17, "pstextractortest@outlook.com.ost": 155, "enron.pst": 69}  # items of stores that Outlook wrote which come with their subnodes out of the blocks alone, at least
 
 
-def convert(store, target):
+def convert(store, target, **environment):
     """Exit status, item by key (place), issues of the store."""
     for path in (target, target + judge.STATE):
         shutil.rmtree(path, ignore_errors=True)
         if os.path.isfile(path):
             os.remove(path)
-    done = run("convert", "--from", "pst", "--to", "dump", "--progress", "none", store, target, exits=(0, 1, 3), timeout=300)
+    done = run("convert", "--from", "pst", "--to", "dump", "--progress", "none", store, target, exits=(0, 1, 3), timeout=300,
+               env=judge.environment(**environment))
     items, notices = collections.defaultdict(list), collections.Counter()
     if os.path.exists(os.path.join(judge.state_of(target), "items.jsonl")):
         for item in judge.items_of(target):
@@ -148,7 +151,19 @@ class Tester:
             del octets[cut:]
             damage.append((cut, len(self.sound.octets)))
         path = judge.write(os.path.join(self.work, "damaged.pst"), bytes(octets))
-        got = convert(path, os.path.join(self.work, "damaged.jsonl"))
+        self.judge(what, damage, convert(path, os.path.join(self.work, "damaged.jsonl")), exits, wanted, mended)
+
+    def unreadable(self, what, at, n, exits, wanted=()):
+        """Octets in whole sectors that the disk cannot read."""
+        what, first, end = f"{self.sound.name}: {what}, cannot be read", at // 512 * 512, -(-(at + n) // 512) * 512
+        if CASE not in what:
+            return
+        path = judge.write(os.path.join(self.work, "damaged.pst"), self.sound.octets)
+        got = convert(path, os.path.join(self.work, "damaged.jsonl"), LD_PRELOAD=BAD_DISK, BAD_OCTETS=f"{path}:{first}-{end}",
+                      ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0")
+        self.judge(what, [(first, end)], got, exits, wanted)
+
+    def judge(self, what, damage, got, exits, wanted, mended=False):
         self.runs += 1
         same(got[0] in exits, f"{what}: exit {got[0]}, wanted {exits}")
         for issue in wanted:
@@ -240,6 +255,18 @@ def kinds(sound):
     return found
 
 
+def sectors(t, rng):
+    """The disk gives no octets, where others are wrong."""
+    m = t.sound.map
+    for kind, name in ((NBT, "node"), (BBT, "block")):
+        for at, level in rng.sample(m.pages[kind], min(len(m.pages[kind]), 6)) if LONG else m.pages[kind][:1] + m.pages[kind][-1:]:
+            t.unreadable(f"{name} page of level {level} at {at:#x}", at, m.page, (1,) if kind == NBT or level else (0, 1))
+    t.unreadable("header", 0, 564, (1,), wanted=["pst.header-lost"])
+    for bid in rng.sample(sorted(m.blocks), min(len(m.blocks), 40 if LONG else 4)):
+        (a, _), (_, d) = m.room(bid)
+        t.unreadable(f"block {bid:#x}", a, d - a, (0, 1))
+
+
 def blocks(t, rng):
     m = t.sound.map
     for kind, bids in sorted(kinds(t.sound).items()):
@@ -314,6 +341,7 @@ def test(name, path, work):
     header(t)
     cuts(t)
     blocks(t, rng)
+    sectors(t, rng)
     both(t, rng)
     say(f"{name}: {len(sound.items)} items, {t.runs} damaged copies, {t.lost} items touched in all")
     return t.runs

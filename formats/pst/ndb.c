@@ -4,6 +4,7 @@
 
 #include <libdeflate.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -184,7 +185,11 @@ static haul_rc read_page(haul_nodes *n, haul_nodes_page *to, uint64_t at, uint64
 {
     const haul_nodes_layout *l = n->layout;
     const uint8_t *t = to->octets + l->trailer;
-    if (!at || haul_view_read(n->view, at, to->octets, l->page) != (ssize_t)l->page)
+    ssize_t got = at ? haul_view_read(n->view, at, to->octets, l->page) : 0;
+    if (got < 0)
+        return haul_fail(e, HAUL_SKIP, "page 0x%llx: octet %llu: %s", (unsigned long long)id,
+                         (unsigned long long)at, strerror(errno));
+    if (got != (ssize_t)l->page)
         return haul_fail(e, HAUL_SKIP, "page 0x%llx is not in the file", (unsigned long long)id);
     if (n->rescues)
         haul_rescue_page(n, at, id, kind, to->octets);
@@ -408,8 +413,11 @@ static haul_rc look_at(haul_nodes *n, const haul_nodes_extent *b, const uint8_t 
 {
     size_t align = n->layout->align, trailer = n->layout->block_trailer;
     size_t room = (b->stored + trailer + align - 1) / align * align;
-    ssize_t got = b->at ? haul_view_look(n->view, b->at, room, ret) : -1;
-    if (got < (ssize_t)b->stored)
+    ssize_t got = b->at ? haul_view_look(n->view, b->at, room, ret) : 0;
+    if (got < 0)
+        return haul_fail(e, HAUL_SKIP, "block 0x%llx: octet %llu: %s", (unsigned long long)b->id,
+                         (unsigned long long)b->at, strerror(errno));
+    if (!b->at || got < (ssize_t)b->stored)
         return haul_fail(e, HAUL_SKIP, "block 0x%llx: not in the file, at octet %llu",
                          (unsigned long long)b->id, (unsigned long long)b->at);
     if (got < (ssize_t)room)

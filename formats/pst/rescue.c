@@ -259,7 +259,7 @@ static haul_rc scan(haul_nodes *n, haul_err *e)
         return rc;
     haul_scan s = {.page = take_page, .block = take_block, .ctx = r};
     s.versions[n->version == 32 ? 0 : n->version == 64 ? 1 : 2] = true;
-    rc = haul_scan_run(&s, n->view, e);
+    haul_scan_run(&s, n->view);
     sort_blocks(r);
     tell(n, HAUL_NODES_BBT);
     return rc;

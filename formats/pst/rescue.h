@@ -1,6 +1,6 @@
 /* What a damaged B-tree of pages no longer leads to, found all the same: its leaf pages and the blocks themselves tell what they
  * are by their trailers. The store is read through once, when a page is met that cannot be used; never a sound one.
- * The rules: docs/formats/pst.md [pst-38] to [pst-44].
+ * The rules: docs/formats/pst.md [pst-38] to [pst-45].
  *
  * Memory: of what damaged pages covered, 32 octets a block, 40 a page and a node, 12 an entry of a page while it runs; where items
  * come from blocks alone, 16 more a block, 48 a message and a list of subnodes, 4 a subnode, while they are looked for.
@@ -32,8 +32,8 @@ typedef struct haul_scan { /* zero-initialised, but for what the caller wants */
     void *ctx;
 } haul_scan;
 
-/* Read the whole file, once, from its front. HAUL_E_SOURCE: it cannot be read. */
-HAUL_MUST_USE haul_rc haul_scan_run(const haul_scan *s, haul_view *v, haul_err *e);
+/* Read the whole file, once, from its front; past what cannot be read. */
+void haul_scan_run(const haul_scan *s, haul_view *v);
 
 /* ── single pages ── */
 

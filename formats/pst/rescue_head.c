@@ -142,11 +142,12 @@ static haul_rc guess(haul_nodes *n, haul_view *v, haul_err *e)
     seen all[VERSIONS] = {{0}};
     haul_scan scan = {.versions = {true, true, true}, .page = see_page, .block = see_block, .ctx = all};
     size_t best = 1;
-    haul_rc rc = haul_scan_run(&scan, v, e);
+    haul_rc rc = HAUL_OK;
+    haul_scan_run(&scan, v);
     for (size_t i = 0; i < VERSIONS; i++)
         if (all[i].n > all[best].n || (all[i].n == all[best].n && all[i].blocks > all[best].blocks))
             best = i;
-    if (rc == HAUL_OK && !all[best].n && !all[best].blocks)
+    if (!all[best].n && !all[best].blocks)
         rc = haul_fail(e, HAUL_E_FORMAT, "no Outlook store: it has no header, no page and no block of one");
     if (rc == HAUL_OK) {
         haul_nodes_begin(n, v, version_of[best]);

@@ -79,10 +79,9 @@ static void look(scanning *s, uint64_t done)
         }
 }
 
-haul_rc haul_scan_run(const haul_scan *scan, haul_view *v, haul_err *e)
+void haul_scan_run(const haul_scan *scan, haul_view *v)
 {
     scanning s = {.scan = scan, .octets = haul_alloc(KEEP + CHUNK)};
-    haul_rc rc = HAUL_OK;
     for (;;) {
         uint64_t done = s.from + s.n;
         if (s.n > KEEP) {
@@ -90,14 +89,11 @@ haul_rc haul_scan_run(const haul_scan *scan, haul_view *v, haul_err *e)
             s.from += s.n - KEEP;
             s.n = KEEP;
         }
-        ssize_t got = haul_view_read(v, done, s.octets + s.n, CHUNK);
-        if (got < 0)
-            rc = haul_fail_sys(e, HAUL_E_SOURCE, "octet %llu of the store", (unsigned long long)done);
+        ssize_t got = haul_view_salvage(v, done, s.octets + s.n, CHUNK);
         if (got <= 0)
             break;
         s.n += (size_t)got;
         look(&s, done);
     }
     free(s.octets);
-    return rc;
 }

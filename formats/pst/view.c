@@ -160,6 +160,23 @@ ssize_t haul_view_read(haul_view *v, uint64_t at, void *to, size_t n)
     return got;
 }
 
+ssize_t haul_view_salvage(haul_view *v, uint64_t at, void *to, size_t n)
+{
+    uint8_t *p = to;
+    ssize_t got = haul_view_read(v, at, p, n), piece = 1;
+    if (got >= 0)
+        return got;
+    for (got = 0; (size_t)got < n && piece != 0; got += piece) {
+        size_t left = n - (size_t)got, sector = left < HAUL_VIEW_SECTOR ? left : HAUL_VIEW_SECTOR;
+        piece = haul_view_read(v, at + (uint64_t)got, p + got, sector);
+        if (piece < 0) {
+            memset(p + got, 0, sector);
+            piece = (ssize_t)sector;
+        }
+    }
+    return got;
+}
+
 bool haul_view_patch_add(haul_view *v, uint64_t at, const uint8_t *p, size_t n)
 {
     if (v->n_patches >= HAUL_VIEW_PATCHES || n > HAUL_VIEW_PATCH)

@@ -15,6 +15,7 @@
 #define HAUL_VIEW_WINDOW                                                                                     \
     (128u * 1024u) /* octets read at a time where reading goes on: twice as many each time */
 #define HAUL_VIEW_LOOK    (64u * 1024u) /* octets looked at in one piece */
+#define HAUL_VIEW_SECTOR  512u          /* octets of a disk that cannot be read together */
 #define HAUL_VIEW_PATCHES 16384u        /* repairs of one file */
 #define HAUL_VIEW_PATCH   8u            /* octets of one repair */
 
@@ -46,6 +47,8 @@ void haul_view_done(haul_view *v);
 ssize_t haul_view_read(haul_view *v, uint64_t at, void *to, size_t n);
 /* The same without a copy: at most HAUL_VIEW_LOOK octets, borrowed until the next call on the view. */
 ssize_t haul_view_look(haul_view *v, uint64_t at, size_t n, const uint8_t **ret);
+/* As haul_view_read; octets that cannot be read, HAUL_VIEW_SECTOR at a time, are NULs. Never -1. */
+ssize_t haul_view_salvage(haul_view *v, uint64_t at, void *to, size_t n);
 /* Show these octets (at most HAUL_VIEW_PATCH) in place of the file's: of the same place, the last count; otherwise repairs
  * do not overlap. False when there are too many. */
 bool haul_view_patch_add(haul_view *v, uint64_t at, const uint8_t *p, size_t n);

@@ -457,25 +457,23 @@ static haul_rc index_all(haul_container *c, haul_err *e)
     return rc;
 }
 
-/* Look at the first octets, unpacked ones where the file is compressed. */
-static haul_rc sniff(haul_container *c, haul_err *e)
+/* Look at the first octets, unpacked ones where the file is compressed. What cannot be read and broken compressed data are not
+ * ours to report: whoever reads the file meets them again. */
+static void sniff(haul_container *c)
 {
     char head[HAUL_CONTAINER_HEAD];
     const char *p = head;
     size_t n;
     ssize_t got = pread(c->fd, head, sizeof(head), 0);
-    if (got < 0)
-        return haul_fail_sys(e, HAUL_E_SOURCE, "reading");
-    c->kind = kind_of(head, (size_t)got, false);
-    if (c->kind != KIND_NONE || !haul_in_is_packed(head, (size_t)got))
-        return HAUL_OK;
+    size_t had = got > 0 ? (size_t)got : 0;
+    c->kind = kind_of(head, had, false);
+    if (c->kind != KIND_NONE || !haul_in_is_packed(head, had))
+        return;
     haul_auto(haul_in) *in = NULL;
-    /* Broken compressed data is not ours to report: whoever reads the file meets it again. */
     if (lseek(c->fd, 0, SEEK_SET) == 0 && stream_open(c, &in, NULL) == HAUL_OK &&
         haul_in_peek(in, HAUL_CONTAINER_HEAD, &p, &n, NULL) == HAUL_OK)
         c->kind = kind_of(p, n, true);
     c->packed = true;
-    return HAUL_OK;
 }
 
 haul_rc haul_container_open(int fd, const char *name, haul_container **ret, haul_err *e)
@@ -483,8 +481,9 @@ haul_rc haul_container_open(int fd, const char *name, haul_container **ret, haul
     haul_container *c = haul_calloc(1, sizeof(*c));
     c->fd = fd;
     c->name = haul_strdup(name);
-    haul_rc rc = sniff(c, e);
-    bool is_one = rc == HAUL_OK && c->kind != KIND_NONE;
+    haul_rc rc = HAUL_OK;
+    sniff(c);
+    bool is_one = c->kind != KIND_NONE;
     if (is_one) {
         c->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
         (void)!getrandom(&c->seed, sizeof(c->seed), 0); /* against made-up collisions; never seen in output */
