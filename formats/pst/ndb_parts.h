@@ -48,6 +48,18 @@ HAUL_MUST_USE haul_rc haul_nodes_survey(haul_nodes *n, unsigned kind, haul_nodes
 /* Where a block is, as the tree has it. HAUL_SKIP: it has no such block. */
 HAUL_MUST_USE haul_rc haul_nodes_extent_of(haul_nodes *n, uint64_t id, haul_nodes_extent *ret, haul_err *e);
 
+/* The same; of what damaged pages cover, where a sound block with that id is. */
+HAUL_MUST_USE haul_rc haul_nodes_find_block(haul_nodes *n, uint64_t id, haul_nodes_extent *ret, haul_err *e);
+/* A block as it is in the file: borrowed until the next page or block is read. */
+HAUL_MUST_USE haul_rc haul_nodes_look(haul_nodes *n, uint64_t id, haul_nodes_extent *ret,
+                                      const uint8_t **ret_p, haul_err *e);
+/* Those octets, inflated and decoded, to ret->size octets. HAUL_SKIP: they cannot be inflated. */
+HAUL_MUST_USE haul_rc haul_nodes_decode(const haul_nodes *n, const haul_nodes_extent *b, const uint8_t *p,
+                                        uint8_t *to, haul_err *e);
+/* Both, into memory of its own: from the arena, or the heap when there is none. */
+HAUL_MUST_USE haul_rc haul_nodes_load(haul_nodes *n, uint64_t id, haul_arena *a, haul_block *ret,
+                                      haul_err *e);
+
 static inline unsigned haul_nodes_tree(unsigned kind) /* index by kind of tree */
 {
     return kind == HAUL_NODES_NBT;
