@@ -332,7 +332,8 @@ def test(name, path, work):
     except (IndexError, KeyError, struct.error):
         say(f"{name}: its trees are not sound: nothing can be computed from them")
         return 0
-    if not same(sound.items, f"{name}: no items"):
+    if not sound.items:
+        say(f"{name}: no items: nothing to lose")
         return 0
     rng = random.Random(name)
     t = Tester(sound, work)
