@@ -45,7 +45,7 @@ typedef struct candidate { /* an entry of a leaf page */
 struct haul_rescue {
     tree trees[2]; /* by haul_nodes_tree */
     bool scanned, resolved;
-    bool all;            /* blocks are kept, not only those that damaged pages covered */
+    bool all;            /* blocks are kept, not only those that damaged pages covered: nodes are missing */
     found_block *blocks; /* in order of id, once scanned */
     size_t n_blocks, cap_blocks;
     leaf_page *pages;
@@ -235,13 +235,6 @@ static void tell(haul_nodes *n, unsigned kind)
     }
 }
 
-/* Is even the root of the node B-tree lost? Then blocks may be all there is. */
-static bool is_rootless(const haul_rescue *r)
-{
-    const tree *t = &r->trees[haul_nodes_tree(HAUL_NODES_NBT)];
-    return t->n == 1 && !t->gaps[0].page.lo && t->gaps[0].page.hi > UINT32_MAX;
-}
-
 /* Both trees first: the file is read through once. */
 static haul_rc scan(haul_nodes *n, haul_err *e)
 {
@@ -254,7 +247,7 @@ static haul_rc scan(haul_nodes *n, haul_err *e)
     for (size_t i = 0; i < 2 && rc == HAUL_OK; i++)
         if (!r->trees[haul_nodes_tree(kinds[i])].surveyed)
             rc = haul_nodes_survey(n, kinds[i], NULL, NULL, e);
-    r->all = n->guessed || is_rootless(r);
+    r->all = n->guessed || r->trees[haul_nodes_tree(HAUL_NODES_NBT)].n;
     if (rc != HAUL_OK || (!r->all && !r->trees[0].n && !r->trees[1].n))
         return rc;
     haul_scan s = {.page = take_page, .block = take_block, .ctx = r};
@@ -280,6 +273,9 @@ bool haul_rescue_block(haul_nodes *n, uint64_t id, bool sound, haul_nodes_extent
             high = mid;
     }
     const found_block *b = &r->blocks[low];
+    if (sound && !n->guessed &&
+        !gap_of(r, HAUL_NODES_BBT, id | HAUL_NODES_RESERVED)) /* a sound page has it */
+        return false;
     if (low == r->n_blocks || ((b->id ^ id) & ~HAUL_NODES_RESERVED) || (sound && !b->sound))
         return false;
     *ret = (haul_nodes_extent){.id = b->id, .at = b->at, .stored = b->stored, .size = b->size};
@@ -480,26 +476,40 @@ static void choose(haul_nodes *n)
     free(order);
 }
 
-/* Has the walk of the tree, or a page of it, given anything? */
-static bool has_entries(const haul_rescue *r)
+/* Of those in the file, the sound ones; where the block tree is sound, it must have them: others are what was written over. */
+static bool is_live(haul_nodes *n, const found_block *b)
 {
-    for (size_t i = 0; i < r->n_pages; i++)
-        if (r->pages[i].rank == REACHED)
-            return true;
-    return r->nodes.n > 0;
+    haul_nodes_extent x;
+    if (!b->sound || gap_of(n->rescue, HAUL_NODES_BBT, b->id | HAUL_NODES_RESERVED))
+        return b->sound;
+    return haul_nodes_extent_of(n, b->id, &x, NULL) == HAUL_OK && x.at == b->at;
 }
 
-/* No page of the tree is left: the blocks may be all the same. */
-static void take_items(haul_nodes *n)
+static haul_rc claim_node(void *ctx, const haul_node *v, haul_err *e)
+{
+    (void)e;
+    haul_carving_claim(ctx, v->data);
+    haul_carving_claim(ctx, v->sub);
+    return HAUL_OK;
+}
+
+/* Nodes may be gone of which no page tells: their blocks may be there all the same. */
+static haul_rc take_items(haul_nodes *n, haul_err *e)
 {
     haul_rescue *r = n->rescue;
     uint64_t *ids = haul_alloc((r->n_blocks + 1) * sizeof(*ids));
     size_t count = 0;
     for (size_t i = 0; i < r->n_blocks; i++)
-        if (r->blocks[i].sound)
+        if (is_live(n, &r->blocks[i]))
             ids[count++] = r->blocks[i].id;
-    haul_rescue_items(n, ids, count, &r->nodes);
+    haul_carving *c = haul_carving_new(n, ids, count);
+    haul_rc rc = haul_nodes_survey(n, HAUL_NODES_NBT, claim_node, c, e);
+    for (size_t i = 0; i < r->nodes.n; i++)
+        (void)claim_node(c, &r->nodes.v[i], NULL);
+    haul_carving_take(c, &r->nodes);
+    haul_carving_free(c);
     free(ids);
+    return rc;
 }
 
 static haul_rc resolve(haul_nodes *n, haul_err *e)
@@ -514,8 +524,7 @@ static haul_rc resolve(haul_nodes *n, haul_err *e)
         if (t->gaps[i].leaf)
             take_damaged(n, &t->gaps[i]);
     choose(n);
-    if (!has_entries(r))
-        take_items(n);
+    rc = take_items(n, e);
     if (r->nodes.n)
         qsort(r->nodes.v, r->nodes.n, sizeof(*r->nodes.v), by_node);
     for (size_t i = 0; i < r->nodes.n; i++) {
@@ -529,7 +538,7 @@ static haul_rc resolve(haul_nodes *n, haul_err *e)
     r->entries = NULL;
     r->pages = NULL;
     r->n_entries = r->n_pages = 0;
-    return HAUL_OK;
+    return rc;
 }
 
 /* As the view shows it: an entry may have been given another number or parent [pst-33]. */

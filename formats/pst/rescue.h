@@ -73,19 +73,24 @@ void haul_rescue_gap(haul_nodes *n, unsigned kind, const haul_nodes_ref *page, b
 void haul_rescue_cover(haul_nodes *n, unsigned kind, uint64_t first, uint64_t last);
 void haul_rescue_surveyed(haul_nodes *n, unsigned kind);
 
-/* The nodes that the tree has lost, in order; none where nothing is missing. Where no entry of the tree is left at all, they are what
- * haul_rescue_items finds. */
+/* The nodes that the tree has lost, in order; none where nothing is missing. Last those that are put together from blocks. */
 HAUL_MUST_USE haul_rc haul_rescue_nodes(haul_nodes *n, haul_nodes_each *each, void *ctx, haul_err *e);
 /* One of them. False: it was not found. */
 bool haul_rescue_node(haul_nodes *n, uint32_t nid, haul_node *ret);
 /* A block that damaged pages cover, by its trailer. sound: not one with a wrong checksum. False: it was not found. */
 bool haul_rescue_block(haul_nodes *n, uint64_t id, bool sound, haul_nodes_extent *ret);
 
-/* Items put together from blocks alone (rescue_blocks.c): ids, in order, of all sound blocks of the store. Appended to *ret:
- * messages in the order of their data, with ids from HAUL_RESCUE_ITEM on, below a folder that is not there; the map of names. */
+/* Items put together from blocks alone (rescue_blocks.c), for nodes that are lost. ids, in order, of sound blocks: borrowed; reads all
+ * of them. Then blocks that nodes are known to have are claimed; what is left is appended to *ret: messages in the order of their
+ * data, with ids from HAUL_RESCUE_ITEM on, below a folder that is not there; the map of names. */
 #define HAUL_RESCUE_FOLDER 0x7fffffe2u
-#define HAUL_RESCUE_ITEM   0x10001u /* index of the first */
-void haul_rescue_items(haul_nodes *n, const uint64_t *ids, size_t count, haul_node_list *ret);
+#define HAUL_RESCUE_ITEM                                                                                     \
+    0x7000001u /* index of the first: far from those of Outlook, which begin at 0x10001 (MS-PST 2.4.8.1) */
+typedef struct haul_carving haul_carving;
+haul_carving *haul_carving_new(haul_nodes *n, const uint64_t *ids, size_t count);
+void haul_carving_claim(haul_carving *c, uint64_t id); /* 0: no block */
+void haul_carving_take(haul_carving *c, haul_node_list *ret);
+void haul_carving_free(haul_carving *c);
 
 void haul_rescue_free(haul_rescue *r); /* NULL is accepted */
 

@@ -1,5 +1,5 @@
-/* Items of a store whose node B-tree is gone: of all blocks, property contexts that no other block names and that look like
- * messages, each with the list of subnodes that is its own. [pst-44]
+/* Items whose nodes are lost: of all blocks, property contexts that no node and no other block names and that look like messages,
+ * each with the list of subnodes that is its own. [pst-44]
  *
  * Source: MS-PST 2.2.2.8.3 (XBLOCK, SLBLOCK), 2.3.1.2 (HNHDR), 2.3.3 (property contexts). */
 #include "engine.h"
@@ -36,7 +36,7 @@ typedef struct piece {
     bool claimed; /* another block names it */
 } piece;
 
-typedef struct carving {
+struct haul_carving {
     haul_nodes *nodes;
     piece *v; /* in order of id */
     size_t n;
@@ -44,14 +44,14 @@ typedef struct carving {
     size_t n_halves, cap_halves;
     uint32_t *nids; /* that they name */
     size_t n_nids, cap_nids;
-} carving;
+};
 
 typedef struct context { /* what its properties say */
     bool class, count;   /* it has PidTagMessageClass; PidTagContentCount */
     unsigned map;        /* a bit for each property of a map of names */
     uint32_t flags;      /* PidTagMessageFlags */
     bool has_flags;
-    size_t n; /* subnodes that they name, the last of carving.nids */
+    size_t n; /* subnodes that they name, the last of haul_carving.nids */
 } context;
 
 static uint64_t key_of(uint64_t id)
@@ -61,7 +61,7 @@ static uint64_t key_of(uint64_t id)
 
 /* ── which blocks are named by others ── */
 
-static void claim(carving *c, uint64_t id)
+void haul_carving_claim(haul_carving *c, uint64_t id)
 {
     size_t low = 0, high = c->n;
     while (low < high) {
@@ -76,17 +76,17 @@ static void claim(carving *c, uint64_t id)
 }
 
 /* A list: entries of `size` octets behind `from`, in which block ids are from `at` on, `ids` of them. */
-static void claim_list(carving *c, const uint8_t *p, size_t n, size_t from, size_t size, size_t at,
+static void claim_list(haul_carving *c, const uint8_t *p, size_t n, size_t from, size_t size, size_t at,
                        size_t ids)
 {
     const haul_nodes *o = c->nodes;
     size_t count = haul_nodes16(p + 2);
     for (size_t i = 0; i < count && from + (i + 1) * size <= n; i++)
         for (size_t k = 0; k < ids; k++)
-            claim(c, haul_nodes_id(o, p + from + i * size + at + k * o->layout->id));
+            haul_carving_claim(c, haul_nodes_id(o, p + from + i * size + at + k * o->layout->id));
 }
 
-static void look_at_list(carving *c, piece *x, const uint8_t *p, size_t n)
+static void look_at_list(haul_carving *c, piece *x, const uint8_t *p, size_t n)
 {
     size_t id = c->nodes->layout->id;
     if (p[0] == LIST) {
@@ -98,7 +98,7 @@ static void look_at_list(carving *c, piece *x, const uint8_t *p, size_t n)
     }
 }
 
-static void look_at(carving *c, piece *x, uint8_t octets[HAUL_NODES_BLOCK])
+static void look_at(haul_carving *c, piece *x, uint8_t octets[HAUL_NODES_BLOCK])
 {
     haul_block b;
     if (haul_nodes_block(c->nodes, x->id, octets, &b, NULL) != HAUL_OK || b.n < 8)
@@ -127,13 +127,13 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void add_nid(carving *c, uint32_t nid)
+static void add_nid(haul_carving *c, uint32_t nid)
 {
     c->nids = haul_grown(c->nids, c->n_nids, &c->cap_nids, sizeof(*c->nids));
     c->nids[c->n_nids++] = nid;
 }
 
-static void note_entry(carving *c, context *x, const haul_props_entry *p)
+static void note_entry(haul_carving *c, context *x, const haul_props_entry *p)
 {
     bool known = haul_prop_width(p->type & ~(unsigned)HAUL_PT_MULTI) != SIZE_MAX;
     x->class = x->class || p->id == HAUL_TAG_MESSAGE_CLASS;
@@ -150,7 +150,7 @@ static void note_entry(carving *c, context *x, const haul_props_entry *p)
 }
 
 /* The context of a piece, when it may be a node's. */
-static bool read_context(carving *c, const piece *x, context *ret)
+static bool read_context(haul_carving *c, const piece *x, context *ret)
 {
     haul_props props = {0};
     haul_props_entry p;
@@ -169,7 +169,7 @@ static bool read_context(carving *c, const piece *x, context *ret)
 
 /* ── halves of nodes ── */
 
-static haul_half *add_half(carving *c, const haul_half *h)
+static haul_half *add_half(haul_carving *c, const haul_half *h)
 {
     if (h->n > 1)
         qsort(c->nids + h->first, h->n, sizeof(*c->nids), by_value);
@@ -178,7 +178,7 @@ static haul_half *add_half(carving *c, const haul_half *h)
     return &c->halves[c->n_halves++];
 }
 
-static void take_context(carving *c, const piece *x)
+static void take_context(haul_carving *c, const piece *x)
 {
     context says;
     size_t first = c->n_nids;
@@ -197,7 +197,7 @@ static void take_context(carving *c, const piece *x)
     h->names = haul_people_named(c->nodes, &node, &h->people);
 }
 
-static void take_list(carving *c, const piece *x)
+static void take_list(haul_carving *c, const piece *x)
 {
     haul_node_list list = {0};
     haul_half h = {.id = x->id, .list = true, .first = c->n_nids};
@@ -216,7 +216,7 @@ static void take_list(carving *c, const piece *x)
 /* ── items ── */
 
 /* Messages in the order of their blocks, that is, of their making; of maps of names the newest. */
-static void give(const carving *c, haul_node_list *ret)
+static void give(const haul_carving *c, haul_node_list *ret)
 {
     haul_node names = {0};
     uint32_t next = HAUL_RESCUE_ITEM;
@@ -240,27 +240,37 @@ static void give(const carving *c, haul_node_list *ret)
         haul_nodes_list_add(ret, &names);
 }
 
-void haul_rescue_items(haul_nodes *n, const uint64_t *ids, size_t count, haul_node_list *ret)
+haul_carving *haul_carving_new(haul_nodes *n, const uint64_t *ids, size_t count)
 {
-    carving c = {.nodes = n, .n = count};
+    haul_carving *c = haul_calloc(1, sizeof(*c));
     uint8_t *octets = haul_alloc(HAUL_NODES_BLOCK);
-    c.v = haul_calloc(count + 1, sizeof(*c.v));
+    *c = (haul_carving){.nodes = n, .v = haul_calloc(count + 1, sizeof(*c->v)), .n = count};
     for (size_t i = 0; i < count; i++)
-        c.v[i].id = ids[i];
+        c->v[i].id = ids[i];
     if (n->guessed)
         haul_rescue_encoding(n, ids, count);
     for (size_t i = 0; i < count; i++)
-        look_at(&c, &c.v[i], octets);
-    for (const piece *x = c.v; x < c.v + count; x++) {
-        if (!x->claimed && x->kind == SUBS)
-            take_list(&c, x);
-        else if (!x->claimed && x->kind != OTHER)
-            take_context(&c, x);
-    }
-    haul_pairs_find(c.halves, c.n_halves, c.nids);
-    give(&c, ret);
-    free(c.halves);
-    free(c.nids);
-    free(c.v);
+        look_at(c, &c->v[i], octets);
     free(octets);
+    return c;
+}
+
+void haul_carving_take(haul_carving *c, haul_node_list *ret)
+{
+    for (const piece *x = c->v; x < c->v + c->n; x++) {
+        if (!x->claimed && x->kind == SUBS)
+            take_list(c, x);
+        else if (!x->claimed && x->kind != OTHER)
+            take_context(c, x);
+    }
+    haul_pairs_find(c->halves, c->n_halves, c->nids);
+    give(c, ret);
+}
+
+void haul_carving_free(haul_carving *c)
+{
+    free(c->halves);
+    free(c->nids);
+    free(c->v);
+    free(c);
 }
