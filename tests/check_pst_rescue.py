@@ -57,6 +57,12 @@ def convert(store, target, **environment):
     return done.returncode, items, notices
 
 
+def blocks_of(item):
+    """Of an item put together from blocks: (data, subnodes); 0 = none."""
+    told = [i["detail"] for i in item.get("issues") or [] if i["id"] == "pst.item-unindexed"]
+    return [tuple(int(b, 16) & ~1 for b in re.findall("0x([0-9a-f]+)", detail)) for detail in told]
+
+
 class Sound:
     def __init__(self, name, path, work):
         self.name = name
@@ -102,7 +108,8 @@ def table_whole(sound, folder, nodes, blocks):
 
 def compare(sound, what, damage, got, mended):
     code, items, notices = got
-    items = {n: of for n, of in items.items() if "pst.item-unindexed" not in judge.issues_of(of[0])}  # unindexed() has them
+    alone = {data for of in items.values() for data, _ in blocks_of(of[0])}
+    items = {n: of for n, of in items.items() if "pst.item-unindexed" not in judge.issues_of(of[0])}
     nodes, blocks = gone(sound, damage, mended)
     common = any(n in nodes or sound.uses[n] & blocks for n in SHARED if n in sound.map.nodes)
     lost = 0
@@ -111,6 +118,8 @@ def compare(sound, what, damage, got, mended):
         same(len(ours) <= len(of), f"{what}: item {nid:#x} comes {len(ours)} times")
         if entry and nid in nodes:  # the node itself is gone
             lost += 1
+            same(sound.uses[nid] & blocks or any(i["status"] != "failed" for i in ours) or entry[0] & ~1 in alone,
+                 f"{what}: the node of item {nid:#x} is gone, its blocks are there: it does not come")
             if table_whole(sound, entry[2], nodes, blocks):
                 same(ours, f"{what}: item {nid:#x} is gone, and its folder's table is whole: it is not named")
             continue
@@ -355,8 +364,7 @@ def pairs(octets, m, work):
         if octets[at + m.trailer] == octets[at + m.trailer + 1] == NBT:
             octets[at:at + m.page] = bytes(m.page)
     _, items, _ = convert(judge.write(os.path.join(work, "damaged.pst"), bytes(octets)), os.path.join(work, "damaged.jsonl"))
-    told = [i["detail"] for of in items.values() for i in of[0]["issues"] if i["id"] == "pst.item-unindexed"]
-    return {int(a, 16) & ~1: int(b, 16) & ~1 for a, b in (re.findall("0x([0-9a-f]+)", detail) for detail in told)}
+    return dict(pair for of in items.values() for pair in blocks_of(of[0]))
 
 
 def nobody_elses(work):
