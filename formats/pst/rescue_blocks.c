@@ -17,7 +17,7 @@
 #define PROPS       0xbcu            /* bClientSig of a property context */
 #define LIST        0x01u            /* btype: XBLOCK and XXBLOCK */
 #define SUBNODES    0x02u            /* btype: SLBLOCK and SIBLOCK */
-#define NEEDED_MAX  4096u            /* subnodes that are looked for in a list */
+#define NAMED_MAX   4096u            /* subnodes that a context names, or a list has, to be looked at */
 #define NOWHERE     (UINT64_MAX / 2) /* "place" of an entry that is in no page */
 #define ATTACHMENT  0x05u            /* type of a subnode, MS-PST 2.2.2.1 */
 #define COUNT_TAG   0x3602u          /* PidTagContentCount: of folders */
@@ -143,7 +143,7 @@ static void note_entry(haul_carving *c, context *x, const haul_props_entry *p)
         x->flags = p->value;
         x->has_flags = true;
     }
-    if (!known || haul_props_inline(p->type) || !(p->value & 0x1f) || x->n == NEEDED_MAX)
+    if (!known || haul_props_inline(p->type) || !(p->value & 0x1f) || x->n == NAMED_MAX)
         return;
     add_nid(c, p->value);
     x->n++;
@@ -201,7 +201,7 @@ static void take_list(haul_carving *c, const piece *x)
 {
     haul_node_list list = {0};
     haul_half h = {.id = x->id, .list = true, .first = c->n_nids};
-    if (haul_nodes_list(c->nodes, x->id, &list, NULL) == HAUL_OK && list.n) {
+    if (haul_nodes_list(c->nodes, x->id, &list, NULL) == HAUL_OK && list.n && list.n <= NAMED_MAX) {
         for (size_t i = 0; i < list.n; i++) {
             add_nid(c, list.v[i].nid);
             h.attachments = h.attachments || HAUL_NID_TYPE(list.v[i].nid) == ATTACHMENT;
