@@ -80,12 +80,12 @@ bool haul_rescue_node(haul_nodes *n, uint32_t nid, haul_node *ret);
 /* A block that damaged pages cover, by its trailer. sound: not one with a wrong checksum. False: it was not found. */
 bool haul_rescue_block(haul_nodes *n, uint64_t id, bool sound, haul_nodes_extent *ret);
 
-/* Items put together from blocks alone (rescue_blocks.c), for nodes that are lost. ids, in order, of sound blocks: borrowed; reads all
- * of them. Then blocks that nodes are known to have are claimed; what is left is appended to *ret: messages in the order of their
- * data, with ids from HAUL_RESCUE_ITEM on, below a folder that is not there; the map of names. */
+/* Items put together from blocks alone (rescue_blocks.c), for nodes that are lost. ids, in order, of sound blocks: of these, lists
+ * are read. Blocks that nodes are known to have are claimed; what is left then is read, too, and appended to *ret: messages in the
+ * order of their data, with ids from HAUL_RESCUE_ITEM on, far from Outlook's, which begin at 0x10001 (MS-PST 2.4.8.1), below a
+ * folder that is not there; the map of names. */
 #define HAUL_RESCUE_FOLDER 0x7fffffe2u
-#define HAUL_RESCUE_ITEM                                                                                     \
-    0x7000001u /* index of the first: far from those of Outlook, which begin at 0x10001 (MS-PST 2.4.8.1) */
+#define HAUL_RESCUE_ITEM   0x7000001u /* index of the first */
 typedef struct haul_carving haul_carving;
 haul_carving *haul_carving_new(haul_nodes *n, const uint64_t *ids, size_t count);
 void haul_carving_claim(haul_carving *c, uint64_t id); /* 0: no block */

@@ -249,20 +249,25 @@ haul_carving *haul_carving_new(haul_nodes *n, const uint64_t *ids, size_t count)
         c->v[i].id = ids[i];
     if (n->guessed)
         haul_rescue_encoding(n, ids, count);
-    for (size_t i = 0; i < count; i++)
-        look_at(c, &c->v[i], octets);
+    for (piece *x = c->v; x < c->v + count; x++)
+        if (x->id & HAUL_NODES_INTERNAL)
+            look_at(c, x, octets);
     free(octets);
     return c;
 }
 
 void haul_carving_take(haul_carving *c, haul_node_list *ret)
 {
-    for (const piece *x = c->v; x < c->v + c->n; x++) {
+    uint8_t *octets = haul_alloc(HAUL_NODES_BLOCK);
+    for (piece *x = c->v; x < c->v + c->n; x++) {
+        if (!x->claimed && !(x->id & HAUL_NODES_INTERNAL))
+            look_at(c, x, octets);
         if (!x->claimed && x->kind == SUBS)
             take_list(c, x);
         else if (!x->claimed && x->kind != OTHER)
             take_context(c, x);
     }
+    free(octets);
     haul_pairs_find(c->halves, c->n_halves, c->nids);
     give(c, ret);
 }
