@@ -485,11 +485,10 @@ static bool is_live(haul_nodes *n, const found_block *b)
     return haul_nodes_extent_of(n, b->id, &x, NULL) == HAUL_OK && x.at == b->at;
 }
 
-static haul_rc claim_node(void *ctx, const haul_node *v, haul_err *e)
+static haul_rc is_known(void *ctx, const haul_node *v, haul_err *e)
 {
     (void)e;
-    haul_carving_claim(ctx, v->data);
-    haul_carving_claim(ctx, v->sub);
+    haul_carving_known(ctx, v);
     return HAUL_OK;
 }
 
@@ -503,9 +502,9 @@ static haul_rc take_items(haul_nodes *n, haul_err *e)
         if (is_live(n, &r->blocks[i]))
             ids[count++] = r->blocks[i].id;
     haul_carving *c = haul_carving_new(n, ids, count);
-    haul_rc rc = haul_nodes_survey(n, HAUL_NODES_NBT, claim_node, c, e);
+    haul_rc rc = haul_nodes_survey(n, HAUL_NODES_NBT, is_known, c, e);
     for (size_t i = 0; i < r->nodes.n; i++)
-        (void)claim_node(c, &r->nodes.v[i], NULL);
+        haul_carving_known(c, &r->nodes.v[i]);
     haul_carving_take(c, &r->nodes);
     haul_carving_free(c);
     free(ids);

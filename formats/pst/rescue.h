@@ -81,14 +81,14 @@ bool haul_rescue_node(haul_nodes *n, uint32_t nid, haul_node *ret);
 bool haul_rescue_block(haul_nodes *n, uint64_t id, bool sound, haul_nodes_extent *ret);
 
 /* Items put together from blocks alone (rescue_blocks.c), for nodes that are lost. ids, in order, of sound blocks: of these, lists
- * are read. Blocks that nodes are known to have are claimed; what is left then is read, too, and appended to *ret: messages in the
+ * are read. Blocks of the nodes that are known are theirs; what is left then is read, too, and appended to *ret: messages in the
  * order of their data, with ids from HAUL_RESCUE_ITEM on, far from Outlook's, which begin at 0x10001 (MS-PST 2.4.8.1), below a
- * folder that is not there; the map of names. */
+ * folder that is not there; the map of names, if it is not known. */
 #define HAUL_RESCUE_FOLDER 0x7fffffe2u
 #define HAUL_RESCUE_ITEM   0x7000001u /* index of the first */
 typedef struct haul_carving haul_carving;
 haul_carving *haul_carving_new(haul_nodes *n, const uint64_t *ids, size_t count);
-void haul_carving_claim(haul_carving *c, uint64_t id); /* 0: no block */
+void haul_carving_known(haul_carving *c, const haul_node *node);
 void haul_carving_take(haul_carving *c, haul_node_list *ret);
 void haul_carving_free(haul_carving *c);
 

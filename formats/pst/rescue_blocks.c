@@ -44,6 +44,7 @@ struct haul_carving {
     size_t n_halves, cap_halves;
     uint32_t *nids; /* that they name */
     size_t n_nids, cap_nids;
+    bool has_names; /* the map of names is known */
 };
 
 typedef struct context { /* what its properties say */
@@ -61,7 +62,7 @@ static uint64_t key_of(uint64_t id)
 
 /* ── which blocks are named by others ── */
 
-void haul_carving_claim(haul_carving *c, uint64_t id)
+static void claim(haul_carving *c, uint64_t id)
 {
     size_t low = 0, high = c->n;
     while (low < high) {
@@ -83,7 +84,7 @@ static void claim_list(haul_carving *c, const uint8_t *p, size_t n, size_t from,
     size_t count = haul_nodes16(p + 2);
     for (size_t i = 0; i < count && from + (i + 1) * size <= n; i++)
         for (size_t k = 0; k < ids; k++)
-            haul_carving_claim(c, haul_nodes_id(o, p + from + i * size + at + k * o->layout->id));
+            claim(c, haul_nodes_id(o, p + from + i * size + at + k * o->layout->id));
 }
 
 static void look_at_list(haul_carving *c, piece *x, const uint8_t *p, size_t n)
@@ -236,7 +237,7 @@ static void give(const haul_carving *c, haul_node_list *ret)
         node.parent = HAUL_RESCUE_FOLDER;
         haul_nodes_list_add(ret, &node);
     }
-    if (names.data)
+    if (names.data && !c->has_names)
         haul_nodes_list_add(ret, &names);
 }
 
@@ -254,6 +255,13 @@ haul_carving *haul_carving_new(haul_nodes *n, const uint64_t *ids, size_t count)
             look_at(c, x, octets);
     free(octets);
     return c;
+}
+
+void haul_carving_known(haul_carving *c, const haul_node *node)
+{
+    claim(c, node->data);
+    claim(c, node->sub);
+    c->has_names = c->has_names || node->nid == NAME_MAP;
 }
 
 void haul_carving_take(haul_carving *c, haul_node_list *ret)
