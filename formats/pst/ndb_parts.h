@@ -42,9 +42,11 @@ HAUL_MUST_USE haul_rc haul_nodes_page_get(haul_nodes *n, uint64_t at, uint64_t i
 bool haul_nodes_page_odd(const haul_nodes *n, uint64_t at);
 /* False: its counts are those of no page. */
 bool haul_nodes_page_entries(const haul_nodes *n, const uint8_t *page, haul_nodes_entries *ret);
-/* Walk one of the two trees, and tell rescue.h what is missing. each: of the nodes; NULL = none. */
-HAUL_MUST_USE haul_rc haul_nodes_survey(haul_nodes *n, unsigned kind, haul_nodes_each *each, void *ctx,
-                                        haul_err *e);
+/* Walk one of the two trees, and tell rescue.h what is missing. each: of the nodes, of the ids of blocks; NULL = none. */
+typedef haul_rc haul_nodes_each_block(void *ctx, uint64_t id, haul_err *e);
+HAUL_MUST_USE haul_rc haul_nodes_survey(haul_nodes *n, haul_nodes_each *each, void *ctx, haul_err *e);
+HAUL_MUST_USE haul_rc haul_nodes_survey_blocks(haul_nodes *n, haul_nodes_each_block *each, void *ctx,
+                                               haul_err *e);
 /* Where a block is, as the tree has it. HAUL_SKIP: it has no such block. */
 HAUL_MUST_USE haul_rc haul_nodes_extent_of(haul_nodes *n, uint64_t id, haul_nodes_extent *ret, haul_err *e);
 

@@ -6,6 +6,7 @@ typedef struct walk {
     haul_nodes *nodes;
     unsigned kind;
     haul_nodes_each *each;
+    haul_nodes_each_block *each_block;
     void *ctx;
     uint64_t pages; /* left: as many as the file has room for */
 } walk;
@@ -29,6 +30,14 @@ static haul_rc each_node(walk *w, const haul_nodes_entries *s, uint64_t at, haul
                           .at = at + i * s->size};
         rc = w->each(w->ctx, &node, e);
     }
+    return rc;
+}
+
+static haul_rc each_block(walk *w, const haul_nodes_entries *s, haul_err *e)
+{
+    haul_rc rc = HAUL_OK;
+    for (size_t i = 0; w->each_block && i < s->n && rc == HAUL_OK; i++)
+        rc = w->each_block(w->ctx, haul_nodes_id(w->nodes, s->p + i * s->size), e);
     return rc;
 }
 
@@ -62,7 +71,7 @@ static haul_rc leaf_page(walk *w, const haul_nodes_ref *r, const page *p, bool d
     if (doubted && p->s.n)
         haul_rescue_cover(w->nodes, w->kind, haul_nodes_id(w->nodes, p->s.p),
                           haul_nodes_id(w->nodes, p->s.p + (p->s.n - 1) * p->s.size));
-    return each_node(w, &p->s, r->at, e);
+    return w->kind == HAUL_NODES_NBT ? each_node(w, &p->s, r->at, e) : each_block(w, &p->s, e);
 }
 
 /* doubted: what led there is not to be believed; only a sound page is then. What is above it is a gap already. */
@@ -93,23 +102,35 @@ static haul_rc walk_page(walk *w, const haul_nodes_ref *r, unsigned below, bool 
     return rc;
 }
 
-haul_rc haul_nodes_survey(haul_nodes *n, unsigned kind, haul_nodes_each *each, void *ctx, haul_err *e)
+static haul_rc survey(walk *w, haul_err *e)
 {
-    walk w = {
-        .nodes = n, .kind = kind, .each = each, .ctx = ctx, .pages = n->view->size / n->layout->page + 1};
-    haul_nodes_ref root = {.at = kind == HAUL_NODES_NBT ? n->node_root : n->block_root,
-                           .id = kind == HAUL_NODES_NBT ? n->node_id : n->block_id,
-                           .hi = UINT64_MAX};
+    haul_nodes *n = w->nodes;
+    bool nodes = w->kind == HAUL_NODES_NBT;
+    haul_nodes_ref root = {
+        .at = nodes ? n->node_root : n->block_root, .id = nodes ? n->node_id : n->block_id, .hi = UINT64_MAX};
+    w->pages = n->view->size / n->layout->page + 1;
     if (n->rescues)
-        haul_rescue_begin(n, kind);
-    haul_rc rc = walk_page(&w, &root, HAUL_NODES_LEVELS, false, e);
+        haul_rescue_begin(n, w->kind);
+    haul_rc rc = walk_page(w, &root, HAUL_NODES_LEVELS, false, e);
     if (rc == HAUL_OK && n->rescues)
-        haul_rescue_surveyed(n, kind);
+        haul_rescue_surveyed(n, w->kind);
     return rc;
+}
+
+haul_rc haul_nodes_survey(haul_nodes *n, haul_nodes_each *each, void *ctx, haul_err *e)
+{
+    walk w = {.nodes = n, .kind = HAUL_NODES_NBT, .each = each, .ctx = ctx};
+    return survey(&w, e);
+}
+
+haul_rc haul_nodes_survey_blocks(haul_nodes *n, haul_nodes_each_block *each, void *ctx, haul_err *e)
+{
+    walk w = {.nodes = n, .kind = HAUL_NODES_BBT, .each_block = each, .ctx = ctx};
+    return survey(&w, e);
 }
 
 haul_rc haul_nodes_walk(haul_nodes *n, haul_nodes_each *each, void *ctx, haul_err *e)
 {
-    haul_rc rc = haul_nodes_survey(n, HAUL_NODES_NBT, each, ctx, e);
+    haul_rc rc = haul_nodes_survey(n, each, ctx, e);
     return rc == HAUL_OK && n->rescues ? haul_rescue_nodes(n, each, ctx, e) : rc;
 }

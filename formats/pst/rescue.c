@@ -45,7 +45,7 @@ typedef struct candidate { /* an entry of a leaf page */
 struct haul_rescue {
     tree trees[2]; /* by haul_nodes_tree */
     bool scanned, resolved;
-    bool all;            /* blocks are kept, not only those that damaged pages covered: nodes are missing */
+    bool guessed;        /* as of the nodes: all blocks are kept, not only those that damaged pages covered */
     found_block *blocks; /* in order of id, once scanned */
     size_t n_blocks, cap_blocks;
     leaf_page *pages;
@@ -158,7 +158,8 @@ static void take_block(void *ctx, const haul_scan_block *b)
             while (r->n_entries && r->entries[r->n_entries - 1].page == r->n_pages - 1)
                 r->n_entries--;
     }
-    if ((!r->all && !gap_of(r, HAUL_NODES_BBT, x->id | HAUL_NODES_RESERVED)) || r->n_blocks == ENTRIES_MAX)
+    if ((!r->guessed && !gap_of(r, HAUL_NODES_BBT, x->id | HAUL_NODES_RESERVED)) ||
+        r->n_blocks == ENTRIES_MAX)
         return;
     r->blocks = haul_grown(r->blocks, r->n_blocks, &r->cap_blocks, sizeof(*r->blocks));
     r->blocks[r->n_blocks++] = (found_block){.id = x->id,
@@ -238,17 +239,17 @@ static void tell(haul_nodes *n, unsigned kind)
 /* Both trees first: the file is read through once. */
 static haul_rc scan(haul_nodes *n, haul_err *e)
 {
-    static const unsigned kinds[2] = {HAUL_NODES_BBT, HAUL_NODES_NBT};
     haul_rescue *r = rescue_of(n);
     haul_rc rc = HAUL_OK;
     if (r->scanned)
         return HAUL_OK;
     r->scanned = true;
-    for (size_t i = 0; i < 2 && rc == HAUL_OK; i++)
-        if (!r->trees[haul_nodes_tree(kinds[i])].surveyed)
-            rc = haul_nodes_survey(n, kinds[i], NULL, NULL, e);
-    r->all = n->guessed || r->trees[haul_nodes_tree(HAUL_NODES_NBT)].n;
-    if (rc != HAUL_OK || (!r->all && !r->trees[0].n && !r->trees[1].n))
+    r->guessed = n->guessed;
+    if (!r->trees[haul_nodes_tree(HAUL_NODES_BBT)].surveyed)
+        rc = haul_nodes_survey_blocks(n, NULL, NULL, e);
+    if (rc == HAUL_OK && !r->trees[haul_nodes_tree(HAUL_NODES_NBT)].surveyed)
+        rc = haul_nodes_survey(n, NULL, NULL, e);
+    if (rc != HAUL_OK || (!n->guessed && !r->trees[0].n && !r->trees[1].n))
         return rc;
     haul_scan s = {.page = take_page, .block = take_block, .ctx = r};
     s.versions[n->version == 32 ? 0 : n->version == 64 ? 1 : 2] = true;
@@ -476,13 +477,22 @@ static void choose(haul_nodes *n)
     free(order);
 }
 
-/* Of those in the file, the sound ones; where the block tree is sound, it must have them: others are what was written over. */
-static bool is_live(haul_nodes *n, const found_block *b)
+static haul_rc take_id(void *ctx, uint64_t id, haul_err *e)
 {
-    haul_nodes_extent x;
-    if (!b->sound || gap_of(n->rescue, HAUL_NODES_BBT, b->id | HAUL_NODES_RESERVED))
-        return b->sound;
-    return haul_nodes_extent_of(n, b->id, &x, NULL) == HAUL_OK && x.at == b->at;
+    (void)e;
+    haul_carving_add(ctx, id);
+    return HAUL_OK;
+}
+
+/* Of the blocks that are in the file, those that the tree has; where it does not say, the sound ones. */
+static haul_rc add_blocks(haul_nodes *n, haul_carving *c, haul_err *e)
+{
+    const haul_rescue *r = n->rescue;
+    haul_rc rc = haul_nodes_survey_blocks(n, take_id, c, e);
+    for (size_t i = 0; i < r->n_blocks; i++)
+        if (r->blocks[i].sound && gap_of(r, HAUL_NODES_BBT, r->blocks[i].id | HAUL_NODES_RESERVED))
+            haul_carving_add(c, r->blocks[i].id);
+    return rc;
 }
 
 static haul_rc is_known(void *ctx, const haul_node *v, haul_err *e)
@@ -496,18 +506,14 @@ static haul_rc is_known(void *ctx, const haul_node *v, haul_err *e)
 static haul_rc take_items(haul_nodes *n, haul_err *e)
 {
     haul_rescue *r = n->rescue;
-    uint64_t *ids = haul_alloc((r->n_blocks + 1) * sizeof(*ids));
-    size_t count = 0;
-    for (size_t i = 0; i < r->n_blocks; i++)
-        if (is_live(n, &r->blocks[i]))
-            ids[count++] = r->blocks[i].id;
-    haul_carving *c = haul_carving_new(n, ids, count);
-    haul_rc rc = haul_nodes_survey(n, HAUL_NODES_NBT, is_known, c, e);
+    haul_carving *c = haul_carving_new(n);
+    haul_rc rc = add_blocks(n, c, e);
+    if (rc == HAUL_OK)
+        rc = haul_nodes_survey(n, is_known, c, e);
     for (size_t i = 0; i < r->nodes.n; i++)
         haul_carving_known(c, &r->nodes.v[i]);
     haul_carving_take(c, &r->nodes);
     haul_carving_free(c);
-    free(ids);
     return rc;
 }
 

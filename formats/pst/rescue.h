@@ -2,8 +2,8 @@
  * are by their trailers. The store is read through once, when a page is met that cannot be used; never a sound one.
  * The rules: docs/formats/pst.md [pst-38] to [pst-45].
  *
- * Memory: of what damaged pages covered, 32 octets a block, 40 a page and a node, 12 an entry of a page while it runs; where items
- * come from blocks alone, 16 more a block, 48 a message and a list of subnodes, 4 a subnode, while they are looked for.
+ * Memory: of what damaged pages covered, 32 octets a block, 40 a page and a node, 12 an entry of a page while it runs; where nodes
+ * are missing, 16 a block of the store, 48 a message and a list of subnodes, 4 a subnode, while they are looked for.
  *
  * Source: MS-PST 2.2.2.7.1 (PAGETRAILER), 2.2.2.7.7 (B-trees), 2.2.2.8.1 (BLOCKTRAILER), 2.2.2.6 (HEADER). */
 #ifndef HAUL_FORMATS_PST_RESCUE_H
@@ -80,14 +80,15 @@ bool haul_rescue_node(haul_nodes *n, uint32_t nid, haul_node *ret);
 /* A block that damaged pages cover, by its trailer. sound: not one with a wrong checksum. False: it was not found. */
 bool haul_rescue_block(haul_nodes *n, uint64_t id, bool sound, haul_nodes_extent *ret);
 
-/* Items put together from blocks alone (rescue_blocks.c), for nodes that are lost. ids, in order, of sound blocks: of these, lists
- * are read. Blocks of the nodes that are known are theirs; what is left then is read, too, and appended to *ret: messages in the
+/* Items put together from blocks alone (rescue_blocks.c), for nodes that are lost. First all blocks are added, then the nodes that
+ * are known; what is nobody's then is read and appended to *ret: messages in the
  * order of their data, with ids from HAUL_RESCUE_ITEM on, far from Outlook's, which begin at 0x10001 (MS-PST 2.4.8.1), below a
  * folder that is not there; the map of names, if it is not known. */
 #define HAUL_RESCUE_FOLDER 0x7fffffe2u
 #define HAUL_RESCUE_ITEM   0x7000001u /* index of the first */
 typedef struct haul_carving haul_carving;
-haul_carving *haul_carving_new(haul_nodes *n, const uint64_t *ids, size_t count);
+haul_carving *haul_carving_new(haul_nodes *n);
+void haul_carving_add(haul_carving *c, uint64_t id); /* of a block, sound ones in any order */
 void haul_carving_known(haul_carving *c, const haul_node *node);
 void haul_carving_take(haul_carving *c, haul_node_list *ret);
 void haul_carving_free(haul_carving *c);

@@ -18,6 +18,7 @@
 #define LIST        0x01u            /* btype: XBLOCK and XXBLOCK */
 #define SUBNODES    0x02u            /* btype: SLBLOCK and SIBLOCK */
 #define NAMED_MAX   4096u            /* subnodes that a context names, or a list has, to be looked at */
+#define GUESSED_BY  1000000u         /* blocks at most that tell the encoding */
 #define NOWHERE     (UINT64_MAX / 2) /* "place" of an entry that is in no page */
 #define ATTACHMENT  0x05u            /* type of a subnode, MS-PST 2.2.2.1 */
 #define COUNT_TAG   0x3602u          /* PidTagContentCount: of folders */
@@ -38,8 +39,9 @@ typedef struct piece {
 
 struct haul_carving {
     haul_nodes *nodes;
-    piece *v; /* in order of id */
-    size_t n;
+    piece *v; /* in order of id, once ready */
+    size_t n, cap;
+    bool ready;
     haul_half *halves; /* of nodes, in that order */
     size_t n_halves, cap_halves;
     uint32_t *nids; /* that they name */
@@ -241,24 +243,64 @@ static void give(const haul_carving *c, haul_node_list *ret)
         haul_nodes_list_add(ret, &names);
 }
 
-haul_carving *haul_carving_new(haul_nodes *n, const uint64_t *ids, size_t count)
+haul_carving *haul_carving_new(haul_nodes *n)
 {
     haul_carving *c = haul_calloc(1, sizeof(*c));
+    c->nodes = n;
+    return c;
+}
+
+void haul_carving_add(haul_carving *c, uint64_t id)
+{
+    c->v = haul_grown(c->v, c->n, &c->cap, sizeof(*c->v));
+    c->v[c->n++] = (piece){.id = id};
+}
+
+static int by_key(const void *a, const void *b)
+{
+    uint64_t x = key_of(((const piece *)a)->id), y = key_of(((const piece *)b)->id);
+    return (x > y) - (x < y);
+}
+
+/* The tree gives them in order: nothing to sort, which would take as much memory again. */
+static void put_in_order(haul_carving *c)
+{
+    for (size_t i = 1; i < c->n; i++)
+        if (by_key(&c->v[i - 1], &c->v[i]) > 0) {
+            qsort(c->v, c->n, sizeof(*c->v), by_key);
+            return;
+        }
+}
+
+static void guess_encoding(haul_carving *c)
+{
+    size_t n = c->n < GUESSED_BY ? c->n : GUESSED_BY;
+    uint64_t *ids = haul_alloc((n + 1) * sizeof(*ids));
+    for (size_t i = 0; i < n; i++)
+        ids[i] = c->v[i].id;
+    haul_rescue_encoding(c->nodes, ids, n);
+    free(ids);
+}
+
+/* All blocks are there: what lists name is not a node's own. */
+static void read_lists(haul_carving *c)
+{
+    if (c->ready)
+        return;
+    c->ready = true;
+    put_in_order(c);
+    if (c->nodes->guessed)
+        guess_encoding(c);
     uint8_t *octets = haul_alloc(HAUL_NODES_BLOCK);
-    *c = (haul_carving){.nodes = n, .v = haul_calloc(count + 1, sizeof(*c->v)), .n = count};
-    for (size_t i = 0; i < count; i++)
-        c->v[i].id = ids[i];
-    if (n->guessed)
-        haul_rescue_encoding(n, ids, count);
-    for (piece *x = c->v; x < c->v + count; x++)
+    for (piece *x = c->v; x < c->v + c->n; x++)
         if (x->id & HAUL_NODES_INTERNAL)
             look_at(c, x, octets);
     free(octets);
-    return c;
 }
 
 void haul_carving_known(haul_carving *c, const haul_node *node)
 {
+    read_lists(c);
     claim(c, node->data);
     claim(c, node->sub);
     c->has_names = c->has_names || node->nid == NAME_MAP;
@@ -266,6 +308,7 @@ void haul_carving_known(haul_carving *c, const haul_node *node)
 
 void haul_carving_take(haul_carving *c, haul_node_list *ret)
 {
+    read_lists(c);
     uint8_t *octets = haul_alloc(HAUL_NODES_BLOCK);
     for (piece *x = c->v; x < c->v + c->n; x++) {
         if (!x->claimed && !(x->id & HAUL_NODES_INTERNAL))
