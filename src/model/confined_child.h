@@ -20,7 +20,7 @@ typedef struct haul_guard_page {
 
 /* Several children of one run share its items: stretches of HAUL_STRETCH of them, in turn. Each takes all steps, passes
  * over the items of the others, and says TURN at the end of each stretch of its own. */
-#define HAUL_STRETCH 16u
+#define HAUL_STRETCH 64u
 
 typedef struct haul_share { /* of a run, that one child has */
     unsigned index, of;

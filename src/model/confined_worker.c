@@ -15,7 +15,7 @@
 
 #define PIECE       (64u * 1024u) /* octets of a body that are copied at a time */
 #define RING_ALONE  (512u * 1024u)
-#define RING_SHARED (1024u * 1024u)
+#define RING_SHARED (4096u * 1024u)
 #define LOT         (256u * 1024u) /* of a sleep for less, no use is made: the scheduler moves nobody over */
 #define SLICE_MS    1000           /* the longest wait before the clock is looked at */
 #define STOP_MS     2000           /* of silence in which an interrupted run waits for its item */
