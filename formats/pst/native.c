@@ -110,10 +110,7 @@ static haul_rc row_ids(haul_tc *t, uint32_t **ret, size_t *ret_n, haul_err *e)
             return rc;
         if (*ret_n == ROWS_MAX)
             return haul_fail(e, HAUL_SKIP, "more than %u rows", ROWS_MAX);
-        if (*ret_n == cap) {
-            cap = cap ? cap * 2 : 256;
-            *ret = haul_realloc(*ret, cap * sizeof(**ret));
-        }
+        *ret = haul_grown(*ret, *ret_n, &cap, sizeof(**ret));
         (*ret)[(*ret_n)++] = row.own;
     }
     return HAUL_OK;

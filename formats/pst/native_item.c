@@ -132,10 +132,7 @@ typedef struct nids {
 
 static void nids_add(nids *l, uint32_t nid)
 {
-    if (l->n == l->cap) {
-        l->cap = l->cap ? l->cap * 2 : 8;
-        l->v = haul_realloc(l->v, l->cap * sizeof(*l->v));
-    }
+    l->v = haul_grown(l->v, l->n, &l->cap, sizeof(*l->v));
     l->v[l->n++] = nid;
 }
 

@@ -27,10 +27,7 @@ static haul_rc add_node(void *ctx, const haul_node *n, haul_err *e)
     haul_native *s = ctx;
     if (s->n_nodes >= HAUL_PST_NODES_MAX)
         return haul_fail(e, HAUL_E_LIMIT, "more than %u nodes", HAUL_PST_NODES_MAX);
-    if (s->n_nodes == s->cap) {
-        s->cap = s->cap ? s->cap * 2 : 1024;
-        s->nodes = haul_realloc(s->nodes, s->cap * sizeof(*s->nodes));
-    }
+    s->nodes = haul_grown(s->nodes, s->n_nodes, &s->cap, sizeof(*s->nodes));
     s->nodes[s->n_nodes++] =
         (haul_native_node){.nid = n->nid, .parent = n->parent, .data = n->data, .sub = n->sub};
     return HAUL_OK;
@@ -111,10 +108,7 @@ static void list_children(haul_native *s)
             last->n++;
             continue;
         }
-        if (s->n_lists == cap) {
-            cap = cap ? cap * 2 : 64;
-            s->lists = haul_realloc(s->lists, cap * sizeof(*s->lists));
-        }
+        s->lists = haul_grown(s->lists, s->n_lists, &cap, sizeof(*s->lists));
         s->lists[s->n_lists++] =
             (haul_native_list){.parent = v[i].parent, .kind = kind_of(v[i].nid), .from = i, .n = 1};
     }

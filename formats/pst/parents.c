@@ -44,10 +44,7 @@ static haul_rc add(void *ctx, const haul_node *node, haul_err *e)
     walk *w = ctx;
     if (w->n >= HAUL_PST_NODES_MAX)
         return haul_fail(e, HAUL_E_LIMIT, "more than %u nodes", HAUL_PST_NODES_MAX);
-    if (w->n == w->cap) {
-        w->cap = w->cap ? w->cap * 2 : 1024;
-        w->v = haul_realloc(w->v, w->cap * sizeof(*w->v));
-    }
+    w->v = haul_grown(w->v, w->n, &w->cap, sizeof(*w->v));
     w->v[w->n++] = (entry){node->nid, node->parent, node->at};
     return HAUL_OK;
 }

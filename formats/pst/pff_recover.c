@@ -13,10 +13,7 @@ static bool is_item(uint32_t nid)
 
 static void add(haul_pff *s, size_t *cap, uint32_t nid, haul_pst_origin origin, int index)
 {
-    if (s->n_found == *cap) {
-        *cap = *cap ? *cap * 2 : 64;
-        s->found = haul_realloc(s->found, *cap * sizeof(*s->found));
-    }
+    s->found = haul_grown(s->found, s->n_found, cap, sizeof(*s->found));
     s->found[s->n_found++] = (haul_pst_found){.nid = nid, .origin = origin, .index = index};
 }
 

@@ -39,10 +39,7 @@ static void list_add(haul_pff_list *l, uint32_t nid, int place)
 /* Takes item. */
 static void branch_add(haul_pff *s, uint32_t nid, libpff_item_t *item)
 {
-    if (s->n_branches == s->cap) {
-        s->cap = s->cap ? s->cap * 2 : 64;
-        s->branches = haul_realloc(s->branches, s->cap * sizeof(*s->branches));
-    }
+    s->branches = haul_grown(s->branches, s->n_branches, &s->cap, sizeof(*s->branches));
     s->branches[s->n_branches++] = (haul_pff_branch){.nid = nid, .item = item};
 }
 

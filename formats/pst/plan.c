@@ -55,10 +55,7 @@ static haul_rc add(planner *w, uint32_t nid, uint32_t up, haul_err *e)
 {
     if (w->n == HAUL_PST_FOLDERS_MAX)
         return haul_fail(e, HAUL_E_LIMIT, "more than %u folders", HAUL_PST_FOLDERS_MAX);
-    if (w->n == w->cap) {
-        w->cap = w->cap ? w->cap * 2 : 64;
-        w->v = haul_realloc(w->v, w->cap * sizeof(*w->v));
-    }
+    w->v = haul_grown(w->v, w->n, &w->cap, sizeof(*w->v));
     w->v[w->n] = (node){.nid = nid, .up = up, .items = -1, .associated = -1, .folder = HAUL_FOLDER_NONE};
     w->v[w->n].depth = up == HAUL_FOLDER_NONE ? 0 : w->v[up].depth + 1;
     w->n++;
@@ -300,10 +297,7 @@ static void place(planner *w, size_t i)
 {
     node *f = &w->v[i];
     haul_pst_plan *plan = w->plan;
-    if (plan->n == plan->cap) {
-        plan->cap = plan->cap ? plan->cap * 2 : 64;
-        plan->v = haul_realloc(plan->v, plan->cap * sizeof(*plan->v));
-    }
+    plan->v = haul_grown(plan->v, plan->n, &plan->cap, sizeof(*plan->v));
     haul_pst_place *to = &plan->v[plan->n];
     *to = (haul_pst_place){.nid = f->nid, .folder = f->folder};
     to->items = w->p->ops->children(w->p, f->nid, HAUL_NID_ITEM);

@@ -256,10 +256,7 @@ static haul_rc next_of_store(haul_reader *r, haul_item *it, haul_err *e)
 
 static void push(pst_reader *s, directory d)
 {
-    if (s->depth == s->cap) {
-        s->cap = s->cap ? s->cap * 2 : 32;
-        s->stack = haul_realloc(s->stack, s->cap * sizeof(*s->stack));
-    }
+    s->stack = haul_grown(s->stack, s->depth, &s->cap, sizeof(*s->stack));
     s->stack[s->depth++] = d;
 }
 

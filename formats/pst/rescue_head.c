@@ -47,10 +47,7 @@ static void see_page(void *ctx, const haul_scan_page *p)
     const haul_nodes_entries *l = &p->entries;
     if (s->n == PAGES_MAX)
         return;
-    if (s->n == s->cap) {
-        s->cap = s->cap ? s->cap * 2 : 64;
-        s->pages = haul_realloc(s->pages, s->cap * sizeof(*s->pages));
-    }
+    s->pages = haul_grown(s->pages, s->n, &s->cap, sizeof(*s->pages));
     s->pages[s->n++] = (seen_page){.at = p->at,
                                    .id = p->id,
                                    .first = haul_nodes_id(&shape, l->p),

@@ -181,10 +181,7 @@ bool haul_view_patch_add(haul_view *v, uint64_t at, const uint8_t *p, size_t n)
 {
     if (v->n_patches >= HAUL_VIEW_PATCHES || n > HAUL_VIEW_PATCH)
         return false;
-    if (v->n_patches == v->cap) {
-        v->cap = v->cap ? v->cap * 2 : 16;
-        v->patches = haul_realloc(v->patches, v->cap * sizeof(*v->patches));
-    }
+    v->patches = haul_grown(v->patches, v->n_patches, &v->cap, sizeof(*v->patches));
     size_t i = v->n_patches++;
     for (; i > 0 && v->patches[i - 1].at > at; i--)
         v->patches[i] = v->patches[i - 1];
