@@ -178,10 +178,6 @@ haul_rc haul_format_detect(haul_tree *t, const haul_format **ret, haul_err *e)
         rc = probe_file(t, "", &arena, &p, e);
         if (rc == HAUL_SKIP)
             rc = HAUL_E_SOURCE;
-        if (rc == HAUL_E_SOURCE && e) {
-            haul_err why = *e;
-            haul_fail(e, rc, "%s; --from FORMAT says what it is all the same", why.text);
-        }
     }
     if (rc == HAUL_OK)
         *ret = best_format(&p);
