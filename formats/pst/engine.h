@@ -14,12 +14,15 @@ enum {
     HAUL_NID_FOLDER = 0x02,
     HAUL_NID_SEARCH = 0x03, /* a search folder: its contents are links */
     HAUL_NID_ITEM = 0x04,
+    HAUL_NID_ATTACHMENT = 0x05, /* a subnode */
     HAUL_NID_ASSOCIATED = 0x08,
 };
-#define HAUL_NID_ROOT      0x122u
-#define HAUL_NID_SUBTREE   0x8022u /* what Outlook gives the top of the visible folders */
+#define HAUL_NID_NAMES      0x61u /* the map of names */
+#define HAUL_NID_ROOT       0x122u
+#define HAUL_NID_RECIPIENTS 0x692u  /* a subnode: the table of recipients */
+#define HAUL_NID_SUBTREE    0x8022u /* what Outlook gives the top of the visible folders */
 
-#define HAUL_PST_NODES_MAX (64u * 1024u * 1024u) /* nodes of one store that are listed */
+#define HAUL_PST_NODES_MAX  (64u * 1024u * 1024u) /* nodes of one store that are listed */
 #define HAUL_PST_LOADED_MAX                                                                                  \
     (256u * 1024u * 1024u) /* octets of an attachment that libpff, unaided, is asked for */
 

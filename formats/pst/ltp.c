@@ -5,10 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SIG_HEAP     0xecu /* MS-PST 2.3.1.2 */
-#define SIG_BTH      0xb5u /* 2.3.2.1 */
-#define CLIENT_PROPS 0xbcu
-#define HEAP_HEADER  12u
+#define SIG_BTH     0xb5u /* 2.3.2.1 */
+#define HEAP_HEADER 12u
 
 /* ── heap on node ── */
 
@@ -22,7 +20,7 @@ haul_rc haul_hn_open(haul_hn *h, haul_nodes *n, const haul_node *node, size_t mo
         rc = haul_blocks_get(&h->blocks, 0, &b, e);
     if (rc != HAUL_OK)
         return haul_wrap(e, rc, "node 0x%x", node->nid);
-    if (b->n < HEAP_HEADER || b->octets[2] != SIG_HEAP)
+    if (b->n < HEAP_HEADER || b->octets[2] != HAUL_HN_SIGNATURE)
         return haul_fail(e, HAUL_SKIP, "node 0x%x: its data are no heap", node->nid);
     h->client = b->octets[3];
     h->root = haul_nodes32(b->octets + 4);
@@ -180,7 +178,7 @@ haul_rc haul_props_open(haul_props *p, haul_nodes *n, const haul_node *node, hau
     haul_rc rc = haul_hn_open(&p->heap, n, node, HAUL_HN_BLOCKS, e);
     if (rc == HAUL_OK)
         rc = haul_bth_open(&p->tree, &p->heap, p->heap.root, e);
-    if (rc == HAUL_OK && (p->heap.client != CLIENT_PROPS || p->tree.key != 2 || p->tree.data != 6))
+    if (rc == HAUL_OK && (p->heap.client != HAUL_HN_PROPS || p->tree.key != 2 || p->tree.data != 6))
         rc = haul_fail(e, HAUL_SKIP, "node 0x%x: its data are no properties", node->nid);
     return rc;
 }

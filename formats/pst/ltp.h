@@ -12,10 +12,12 @@
 #include "base/arena.h"
 #include "base/str.h"
 
-#define HAUL_HN_BLOCKS  65536u                /* of one heap: what a HID can name (2.3.1.1) */
-#define HAUL_BTH_LEVELS 8u                    /* of indexes above the records */
-#define HAUL_BTH_RECORD 512u                  /* octets of one: key and data */
-#define HAUL_BTH_STEPS  (16u * 1024u * 1024u) /* of one walk: ends what leads to itself */
+#define HAUL_HN_SIGNATURE 0xecu                 /* bSig of a heap, 2.3.1.2; bClientSig of */
+#define HAUL_HN_PROPS     0xbcu                 /* a property context */
+#define HAUL_HN_BLOCKS    65536u                /* of one heap: what a HID can name (2.3.1.1) */
+#define HAUL_BTH_LEVELS   8u                    /* of indexes above the records */
+#define HAUL_BTH_RECORD   512u                  /* octets of one: key and data */
+#define HAUL_BTH_STEPS    (16u * 1024u * 1024u) /* of one walk: ends what leads to itself */
 
 /* ── heap on node (2.3.1) ── */
 

@@ -1,22 +1,19 @@
 #include "mend.h"
 
+#include "engine.h"
+
 #include "mime/prop.h"
 
 #include "base/attr.h"
 
 #include <stdio.h>
 
-#define SIG_TABLE      0x7cu /* MS-PST 2.3.1.2 */
-#define SIG_PROPS      0xbcu
-#define NID_ATTACHMENT 0x05u
-#define NID_LTP        0x1fu /* values and rows: no heaps */
-#define NID_NAMES      0x61u
-#define TABLE_HEAD     22u
-#define ROW_ID         0x67f20003u /* PidTagLtpRowId */
+#define SIG_TABLE     0x7cu /* MS-PST 2.3.1.2 */
+#define NID_LTP       0x1fu /* values and rows: no heaps */
+#define TABLE_HEAD    22u
+#define ROW_ID        0x67f20003u /* PidTagLtpRowId */
 
-#define NID_MESSAGE    0x04u
-#define NID_ASSOCIATED 0x08u
-#define MESSAGE_CLASS  0x001au
+#define MESSAGE_CLASS 0x001au
 
 typedef struct mender {
     haul_nodes *nodes;
@@ -177,7 +174,7 @@ static void mend_class(heap *h, uint32_t header)
     char text[128];
     class_search c = {0};
     unsigned type = h->nid & 0x1f;
-    if (type != NID_MESSAGE && type != NID_ASSOCIATED)
+    if (type != HAUL_NID_ITEM && type != HAUL_NID_ASSOCIATED)
         return;
     each_record(h, header, 2, 6, look_for_class, &c);
     if (c.there || !c.spare_id)
@@ -357,7 +354,7 @@ static void mend_table(heap *h, uint32_t root)
 
 static void mend_heap(heap *h)
 {
-    if (h->data.client == SIG_PROPS) {
+    if (h->data.client == HAUL_HN_PROPS) {
         each_record(h, h->data.root, 2, 6, mend_property, NULL);
         mend_class(h, h->data.root);
     } else if (h->data.client == SIG_TABLE)
@@ -398,7 +395,7 @@ size_t haul_mend_attachments(haul_nodes *n, uint32_t nid)
     if (haul_nodes_find(n, nid, &item, NULL) == HAUL_OK &&
         haul_nodes_list(n, item.sub, &subs, NULL) == HAUL_OK)
         for (size_t i = 0; i < subs.n; i++)
-            found += (subs.v[i].nid & 0x1f) == NID_ATTACHMENT;
+            found += (subs.v[i].nid & 0x1f) == HAUL_NID_ATTACHMENT;
     haul_nodes_list_done(&subs);
     return found;
 }
@@ -406,14 +403,14 @@ size_t haul_mend_attachments(haul_nodes *n, uint32_t nid)
 bool haul_mend_has_names(haul_nodes *n)
 {
     haul_node names;
-    return haul_nodes_find(n, NID_NAMES, &names, NULL) == HAUL_OK;
+    return haul_nodes_find(n, HAUL_NID_NAMES, &names, NULL) == HAUL_OK;
 }
 
 /* The key of the node's entry becomes one that nobody asks for; it keeps its place in the order. */
 bool haul_mend_names(haul_nodes *n, haul_view *over)
 {
-    static const uint8_t other[4] = {NID_NAMES - 1}; /* of type 0: no node at all */
+    static const uint8_t other[4] = {HAUL_NID_NAMES - 1}; /* of type 0: no node at all */
     haul_node names;
-    return haul_nodes_find(n, NID_NAMES, &names, NULL) == HAUL_OK &&
+    return haul_nodes_find(n, HAUL_NID_NAMES, &names, NULL) == HAUL_OK &&
            haul_view_patch_add(over, names.at, other, sizeof(other));
 }

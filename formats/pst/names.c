@@ -1,11 +1,12 @@
 #include "names.h"
 
+#include "engine.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#define NODE_NAMES 0x61u /* MS-PST 2.4.1 */
-#define ENTRY      8u    /* NAMEID, 2.4.7.1 */
-#define NAME_MAX   4096u /* octets of one name */
+#define ENTRY    8u    /* NAMEID, 2.4.7.1 */
+#define NAME_MAX 4096u /* octets of one name */
 
 enum { STREAM_GUID = 2, STREAM_ENTRY, STREAM_STRING }; /* 2.4.7.2 to 2.4.7.4 */
 
@@ -29,7 +30,7 @@ haul_rc haul_names_open(haul_names *m, haul_nodes *n, haul_err *e)
 {
     haul_node node = {0};
     haul_props p = {0};
-    haul_rc rc = haul_nodes_find(n, NODE_NAMES, &node, e);
+    haul_rc rc = haul_nodes_find(n, HAUL_NID_NAMES, &node, e);
     if (rc != HAUL_OK)
         return rc;
     rc = haul_props_open(&p, n, &node, e);

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #define STORE 0x21u /* MS-PST 2.4.1 */
-#define NAMES 0x61u
 /* The table of receive folders, seen in PSTs and OSTs: message class and node id of a folder, one row each. */
 #define RECEIVE_TABLE  0x62bu
 #define RECEIVE_FOLDER 0x6605u
@@ -200,7 +199,7 @@ static void describe(haul_native *s)
 static void read_names(haul_native *s)
 {
     haul_err why = {0};
-    bool there = haul_native_find(s, NAMES) != NULL;
+    bool there = haul_native_find(s, HAUL_NID_NAMES) != NULL;
     haul_rc rc = haul_direct_names(&s->direct, &why);
     size_t odd = rc == HAUL_OK ? haul_names_odd(&s->direct.names) : 0;
     if (odd)

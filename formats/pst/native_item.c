@@ -3,9 +3,7 @@
 
 #include <stdlib.h>
 
-#define RECIPIENTS     0x692u /* MS-PST 2.4.1: subnodes of a message, tables */
-#define ATTACHMENTS    0x671u
-#define NID_ATTACHMENT 0x05u
+#define ATTACHMENTS 0x671u /* MS-PST 2.4.1: a subnode of a message, its table of attachments */
 
 typedef struct native_object {
     haul_mapi m;
@@ -30,14 +28,6 @@ static void note(native_object *o, haul_issue_id id, const char *detail)
 {
     if (o->s->pst.msg)
         haul_msg_issue(o->s->pst.msg, id, "%s%s", o->m.depth ? "embedded message: " : "", detail);
-}
-
-static const haul_node *subnode(const haul_node_list *l, uint32_t nid)
-{
-    for (size_t i = 0; i < l->n; i++)
-        if (l->v[i].nid == nid)
-            return &l->v[i];
-    return NULL;
 }
 
 /* ── rows ── */
@@ -113,7 +103,7 @@ static void load_recipients(native_object *o, const haul_node_list *subs)
 {
     haul_tc t = {.props.heap.blocks.arena = &o->m.arena};
     haul_err why = {0};
-    const haul_node *node = subnode(subs, RECIPIENTS);
+    const haul_node *node = haul_nodes_list_find(subs, HAUL_NID_RECIPIENTS);
     if (!node)
         return;
     if (haul_tc_open(&t, &o->s->direct.nodes, node, &why) == HAUL_OK)
@@ -150,7 +140,8 @@ static void read_rows(native_object *o, haul_tc *t, const haul_node_list *subs, 
         }
         if (row.own != row.id)
             note(o, HAUL_ISSUE_PST_ROW_MENDED, "a row and the index of the table name different ids");
-        nids_add(ret, subnode(subs, row.id) && !subnode(subs, row.own) ? row.id : row.own);
+        nids_add(ret, haul_nodes_list_find(subs, row.id) && !haul_nodes_list_find(subs, row.own) ? row.id
+                                                                                                 : row.own);
     }
 }
 
@@ -162,7 +153,7 @@ static void find_hidden(native_object *o, const haul_node_list *subs, bool lost,
     if (ret->n || (!lost && !(flags & HAUL_HAS_ATTACHMENTS)))
         return;
     for (size_t i = 0; i < subs->n; i++)
-        if (HAUL_NID_TYPE(subs->v[i].nid) == NID_ATTACHMENT && ret->n <= HAUL_MAPI_ATTACHMENTS_MAX)
+        if (HAUL_NID_TYPE(subs->v[i].nid) == HAUL_NID_ATTACHMENT && ret->n <= HAUL_MAPI_ATTACHMENTS_MAX)
             nids_add(ret, subs->v[i].nid);
     if (!ret->n)
         return;
@@ -174,7 +165,7 @@ static void list_attachments(native_object *o, const haul_node_list *subs, nids 
 {
     haul_tc t = {0};
     haul_err why = {0};
-    const haul_node *node = subnode(subs, ATTACHMENTS);
+    const haul_node *node = haul_nodes_list_find(subs, ATTACHMENTS);
     haul_rc rc = node ? haul_tc_open(&t, &o->s->direct.nodes, node, &why) : HAUL_OK;
     if (node && rc == HAUL_OK)
         read_rows(o, &t, subs, ret);
@@ -209,7 +200,7 @@ static void load_attachment(native_object *o, const haul_node_list *subs, uint32
     haul_err why = {0};
     haul_mapi_attach *at = &m->attachments[m->n_attachments];
     haul_direct_data *d = &o->data[m->n_attachments++];
-    const haul_node *node = subnode(subs, nid);
+    const haul_node *node = haul_nodes_list_find(subs, nid);
     haul_rc rc = node ? read_attachment(o, node, at, d, kept, &why)
                       : haul_fail(&why, HAUL_SKIP, "subnode 0x%x: not there", nid);
     at->node = nid;

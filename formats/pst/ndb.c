@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEADER   564u
-#define LIST_SUB 2u /* 2.2.2.8.3.3: btype of SLBLOCK and SIBLOCK */
+#define HEADER 564u
 
 static const haul_nodes_layout layouts[] = {
     {.id = 4,
@@ -535,7 +534,7 @@ static bool sublist(const haul_nodes *n, haul_nodes_entries *ret)
 {
     const uint8_t *p = n->list;
     size_t head = n->layout->sub;
-    if (n->list_n < head || p[0] != LIST_SUB)
+    if (n->list_n < head || p[0] != HAUL_NODES_SUBLIST)
         return false;
     *ret = (haul_nodes_entries){.p = p + head, .n = haul_nodes16(p + 2), .level = p[1]};
     ret->size = (ret->level ? 2u : 3u) * n->layout->id; /* SIENTRY, SLENTRY */
@@ -621,6 +620,14 @@ void haul_nodes_list_add(haul_node_list *l, const haul_node *node)
 {
     l->v = haul_grown(l->v, l->n, &l->cap, sizeof(*l->v));
     l->v[l->n++] = *node;
+}
+
+const haul_node *haul_nodes_list_find(const haul_node_list *l, uint32_t nid)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (l->v[i].nid == nid)
+            return &l->v[i];
+    return NULL;
 }
 
 void haul_nodes_list_done(haul_node_list *l)

@@ -124,6 +124,8 @@ HAUL_MUST_USE haul_rc haul_nodes_walk(haul_nodes *n, haul_nodes_each *each, void
  * HAUL_NODES_SUBS; what was read stays in *ret. haul_nodes_list_done after every outcome. */
 HAUL_MUST_USE haul_rc haul_nodes_list(haul_nodes *n, uint64_t sub, haul_node_list *ret, haul_err *e);
 void haul_nodes_list_add(haul_node_list *l, const haul_node *node);
+const haul_node *haul_nodes_list_find(const haul_node_list *l,
+                                      uint32_t nid); /* borrowed; NULL: it has none */
 void haul_nodes_list_done(haul_node_list *l);
 
 typedef struct haul_block {

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIST_DATA 1u /* 2.2.2.8.3.2: btype of XBLOCK and XXBLOCK */
-
 /* ── data trees ── */
 
 /* An XBLOCK or XXBLOCK: type, level, count, octets of the whole, ids. */
@@ -22,7 +20,7 @@ static haul_rc read_list(haul_data *d, unsigned i, uint64_t id, haul_err *e)
     size_t n = b.n;
     size_t count = n < 8 ? 0 : haul_nodes16(p + 2);
     unsigned level = i ? 1 : n < 8 ? 0 : p[1];
-    if (n < 8 || p[0] != LIST_DATA || p[1] != level || !level || level > 2 ||
+    if (n < 8 || p[0] != HAUL_NODES_DATALIST || p[1] != level || !level || level > 2 ||
         count * d->nodes->layout->id > n - 8)
         return haul_fail(e, HAUL_SKIP, "block 0x%llx: no list of blocks", (unsigned long long)id);
     l->n = count;

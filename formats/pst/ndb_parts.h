@@ -8,6 +8,8 @@
 #define HAUL_NODES_ENTRY    28u   /* octets of an NBTENTRY at most, 2.2.2.7.7.4 */
 #define HAUL_NODES_BBT      0x80u /* page types, MS-PST 2.2.2.7.1 */
 #define HAUL_NODES_NBT      0x81u
+#define HAUL_NODES_DATALIST 1u          /* btype of XBLOCK and XXBLOCK, 2.2.2.8.3.2; */
+#define HAUL_NODES_SUBLIST  2u          /* of SLBLOCK and SIBLOCK, 2.2.2.8.3.3 */
 #define HAUL_NODES_RESERVED UINT64_C(1) /* the lowest bit of a block id says nothing */
 #define HAUL_NODES_INTERNAL UINT64_C(2) /* of a block id: a list of blocks, not encoded (2.2.2.2) */
 

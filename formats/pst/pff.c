@@ -12,7 +12,6 @@
 #define RECEIVE_MAX    256
 
 #define STORE          0x21u /* MS-PST 2.4.1 */
-#define NAMES          0x61u
 #define CONTENTS       0x0eu /* node types of tables, 2.2.2.1 */
 #define ASSOC_CONTENTS 0x0fu
 
@@ -246,7 +245,7 @@ haul_rc haul_pff_open(int fd, uint64_t size, void (*issue)(void *, haul_issue_id
     haul_rc rc = haul_pff_io(s, e);
     if (rc == HAUL_OK)
         rc = open_file(s, e);
-    if (rc == HAUL_E_FORMAT && haul_pff_mend(s, NAMES))
+    if (rc == HAUL_E_FORMAT && haul_pff_mend(s, HAUL_NID_NAMES))
         rc = open_file(s, e);
     if (rc == HAUL_E_FORMAT && s->direct.open && haul_mend_names(&s->direct.nodes, &s->view) &&
         open_file(s, NULL) == HAUL_OK) {

@@ -13,19 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAP        0xecu            /* bSig, 2.3.1.2 */
-#define PROPS       0xbcu            /* bClientSig of a property context */
-#define LIST        0x01u            /* btype: XBLOCK and XXBLOCK */
-#define SUBNODES    0x02u            /* btype: SLBLOCK and SIBLOCK */
 #define NAMED_MAX   4096u            /* subnodes that a context names, or a list has, to be looked at */
 #define GUESSED_BY  1000000u         /* blocks at most that tell the encoding */
 #define NOWHERE     (UINT64_MAX / 2) /* "place" of an entry that is in no page */
-#define ATTACHMENT  0x05u            /* type of a subnode, MS-PST 2.2.2.1 */
 #define COUNT_TAG   0x3602u          /* PidTagContentCount: of folders */
 #define NAME_BUCKET 0x0001u          /* of the map of names, MS-PST 2.4.7 */
 #define NAME_STREAM 0x0002u
 #define NAME_ENTRY  0x0003u
-#define NAME_MAP    0x61u
 #define HAS_ATTACH  0x10u /* of PidTagMessageFlags */
 #define ASSOCIATED  0x40u
 
@@ -92,10 +86,10 @@ static void claim_list(haul_carving *c, const uint8_t *p, size_t n, size_t from,
 static void look_at_list(haul_carving *c, piece *x, const uint8_t *p, size_t n)
 {
     size_t id = c->nodes->layout->id;
-    if (p[0] == LIST) {
+    if (p[0] == HAUL_NODES_DATALIST) {
         x->kind = TREE;
         claim_list(c, p, n, 8, id, 0, 1);
-    } else if (p[0] == SUBNODES) {
+    } else if (p[0] == HAUL_NODES_SUBLIST) {
         x->kind = SUBS;
         claim_list(c, p, n, c->nodes->layout->sub, (p[1] ? 2 : 3) * id, id, p[1] ? 1 : 2);
     }
@@ -108,7 +102,7 @@ static void look_at(haul_carving *c, piece *x, uint8_t octets[HAUL_NODES_BLOCK])
         return;
     if (x->id & HAUL_NODES_INTERNAL)
         look_at_list(c, x, octets, b.n);
-    else if (octets[2] == HEAP && octets[3] == PROPS)
+    else if (octets[2] == HAUL_HN_SIGNATURE && octets[3] == HAUL_HN_PROPS)
         x->kind = CONTEXT;
 }
 
@@ -207,7 +201,7 @@ static void take_list(haul_carving *c, const piece *x)
     if (haul_nodes_list(c->nodes, x->id, &list, NULL) == HAUL_OK && list.n && list.n <= NAMED_MAX) {
         for (size_t i = 0; i < list.n; i++) {
             add_nid(c, list.v[i].nid);
-            h.attachments = h.attachments || HAUL_NID_TYPE(list.v[i].nid) == ATTACHMENT;
+            h.attachments = h.attachments || HAUL_NID_TYPE(list.v[i].nid) == HAUL_NID_ATTACHMENT;
         }
         h.n = list.n;
         h.names = haul_people_listed(c->nodes, &list, &h.people);
@@ -231,7 +225,7 @@ static void give(const haul_carving *c, haul_node_list *ret)
         if (h->other != HAUL_PAIRS_NONE)
             node.sub = c->halves[h->other].id;
         if (h->map) {
-            node.nid = NAME_MAP;
+            node.nid = HAUL_NID_NAMES;
             names = node;
             continue;
         }
@@ -303,7 +297,7 @@ void haul_carving_known(haul_carving *c, const haul_node *node)
     read_lists(c);
     claim(c, node->data);
     claim(c, node->sub);
-    c->has_names = c->has_names || node->nid == NAME_MAP;
+    c->has_names = c->has_names || node->nid == HAUL_NID_NAMES;
 }
 
 void haul_carving_take(haul_carving *c, haul_node_list *ret)

@@ -2,6 +2,7 @@
  * B-trees, since a page that changes is written anew with a higher id, and so are all above it (MS-PST 2.6.1.1, 2.6.1.2); the
  * encoding by what it makes of a heap. */
 #include "crypt.h"
+#include "ltp.h"
 #include "rescue.h"
 
 #include <stdlib.h>
@@ -16,8 +17,7 @@
 #define VERSION_WIDE 0x15u
 #define MAGIC        "!BDN"
 #define PAGES_MAX    (16u * 1024u * 1024u)
-#define TRIED        64u   /* blocks that are decoded for a trial */
-#define HEAP         0xecu /* bSig of a heap, 2.3.1.2 */
+#define TRIED        64u /* blocks that are decoded for a trial */
 #define CRYPTS       3u
 #define VERSIONS     3u
 
@@ -298,7 +298,7 @@ static haul_rc take_block(void *ctx, const haul_node *node, haul_err *e)
 static bool is_heap(const uint8_t *p, size_t n)
 {
     static const uint8_t clients[] = {0x6c, 0x7c, 0x8c, 0x9c, 0xa5, 0xac, 0xb5, 0xbc, 0xcc};
-    return n >= 12 && p[2] == HEAP && memchr(clients, p[3], sizeof(clients));
+    return n >= 12 && p[2] == HAUL_HN_SIGNATURE && memchr(clients, p[3], sizeof(clients));
 }
 
 void haul_rescue_encoding(haul_nodes *n, const uint64_t *ids, size_t count)

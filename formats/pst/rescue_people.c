@@ -1,18 +1,17 @@
 /* Recipients are named twice: in the properties of the message, for people to read, and in a table of its subnodes. */
+#include "engine.h"
 #include "rescue_pairs.h"
 #include "table.h"
 
 #include "base/hash.h"
 #include "mime/prop.h"
+#include "mime/tags.h"
 
 #include <string.h>
 
-#define RECIPIENTS 0x692u  /* subnode: the table of recipients, MS-PST 2.4.5.3 */
-#define TYPE       0x0c15u /* PidTagRecipientType, MS-OXOMSG 2.2.3.1: */
-#define KINDS      3u      /* 1 To, 2 Cc, 3 Bcc */
-#define NAME       0x3001u /* PidTagDisplayName */
-#define TEXT_MAX   (64u * 1024u)
-#define ROWS_MAX   10000u
+#define KINDS    3u /* of recipients, MS-OXOMSG 2.2.3.1: 1 To, 2 Cc, 3 Bcc */
+#define TEXT_MAX (64u * 1024u)
+#define ROWS_MAX 10000u
 
 static const uint16_t displayed[KINDS] = {0x0e04, 0x0e03, 0x0e02}; /* PidTagDisplayTo, Cc, Bcc */
 
@@ -85,10 +84,10 @@ static uint64_t row_of(haul_tc *t, haul_arena *a)
     size_t kind = KINDS;
     for (size_t i = 0; i < t->n_columns; i++) {
         haul_prop p;
-        if ((t->columns[i].id != TYPE && t->columns[i].id != NAME) ||
+        if ((t->columns[i].id != HAUL_TAG_RECIPIENT_TYPE && t->columns[i].id != HAUL_TAG_DISPLAY_NAME) ||
             haul_tc_cell(t, i, TEXT_MAX, a, &p, NULL) != HAUL_OK)
             continue;
-        if (p.id == NAME)
+        if (p.id == HAUL_TAG_DISPLAY_NAME)
             (void)haul_prop_text(&none, &p, &name, NULL);
         else if (p.n == 4 && p.p[0] >= 1 && p.p[0] <= KINDS)
             kind = p.p[0] - 1u;
@@ -114,9 +113,7 @@ static bool add_rows(haul_nodes *n, const haul_node *table, uint64_t *sum)
 
 bool haul_people_listed(haul_nodes *n, const haul_node_list *subnodes, uint64_t *ret)
 {
+    const haul_node *table = haul_nodes_list_find(subnodes, HAUL_NID_RECIPIENTS);
     *ret = 0;
-    for (size_t i = 0; i < subnodes->n; i++)
-        if (subnodes->v[i].nid == RECIPIENTS)
-            return add_rows(n, &subnodes->v[i], ret);
-    return true;
+    return !table || add_rows(n, table, ret);
 }
