@@ -1,5 +1,5 @@
-#define _GNU_SOURCE /* sync_file_range */
 /* Regions, blocks, data trees and subnodes of a store being written. */
+#define _GNU_SOURCE /* sync_file_range */
 #include "crypt.h"
 #include "ndb.h"
 #include "put_le.h"

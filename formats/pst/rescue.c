@@ -45,7 +45,6 @@ typedef struct candidate { /* an entry of a leaf page */
 struct haul_rescue {
     tree trees[2]; /* by haul_nodes_tree */
     bool scanned, resolved;
-    bool guessed;        /* as of the nodes: all blocks are kept, not only those that damaged pages covered */
     found_block *blocks; /* in order of id, once scanned */
     size_t n_blocks, cap_blocks;
     leaf_page *pages;
@@ -149,7 +148,8 @@ static gap *gap_of(const haul_rescue *r, unsigned kind, uint64_t key)
 /* Blocks and pages that lie within a block are its contents: a store in a store. */
 static void take_block(void *ctx, const haul_scan_block *b)
 {
-    haul_rescue *r = ctx;
+    const haul_nodes *n = ctx;
+    haul_rescue *r = n->rescue;
     const haul_nodes_extent *x = &b->extent;
     if (b->sound) {
         while (r->n_blocks && r->blocks[r->n_blocks - 1].at >= x->at)
@@ -158,7 +158,7 @@ static void take_block(void *ctx, const haul_scan_block *b)
             while (r->n_entries && r->entries[r->n_entries - 1].page == r->n_pages - 1)
                 r->n_entries--;
     }
-    if ((!r->guessed && !gap_of(r, HAUL_NODES_BBT, x->id | HAUL_NODES_RESERVED)) ||
+    if ((!n->guessed && !gap_of(r, HAUL_NODES_BBT, x->id | HAUL_NODES_RESERVED)) ||
         r->n_blocks == ENTRIES_MAX)
         return;
     r->blocks = haul_grown(r->blocks, r->n_blocks, &r->cap_blocks, sizeof(*r->blocks));
@@ -179,19 +179,19 @@ static void add_entry(haul_rescue *r, uint32_t nid, size_t page)
 
 static void take_page(void *ctx, const haul_scan_page *p)
 {
-    haul_rescue *r = ctx;
-    haul_nodes shape = {.layout = haul_nodes_layout_of(p->version)};
+    const haul_nodes *n = ctx;
+    haul_rescue *r = n->rescue;
     const haul_nodes_entries *s = &p->entries;
     size_t before = r->n_entries, number = r->n_pages;
     if (p->kind != HAUL_NODES_NBT || s->level)
         return;
     for (size_t i = 0; i < s->n; i++) {
-        uint64_t key = haul_nodes_id(&shape, s->p + i * s->size);
+        uint64_t key = haul_nodes_id(n, s->p + i * s->size);
         if (key <= UINT32_MAX && gap_of(r, HAUL_NODES_NBT, key))
             add_entry(r, (uint32_t)key, number);
     }
-    leaf_page page = {.at = p->at, .id = p->id, .first = haul_nodes_id(&shape, s->p), .rank = FOUND};
-    page.last = haul_nodes_id(&shape, s->p + (s->n - 1) * s->size);
+    leaf_page page = {.at = p->at, .id = p->id, .first = haul_nodes_id(n, s->p), .rank = FOUND};
+    page.last = haul_nodes_id(n, s->p + (s->n - 1) * s->size);
     if (r->n_entries > before && !add_page(r, page))
         r->n_entries = before;
 }
@@ -244,14 +244,13 @@ static haul_rc scan(haul_nodes *n, haul_err *e)
     if (r->scanned)
         return HAUL_OK;
     r->scanned = true;
-    r->guessed = n->guessed;
     if (!r->trees[haul_nodes_tree(HAUL_NODES_BBT)].surveyed)
         rc = haul_nodes_survey_blocks(n, NULL, NULL, e);
     if (rc == HAUL_OK && !r->trees[haul_nodes_tree(HAUL_NODES_NBT)].surveyed)
         rc = haul_nodes_survey(n, NULL, NULL, e);
     if (rc != HAUL_OK || (!n->guessed && !r->trees[0].n && !r->trees[1].n))
         return rc;
-    haul_scan s = {.page = take_page, .block = take_block, .ctx = r};
+    haul_scan s = {.page = take_page, .block = take_block, .ctx = n};
     s.versions[n->version == 32 ? 0 : n->version == 64 ? 1 : 2] = true;
     haul_scan_run(&s, n->view);
     sort_blocks(r);

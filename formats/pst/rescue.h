@@ -81,9 +81,9 @@ bool haul_rescue_node(haul_nodes *n, uint32_t nid, haul_node *ret);
 bool haul_rescue_block(haul_nodes *n, uint64_t id, bool sound, haul_nodes_extent *ret);
 
 /* Items put together from blocks alone (rescue_blocks.c), for nodes that are lost. First all blocks are added, then the nodes that
- * are known; what is nobody's then is read and appended to *ret: messages in the
- * order of their data, with ids from HAUL_RESCUE_ITEM on, far from Outlook's, which begin at 0x10001 (MS-PST 2.4.8.1), below a
- * folder that is not there; the map of names, if it is not known. */
+ * are known; what is nobody's then is read and appended to *ret: messages in the order of their data, with ids from HAUL_RESCUE_ITEM
+ * on, far from Outlook's, which begin at 0x10001 (MS-PST 2.4.8.1), below a folder that is not there; the map of names, if it is
+ * not known. */
 #define HAUL_RESCUE_FOLDER 0x7fffffe2u
 #define HAUL_RESCUE_ITEM   0x7000001u /* index of the first */
 typedef struct haul_carving haul_carving;

@@ -43,11 +43,12 @@ struct haul_carving {
     bool has_names; /* the map of names is known */
 };
 
-typedef struct context { /* what its properties say */
-    bool class, count;   /* it has PidTagMessageClass; PidTagContentCount */
-    unsigned map;        /* a bit for each property of a map of names */
-    uint32_t flags;      /* PidTagMessageFlags */
-    bool has_flags;
+typedef struct context {   /* what its properties say */
+    bool class, count;     /* it has PidTagMessageClass; PidTagContentCount */
+    unsigned map;          /* a bit for each property of a map of names */
+    uint32_t flags;        /* PidTagMessageFlags */
+    bool has_flags, names; /* names: the recipients are known, */
+    uint64_t people;
     size_t n; /* subnodes that they name, the last of haul_carving.nids */
 } context;
 
@@ -160,38 +161,38 @@ static bool read_context(haul_carving *c, const piece *x, context *ret)
         if (rc == HAUL_OK)
             note_entry(c, ret, &p);
     }
+    ret->names = rc == HAUL_END && is_message(ret) && haul_people_named(&props, &ret->people);
     haul_props_done(&props);
     return rc == HAUL_END && (is_message(ret) || is_map(ret));
 }
 
 /* ── halves of nodes ── */
 
-static haul_half *add_half(haul_carving *c, const haul_half *h)
+static void add_half(haul_carving *c, const haul_half *h)
 {
     if (h->n > 1)
         qsort(c->nids + h->first, h->n, sizeof(*c->nids), by_value);
     c->halves = haul_grown(c->halves, c->n_halves, &c->cap_halves, sizeof(*c->halves));
-    c->halves[c->n_halves] = *h;
-    return &c->halves[c->n_halves++];
+    c->halves[c->n_halves++] = *h;
 }
 
 static void take_context(haul_carving *c, const piece *x)
 {
     context says;
     size_t first = c->n_nids;
-    haul_node node = {.data = x->id};
     if (!read_context(c, x, &says)) {
         c->n_nids = first;
         return;
     }
-    haul_half *h = add_half(c, &(haul_half){.id = x->id,
-                                            .map = is_map(&says),
-                                            .associated = says.flags & ASSOCIATED,
-                                            .says = says.has_flags,
-                                            .attachments = says.flags & HAS_ATTACH,
-                                            .first = first,
-                                            .n = says.n});
-    h->names = haul_people_named(c->nodes, &node, &h->people);
+    add_half(c, &(haul_half){.id = x->id,
+                             .map = is_map(&says),
+                             .associated = says.flags & ASSOCIATED,
+                             .says = says.has_flags,
+                             .attachments = says.flags & HAS_ATTACH,
+                             .names = says.names,
+                             .people = says.people,
+                             .first = first,
+                             .n = says.n});
 }
 
 static void take_list(haul_carving *c, const piece *x)

@@ -5,7 +5,7 @@
 #ifndef HAUL_FORMATS_PST_RESCUE_PAIRS_H
 #define HAUL_FORMATS_PST_RESCUE_PAIRS_H
 
-#include "ndb.h"
+#include "ltp.h"
 
 #define HAUL_PAIRS_NONE SIZE_MAX
 
@@ -28,7 +28,7 @@ void haul_pairs_find(haul_half *v, size_t n, const uint32_t *nids);
 
 /* The recipients, as one number that does not depend on their order: of what the properties of a message, and of what the table of a
  * list names. False: they do not say. */
-bool haul_people_named(haul_nodes *n, const haul_node *message, uint64_t *ret);
+bool haul_people_named(haul_props *message, uint64_t *ret);
 bool haul_people_listed(haul_nodes *n, const haul_node_list *subnodes, uint64_t *ret);
 
 #endif

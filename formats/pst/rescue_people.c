@@ -46,7 +46,7 @@ static uint64_t names_in(haul_str *s, size_t kind)
 /* ── of a message ── */
 
 /* False: it is there, and cannot be read. */
-static bool add_displayed(haul_props *p, size_t kind, bool *said, uint64_t *sum)
+static bool add_displayed(haul_props *p, size_t kind, haul_arena *a, bool *said, uint64_t *sum)
 {
     haul_props_entry entry;
     haul_span value;
@@ -54,7 +54,7 @@ static bool add_displayed(haul_props *p, size_t kind, bool *said, uint64_t *sum)
     haul_bag none = {0};
     if (haul_props_find(p, displayed[kind], &entry, NULL) != HAUL_OK)
         return true;
-    if (haul_props_take(p, &entry, TEXT_MAX, p->heap.blocks.arena, &value, NULL) != HAUL_OK)
+    if (haul_props_take(p, &entry, TEXT_MAX, a, &value, NULL) != HAUL_OK)
         return false;
     haul_prop prop = {.type = entry.type, .p = (const uint8_t *)value.p, .n = value.len};
     *said = haul_prop_text(&none, &prop, &text, NULL);
@@ -62,15 +62,13 @@ static bool add_displayed(haul_props *p, size_t kind, bool *said, uint64_t *sum)
     return *said;
 }
 
-bool haul_people_named(haul_nodes *n, const haul_node *message, uint64_t *ret)
+bool haul_people_named(haul_props *message, uint64_t *ret)
 {
     haul_arena a = {0};
-    haul_props p = {.heap.blocks.arena = &a};
-    bool fine = haul_props_open(&p, n, message, NULL) == HAUL_OK, said = false;
+    bool fine = true, said = false;
     *ret = 0;
     for (size_t kind = 0; fine && kind < KINDS; kind++)
-        fine = add_displayed(&p, kind, &said, ret);
-    haul_props_done(&p);
+        fine = add_displayed(message, kind, &a, &said, ret);
     haul_arena_done(&a);
     return fine && said;
 }
