@@ -102,7 +102,13 @@ def small_files(yard):
                          "header.gz": b"\x1f\x8b\x08"}.items():
         done, _, _ = yard.convert([yard.put(name, octets)], exits=(0, 1, 3))
         same(done.returncode in (1, 3) or name == "empty.mbox", f"{name}: exit status {done.returncode}")
-    say(f"{len(cases) + 6} files cut, binary, endless or odd")
+    for name, octets, said in (("one.msg", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(4000), ".msg"),
+                               ("Inbox.dbx", b"\xcf\xad\x12\xfe" + bytes(4000), ".dbx"),
+                               ("noise", bytes(range(256)) * 16, "no format is recognised")):
+        same(said in run("inspect", yard.put(name, octets), exits=(3,)).text, f"{name}: {said} is not named")
+    same("--from" not in run("inspect", yard.put("broken.gz", b"\x1f\x8b\x08\0" + b"garbage" * 9), exits=(3,)).text,
+         "broken gzip: --from does not help")
+    say(f"{len(cases) + 10} files cut, binary, endless or odd")
 
 
 def tree_entries(yard):

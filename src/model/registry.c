@@ -301,12 +301,39 @@ bool haul_reader_claims_dir(haul_reader *r, const haul_entry *entries, size_t n,
     return false;
 }
 
+/* Mail of kinds that are not read, which people have all the same. NULL: none that we know. */
+static const char *unread_kind(haul_in *in)
+{
+    static const struct {
+        const char *magic, *text;
+        size_t n;
+    } kinds[] = {
+        {"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+         "an OLE file, as Outlook's .msg files are; these are not read: put the message into an Outlook "
+         "store",
+         8},
+        {"\xcf\xad\x12\xfe", "a folder of Outlook Express (.dbx); these are not read", 4},
+    };
+    const char *p = NULL;
+    size_t n = 0;
+    if (haul_in_peek(in, 8, &p, &n, NULL) != HAUL_OK)
+        return NULL;
+    for (size_t i = 0; i < HAUL_COUNT(kinds); i++)
+        if (n >= kinds[i].n && memcmp(p, kinds[i].magic, kinds[i].n) == 0)
+            return kinds[i].text;
+    return NULL;
+}
+
 static haul_rc nothing_fits(haul_tree *t, haul_err *e)
 {
     haul_stat st = {.size = 1};
     haul_auto(haul_in) *in = NULL;
-    if (haul_tree_is_file(t) && haul_tree_read(t, "", &in, &st, NULL) == HAUL_OK && !st.size)
+    bool file = haul_tree_is_file(t) && haul_tree_read(t, "", &in, &st, NULL) == HAUL_OK;
+    const char *kind = file ? unread_kind(in) : NULL;
+    if (file && !st.size)
         return haul_fail(e, HAUL_E_FORMAT, "the file is empty");
+    if (kind)
+        return haul_fail(e, HAUL_E_FORMAT, "%s", kind);
     return haul_fail(
         e, HAUL_E_FORMAT,
         "no format is recognised; mailhaul formats lists what is read, --from FORMAT decides by hand");
