@@ -75,16 +75,18 @@ static void list_text(const json_t *o, haul_str *to)
 
 static void all_text(const json_t *o, haul_str *to)
 {
+    uint64_t checked = haul_json_number(o, "checked");
     list_text(o, to);
-    haul_text_number(to, haul_json_number(o, "checked"));
-    haul_str_addz(to, " items checked, ");
+    haul_text_number(to, checked);
+    haul_str_addz(to, checked == 1 ? " item checked, " : " items checked, ");
     haul_text_number(to, haul_json_number(o, "agree"));
     differences_text(haul_json_number(o, "differ"), to);
     uint64_t rebuilt = haul_json_number(o, "rebuilt");
     if (!rebuilt)
         return;
     haul_text_number(to, rebuilt);
-    haul_str_addz(to, " of them are made anew on reading; their octets were not compared\n");
+    haul_str_addz(to, rebuilt == 1 ? " of them is made anew on reading; its octets were not compared\n"
+                                   : " of them are made anew on reading; their octets were not compared\n");
 }
 
 /* ── a package ── */
