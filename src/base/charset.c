@@ -1,10 +1,12 @@
 #include "base/charset.h"
 
 #include "base/codepage.h"
+#include "base/err.h"
 #include "base/utf.h"
 
 #include <errno.h>
 #include <iconv.h>
+#include <pthread.h>
 #include <string.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -13,19 +15,40 @@
 #define REPLACEMENT     "\xEF\xBF\xBD" /* U+FFFD */
 #define REPLACEMENT_LEN 3u
 
-/* ── converters, opened once and kept: opening one takes longer than most texts, and a confined process
- *    cannot load the module behind it. There is one thread. ── */
+/* ── converters, opened once a thread and kept: opening one takes longer than most texts, and a confined process
+ *    cannot load the module behind it. ── */
 
 typedef struct converter {
     iconv_t cd;
     bool tried, open;
 } converter;
 
-static converter decoders[HAUL_CODEPAGE_COUNT], encoders[HAUL_CODEPAGE_COUNT];
+static _Thread_local converter decoders[HAUL_CODEPAGE_COUNT], encoders[HAUL_CODEPAGE_COUNT];
+static pthread_key_t at_end; /* of a thread */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void close_all(void *p)
+{
+    (void)p;
+    for (size_t i = 0; i < HAUL_CODEPAGE_COUNT; i++) {
+        if (decoders[i].open)
+            (void)iconv_close(decoders[i].cd);
+        if (encoders[i].open)
+            (void)iconv_close(encoders[i].cd);
+    }
+}
+
+static void prepare(void)
+{
+    if (pthread_key_create(&at_end, close_all) != 0)
+        haul_oom();
+}
 
 static iconv_t *opened(converter *c, const char *to, const char *from)
 {
     if (!c->tried) {
+        (void)pthread_once(&once, prepare);
+        (void)pthread_setspecific(at_end, decoders); /* anything but NULL */
         c->cd = iconv_open(to, from);
         c->open = c->cd != (iconv_t)-1;
         c->tried = true;

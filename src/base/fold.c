@@ -66,7 +66,7 @@ static size_t fold(uint32_t cp, uint32_t to[HAUL_FOLD_MAX])
 
 size_t haul_fold(uint32_t cp, uint32_t to[HAUL_FOLD_MAX])
 {
-    static uint32_t cache[CACHED]; /* one thread; a hundred megabytes of text go through here */
+    static _Thread_local uint32_t cache[CACHED]; /* a hundred megabytes of text go through here */
     if (cp >= CACHED)
         return fold(cp, to);
     if (!(cache[cp] & KNOWN)) {
