@@ -84,6 +84,16 @@ def check_dedupe(server):
     compare("twins", target, source.truth, "source_place")
 
 
+def check_broken(server, what):
+    """No place for a large message: the run ends; what was on its way is accounted for, and the next run brings the rest."""
+    source = Maildir(("",)).add(30).add(1, octets=judge.message(99, body=b"a line of it\n" * 800_000))
+    target = Target(server, "Broken")
+    target.convert(source.path, exits=(4,), env=judge.environment(TMPDIR="/nonexistent"))  # convert() adds its totals up
+    equal(target.report()["totals"]["found"], 31, f"{what}: found by a run that breaks")
+    target.convert(source.path)
+    compare(f"{what}, after a run that broke", target, source.truth, "source_place")
+
+
 def check_selection(server):
     source = Maildir().add(60)
     middle = "2017-07-14T02:40:30Z"
@@ -255,6 +265,7 @@ def main():
     for what, server in both:
         check_grown(server, what)
         check_skip_existing(server, what)
+        check_broken(server, what)
         check_verify(server, what)
         quiet(server)
     check_dedupe(dovecot)

@@ -164,7 +164,7 @@ static haul_rc imap_open(haul_sink *sink, const char *target, const haul_tokens 
 /* ── messages ── */
 
 /* After a failure nothing goes on: what has no receipt gets one, and the connections are left. */
-static haul_rc broke(imap_sink *s, haul_rc rc, haul_err *e)
+static haul_rc broke(imap_sink *s, haul_rc rc, const haul_err *e)
 {
     haul_err why = {0};
     s->broken = true;
@@ -250,6 +250,11 @@ static haul_rc imap_commit(haul_sink *sink, haul_tokens *ret, haul_err *e)
     return rc;
 }
 
+static void imap_give_up(haul_sink *sink, haul_rc rc, const haul_err *why)
+{
+    (void)!broke(sink->state, rc, why);
+}
+
 static haul_rc imap_finish(haul_sink *sink, haul_err *e)
 {
     imap_sink *s = sink->state;
@@ -303,6 +308,7 @@ static const haul_sink_ops imap_sink_ops = {.state_size = sizeof(imap_sink),
                                             .folder = imap_folder,
                                             .message = imap_message,
                                             .commit = imap_commit,
+                                            .give_up = imap_give_up,
                                             .finish = imap_finish,
                                             .close = imap_close};
 

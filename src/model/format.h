@@ -1,7 +1,8 @@
 /* The two vtables that a format plugs in with, and the registry of formats.
  *
  * Order of calls, reader: probe (any number) · open · next* with at most one body after each MESSAGE · close.
- * Order of calls, sink: open · (folder | message | commit)* · finish · close. Everything runs in one thread.
+ * Order of calls, sink: open · (folder | message | commit)* · finish or give_up · close. All calls come from one thread; what
+ * runs beside them is a format's own affair, and calls nothing of the core but haul_sink_issue for a message that it keeps.
  * Source of the shape: docs/architecture.md; how to add one: docs/adding-a-format.md. */
 #ifndef HAUL_MODEL_FORMAT_H
 #define HAUL_MODEL_FORMAT_H
@@ -204,6 +205,8 @@ typedef struct haul_sink {
         dry_run; /* only where ops->opens_dry: look at the target, change nothing; folder and message do not follow */
     bool
         settle; /* commit: true = give every outstanding receipt; false = those of ops->commit_items may stay out */
+    bool
+        at_once; /* of a sink without commit_items: every receipt before message returns; something depends on it */
     bool kept_body; /* set by haul_sink_keep: the core leaves the body to the message that is held */
     const haul_ask *ask;
     const char *own;   /* the directory of the journal, where a sink may keep files that go with it */
@@ -261,6 +264,8 @@ struct haul_sink_ops {
     haul_rc (*left_out)(haul_sink *s, const haul_msg *m, const char *status, const char *reason, haul_err *e);
     /* Make everything received so far durable, give all outstanding receipts, put changed tokens. */
     haul_rc (*commit)(haul_sink *s, haul_tokens *ret, haul_err *e);
+    /* NULL, or: the run ends without a commit, and why; give all outstanding receipts. Only close follows. */
+    void (*give_up)(haul_sink *s, haul_rc rc, const haul_err *why);
     haul_rc (*finish)(haul_sink *s, haul_err *e); /* trailers, indexes; may fail; followed by a last commit */
     void (*close)(haul_sink *s);                  /* may not fail; takes any half-open state */
 };

@@ -448,6 +448,8 @@ static haul_rc end_pass(haul_run *r, haul_rc rc, haul_err *e)
                 *e = late;
             rc = done;
         }
+    } else {
+        haul_store_give_up(r, rc, e);
     }
     haul_reader_close(&r->reader);
     forget_pass(r);

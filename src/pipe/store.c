@@ -524,6 +524,13 @@ haul_rc haul_store_commit(haul_run *r, bool settle, haul_err *e)
     return keep_receipts(r, commit(r, settle, e));
 }
 
+void haul_store_give_up(haul_run *r, haul_rc rc, const haul_err *why)
+{
+    static const haul_err unsaid = {0};
+    if (r->sink.ops->give_up && !r->job->dry_run)
+        r->sink.ops->give_up(&r->sink, rc, why ? why : &unsaid);
+}
+
 haul_rc haul_store_finish(haul_run *r, haul_err *e)
 {
     if (r->job->dry_run)
