@@ -25,13 +25,8 @@ static void flush(haul_pstw *s)
     haul_pstw_log *l = &s->log;
     uint64_t at = l->end - l->used;
     l->window_n = 0; /* what is written over was read, perhaps */
-    for (size_t done = 0; s->rc == HAUL_OK && done < l->used;) {
-        ssize_t got = pwrite(l->fd, l->buf + done, l->used - done, (off_t)(at + done));
-        if (got > 0)
-            done += (size_t)got;
-        else if (errno != EINTR)
-            s->rc = haul_fail_sys(&s->err, HAUL_E_TARGET, "writing the log of the store");
-    }
+    if (s->rc == HAUL_OK)
+        s->rc = haul_write_at(l->fd, at, l->buf, l->used, "the log of the store", &s->err);
     l->used = 0;
 }
 

@@ -1,19 +1,15 @@
-/* Regions, blocks, data trees and subnodes of a store being written. */
-#define _GNU_SOURCE /* sync_file_range */
+/* Blocks, data trees and subnodes of a store being written. */
 #include "crypt.h"
 #include "ndb.h"
 #include "put_le.h"
 #include "put_ndb_parts.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #define INTERNAL   2u                   /* bit of a block id (2.2.2.2) */
-#define WRITEBACK  32u                  /* regions, of 8 MB together */
 #define LIST_HEAD  8u                   /* octets in front of the entries of an XBLOCK, SLBLOCK or SIBLOCK */
 #define BLOCKS_MAX (UINT32_MAX / 4 - 1) /* ids are kept in 32 bits */
 
@@ -27,117 +23,6 @@ size_t haul_pstw_most(const haul_pstw_ndb *n)
     return n->layout->most;
 }
 
-/* ── regions ── */
-
-static void mark(haul_pstw_ndb *n, size_t from, size_t size)
-{
-    size_t unit = n->layout->align;
-    for (size_t i = from / unit; i < (from + size) / unit; i++)
-        n->octets[i / 8] |= (uint8_t)(0x80u >> i % 8); /* 2.2.2.7.2: the first slot is the highest bit */
-}
-
-static void unmark(haul_pstw_ndb *n, size_t from)
-{
-    for (size_t i = from / n->layout->align; i < (size_t)n->layout->trailer * 8; i++)
-        n->octets[i / 8] &= (uint8_t) ~(0x80u >> i % 8);
-}
-
-/* Map pages at the head of a region (2.2.2.7.2 to 2.2.2.7.5): their type at each of four places, 0 = none. */
-static void map_pages(const haul_pstw_ndb *n, uint64_t region, uint8_t type[4])
-{
-    bool older = !n->kind.wide;
-    size_t map = n->layout->trailer;
-    type[0] = HAUL_PSTW_AMAP;
-    type[1] = older && region % 8 == 0 ? HAUL_PSTW_PMAP : 0;
-    type[2] = older && region >= 128 && (region - 128) % map == 0 ? HAUL_PSTW_FMAP : 0;
-    type[3] = older && region >= 8192 && (region - 8192) % (8 * 8 * map) == 0 ? HAUL_PSTW_FPMAP : 0;
-}
-
-static void open_region(haul_pstw_ndb *n, uint64_t region)
-{
-    uint8_t type[4];
-    size_t page = n->layout->page;
-    memset(n->octets, 0, sizeof(type) * page); /* the rest as it is taken, or when the region ends */
-    n->region = region;
-    n->used = 0;
-    map_pages(n, region, type);
-    for (unsigned i = 0; i < 4; i++) {
-        if (!type[i])
-            continue;
-        n->used = (i + 1) * page;
-        mark(n, i * page, page);
-    }
-}
-
-static uint64_t free_octets(const haul_pstw_ndb *n)
-{
-    uint64_t bits = 0;
-    for (size_t i = 0; i < n->layout->trailer; i++)
-        for (unsigned bit = 0; bit < 8; bit++)
-            bits += !(n->octets[i] >> bit & 1);
-    return bits * n->layout->align;
-}
-
-void haul_pstw_write_at(haul_pstw_ndb *n, uint64_t at, const void *p, size_t len)
-{
-    const char *from = p;
-    while (n->rc == HAUL_OK && len) {
-        ssize_t got = pwrite(n->fd, from, len, (off_t)at);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0) {
-            n->rc = haul_fail_sys(&n->err, HAUL_E_TARGET, "writing %s", n->name);
-            return;
-        }
-        from += got;
-        at += (uint64_t)got;
-        len -= (size_t)got;
-    }
-}
-
-/* What is written goes to the disk while we go on: the next sync has little to wait for. A hint: errors show there. */
-static void begin_writeback(const haul_pstw_ndb *n)
-{
-    if (n->region % WRITEBACK == WRITEBACK - 1)
-        (void)sync_file_range(n->fd, (off_t)haul_pstw_region_at(n, n->region - (WRITEBACK - 1)),
-                              (off_t)(WRITEBACK * haul_pstw_region_size(n)), SYNC_FILE_RANGE_WRITE);
-}
-
-void haul_pstw_close_region(haul_pstw_ndb *n)
-{
-    uint8_t type[4];
-    const haul_nodes_layout *l = n->layout;
-    uint64_t at = haul_pstw_region_at(n, n->region);
-    n->free += free_octets(n);
-    memset(n->octets + n->used, 0, haul_pstw_region_size(n) - n->used);
-    map_pages(n, n->region, type);
-    for (unsigned i = 0; i < 4; i++) {
-        uint8_t *page = n->octets + i * l->page;
-        if (!type[i])
-            continue;
-        if (i) /* the maps of free space are hints that Outlook makes anew */
-            memset(page, 0xff, l->trailer);
-        haul_pstw_seal(n, page, type[i], at + i * l->page, 0);
-    }
-    haul_pstw_write_at(n, at, n->octets, haul_pstw_region_size(n));
-    begin_writeback(n);
-}
-
-uint8_t *haul_pstw_place(haul_pstw_ndb *n, size_t size, size_t align, uint64_t *ret_at)
-{
-    size_t at = (n->used + align - 1) / align * align;
-    if (at + size > haul_pstw_region_size(n)) {
-        haul_pstw_close_region(n);
-        open_region(n, n->region + 1);
-        at = (n->used + align - 1) / align * align;
-    }
-    mark(n, at, size);
-    memset(n->octets + n->used, 0, at - n->used);
-    n->used = at + size;
-    *ret_at = haul_pstw_region_at(n, n->region) + at;
-    return n->octets + at;
-}
-
 /* ── the whole ── */
 
 haul_pstw_ndb *haul_pstw_ndb_new(const char *name, const haul_pstw_kind *kind)
@@ -147,13 +32,12 @@ haul_pstw_ndb *haul_pstw_ndb_new(const char *name, const haul_pstw_kind *kind)
     n->name = haul_strdup(name);
     n->kind = *kind;
     n->layout = haul_nodes_layout_of(kind->wide ? 65 : 64);
-    n->octets = haul_alloc(haul_pstw_region_size(n));
     for (unsigned i = 0; i < 32; i++)
         n->last_index[i] = 0x400;
     n->last_index[HAUL_PSTW_NID_SEARCH] = 0x4000;
     n->last_index[HAUL_PSTW_NID_MESSAGE] = 0x10000;
     n->last_index[HAUL_PSTW_NID_ASSOCIATED] = 0x8000;
-    open_region(n, 0);
+    haul_pstw_open_region(n, 0);
     return n;
 }
 
@@ -161,13 +45,13 @@ void haul_pstw_ndb_free(haul_pstw_ndb *n)
 {
     if (!n)
         return;
+    haul_pstw_regions_done(n);
     haul_fd_autoclose(&n->fd);
     if (n->packer)
         (void)deflateEnd(n->packer);
     free(n->packer);
     free(n->blocks);
     free(n->nodes);
-    free(n->octets);
     free(n->name);
     free(n);
 }
@@ -188,14 +72,6 @@ void haul_pstw_ndb_state(const haul_pstw_ndb *n, haul_pstw_state *ret)
     memcpy(ret->last_index, n->last_index, sizeof(ret->last_index));
 }
 
-static void read_region(haul_pstw_ndb *n, uint64_t region)
-{
-    ssize_t got = pread(n->fd, n->octets, haul_pstw_region_size(n), (off_t)haul_pstw_region_at(n, region));
-    if (got < 0 || (size_t)got < n->used)
-        n->rc = haul_fail_sys(&n->err, HAUL_E_TARGET, "reading %s", n->name);
-    n->region = region;
-}
-
 void haul_pstw_ndb_return(haul_pstw_ndb *n, const haul_pstw_state *to)
 {
     uint64_t region = (to->end - haul_pstw_region_at(n, 0)) / haul_pstw_region_size(n);
@@ -204,9 +80,7 @@ void haul_pstw_ndb_return(haul_pstw_ndb *n, const haul_pstw_state *to)
         region--;
         n->used = haul_pstw_region_size(n);
     }
-    if (region != n->region)
-        read_region(n, region);
-    unmark(n, n->used);
+    haul_pstw_reopen_region(n, region);
     n->free = to->free;
     n->n_blocks = (size_t)to->blocks;
     n->n_nodes = (size_t)to->nodes;
@@ -246,6 +120,7 @@ void haul_pstw_ndb_known(haul_pstw_ndb *n, const haul_pstw_block *b, size_t bloc
 
 void haul_pstw_ndb_sync(haul_pstw_ndb *n)
 {
+    haul_pstw_regions_settle(n);
     haul_pstw_write_at(n, haul_pstw_region_at(n, n->region), n->octets, n->used);
     if (n->rc == HAUL_OK && fdatasync(n->fd) != 0)
         n->rc = haul_fail_sys(&n->err, HAUL_E_TARGET, "writing %s", n->name);

@@ -176,6 +176,7 @@ haul_rc haul_pstw_ndb_finish(haul_pstw_ndb *n, uint64_t *ret_size, haul_err *e)
     haul_pstw_close_region(n);
     put_density(n);
     put_header(n, nodes, blocks);
+    haul_pstw_regions_settle(n);
     uint64_t size = haul_pstw_region_at(n, n->region + 1);
     if (n->rc == HAUL_OK && (ftruncate(n->fd, (off_t)size) != 0 || fsync(n->fd) != 0))
         n->rc = haul_fail_sys(&n->err, HAUL_E_TARGET, "writing %s", n->name);

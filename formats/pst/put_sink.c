@@ -2,6 +2,7 @@
 #include "pst.h"
 #include "put_files.h"
 
+#include "base/thread.h"
 #include "mime/outlook.h"
 
 #include <fcntl.h>
@@ -12,8 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SPLIT_MIN (UINT64_C(16) * 1024 * 1024)
-#define TITLE     "Outlook Data File" /* what Outlook itself calls a new one */
+#define SPLIT_MIN    (UINT64_C(16) * 1024 * 1024)
+#define TITLE        "Outlook Data File"         /* what Outlook itself calls a new one */
+#define AHEAD        64u                         /* messages on their way, at most, */
+#define AHEAD_OCTETS (UINT64_C(4) * 1024 * 1024) /* and octets of them, unless it is one alone */
 
 typedef struct place { /* a folder of the run, by its id */
     char *path;        /* for places: names joined by '/', both escaped as haul_folders_path does */
@@ -23,8 +26,25 @@ typedef struct place { /* a folder of the run, by its id */
     uint32_t nid; /* in the open store; 0 = not yet there */
 } place;
 
+/* A message on its way into the store. From when it is given until it is taken back it is the writer's, and the store, too. */
+typedef struct writing {
+    haul_msg *msg;
+    uint32_t id, folder, nid; /* its folder, in the run and in the store; itself */
+    haul_rc rc;
+    haul_err err;
+    haul_sink *sink;
+} writing;
+
 typedef struct state {
     haul_pstw_files files;
+    haul_thread *writer;
+    writing writings[AHEAD];
+    unsigned next_writing;
+    uint64_t octets;   /* on their way */
+    haul_rc rc;        /* the writer's: < 0 = the store is lost */
+    uint64_t size;     /* of the store when nothing was on its way, */
+    uint64_t expected; /* and what was given to the writer since will take, about */
+    bool whole;        /* originals are kept */
     uint64_t split;
     bool changed;      /* tokens */
     unsigned known;    /* the volume that the journal goes on with: logs of those before may go */
@@ -34,8 +54,69 @@ typedef struct state {
     size_t n;
     haul_str line;
     haul_sink *sink;
-    const haul_msg *msg; /* that is being written */
 } state;
+
+/* ── the writer, in its thread ── */
+
+static void on_issue(void *ctx, haul_issue_id id, const char *detail)
+{
+    const writing *w = ctx;
+    haul_sink_issue(w->sink, w->msg, id, "%s", detail);
+}
+
+static void write_message(void *ctx, void *job)
+{
+    state *st = ctx;
+    writing *w = job;
+    haul_auto(haul_mapi) *object = NULL;
+    haul_outlook_options opt = {.keep_original = st->whole, .issue = on_issue, .ctx = w};
+    w->rc = st->rc;
+    if (w->rc == HAUL_OK)
+        w->rc = haul_outlook_open(w->msg, &opt, &object, &w->err);
+    if (w->rc == HAUL_OK)
+        w->rc = haul_pstw_message(st->files.store, w->folder, object, HAUL_PSTW_CONTENTS, &w->nid, &w->err);
+    if (w->rc < 0)
+        st->rc = w->rc;
+}
+
+/* ── receipts ── */
+
+/* The place of a message is "Folder#0x200024", in a further store "out-2.pst/Folder#0x200024". */
+static void give_receipt(haul_sink *s, const writing *w)
+{
+    state *st = s->state;
+    haul_str_clear(&st->line);
+    if (st->files.volume > 1) {
+        haul_pstw_file_name(st->files.name, st->files.volume, &st->line);
+        haul_str_addc(&st->line, '/');
+    }
+    haul_str_addf(&st->line, "%s#0x%x", st->v[w->id].path, (unsigned)w->nid);
+    haul_sink_receipt(s, w->msg, w->rc == HAUL_OK ? st->line.p : NULL, w->rc, &w->err);
+}
+
+/* Until no more than `left` messages are on their way; each that is written has its receipt then. Where the store is lost, all
+ * of them have. */
+static haul_rc settle(haul_sink *s, size_t left, haul_err *e)
+{
+    state *st = s->state;
+    writing *w;
+    haul_rc rc = HAUL_OK;
+    if (!st->writer || !haul_thread_out(st->writer))
+        return HAUL_OK;
+    haul_thread_wait(st->writer, left);
+    while ((w = haul_thread_take(st->writer))) {
+        give_receipt(s, w);
+        st->octets -= w->msg->stored_size;
+        haul_msg_unref(w->msg);
+        if (w->rc >= 0 || rc != HAUL_OK)
+            continue;
+        rc = w->rc;
+        if (e)
+            *e = w->err;
+        haul_thread_wait(st->writer, 0);
+    }
+    return rc;
+}
 
 /* ── opening ── */
 
@@ -98,6 +179,8 @@ static haul_rc sink_open(haul_sink *s, const char *target, const haul_tokens *re
 {
     state *st = s->state;
     st->sink = s;
+    st->whole = haul_values_choice(s->values, &haul_pst_options[HAUL_PST_ORIGINAL]) == 1;
+    st->writer = haul_thread_new(write_message, st, AHEAD);
     st->names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     haul_rc rc = haul_pstw_files_init(&st->files, target, s->own, e);
     if (rc == HAUL_OK)
@@ -152,9 +235,13 @@ static uint32_t folder_below(state *st, uint32_t parent, const char *name, haul_
     return nid;
 }
 
-static haul_rc use_folder(state *st, place *p, haul_err *e)
+static haul_rc use_folder(haul_sink *s, place *p, haul_err *e)
 {
+    state *st = s->state;
     uint32_t nid = HAUL_PSTW_TOP;
+    haul_rc rc = settle(s, 0, e);
+    if (rc != HAUL_OK)
+        return rc;
     for (size_t i = 0; i < p->n && nid; i++)
         nid = folder_below(st, nid, p->parts[i], i + 1 == p->n ? p->role : HAUL_ROLE_NONE);
     p->nid = nid;
@@ -212,9 +299,9 @@ static haul_rc sink_folder(haul_sink *s, uint32_t id, const haul_path *path, hau
     }
     p->path = haul_strdup(haul_strz(&text));
     if (is_there(st, p))
-        return use_folder(st, p, e);
+        return use_folder(s, p, e);
     haul_rc rc = haul_pstw_files_begin(&st->files, e);
-    return rc == HAUL_OK ? use_folder(st, p, e) : rc;
+    return rc == HAUL_OK ? use_folder(s, p, e) : rc;
 }
 
 /* ── volumes ── */
@@ -269,77 +356,67 @@ static haul_rc next_volume(state *st, haul_err *e)
 }
 
 /* About what a message takes: text of 8 bits becomes 16, base64 becomes less. */
-static uint64_t expected_of(const haul_sink *s, const haul_msg *m)
+static uint64_t expected_of(const state *st, const haul_msg *m)
 {
-    bool whole = haul_values_choice(s->values, &haul_pst_options[HAUL_PST_ORIGINAL]) == 1;
-    return m->stored_size * (whole ? 2 : 1) + 8192;
+    return m->stored_size * (st->whole ? 2 : 1) + 8192;
 }
 
+/* What the store has is known when nothing is on its way. */
 static haul_rc make_room(haul_sink *s, const haul_msg *m, haul_err *e)
 {
     state *st = s->state;
-    uint64_t size = haul_pstw_size(st->files.store) + expected_of(s, m),
-             most = st->split ? st->split : HAUL_PSTW_LARGEST;
-    if (size <= most || !st->split || !haul_pstw_holds(st->files.store))
-        return size <= most || st->split
-                   ? HAUL_OK
-                   : haul_fail(e, HAUL_E_TARGET,
-                               "%s has 50 GB, and Outlook opens none that is larger; have several made with "
-                               "--split-size 40G",
-                               st->files.name);
+    uint64_t most = st->split ? st->split : HAUL_PSTW_LARGEST, more = expected_of(st, m);
+    if (st->size && st->size + st->expected + more <= most)
+        return HAUL_OK;
+    haul_rc rc = settle(s, 0, e);
+    if (rc != HAUL_OK)
+        return rc;
+    st->size = haul_pstw_size(st->files.store);
+    st->expected = 0;
+    if (st->size + more <= most)
+        return HAUL_OK;
+    if (!st->split)
+        return haul_fail(e, HAUL_E_TARGET,
+                         "%s has 50 GB, and Outlook opens none that is larger; have several made with "
+                         "--split-size 40G",
+                         st->files.name);
+    if (!haul_pstw_holds(st->files.store))
+        return HAUL_OK;
+    st->size = 0;
     return next_volume(st, e);
 }
 
 /* ── messages ── */
 
-static void on_issue(void *ctx, haul_issue_id id, const char *detail)
-{
-    state *st = ctx;
-    haul_sink_issue(st->sink, st->msg, id, "%s", detail);
-}
-
-static haul_rc write_message(haul_sink *s, uint32_t folder, const haul_msg *m, uint32_t *ret_nid, haul_err *e)
+static haul_rc give(haul_sink *s, uint32_t id, const haul_msg *m, haul_err *e)
 {
     state *st = s->state;
-    haul_auto(haul_mapi) *object = NULL;
-    haul_outlook_options opt = {.keep_original =
-                                    haul_values_choice(s->values, &haul_pst_options[HAUL_PST_ORIGINAL]) == 1,
-                                .issue = on_issue,
-                                .ctx = st};
-    st->msg = m;
-    haul_rc rc = haul_outlook_open(m, &opt, &object, e);
-    return rc == HAUL_OK ? haul_pstw_message(st->files.store, folder, object, HAUL_PSTW_CONTENTS, ret_nid, e)
-                         : rc;
+    haul_rc rc = HAUL_OK;
+    size_t out;
+    while (rc == HAUL_OK && (out = haul_thread_out(st->writer)) &&
+           (out == AHEAD || st->octets + m->stored_size > AHEAD_OCTETS))
+        rc = settle(s, out / 2, e);
+    if (rc != HAUL_OK)
+        return rc;
+    writing *w = &st->writings[st->next_writing++ % AHEAD];
+    *w = (writing){.msg = haul_sink_keep(s, m, true), .id = id, .folder = st->v[id].nid, .sink = s};
+    st->octets += m->stored_size;
+    st->expected += expected_of(st, m);
+    haul_thread_give(st->writer, w);
+    return settle(s, s->at_once ? 0 : AHEAD, e);
 }
 
 static haul_rc sink_message(haul_sink *s, uint32_t id, const haul_msg *m, haul_err *e)
 {
     state *st = s->state;
-    uint32_t nid;
     if (id >= st->n || !st->v[id].path)
         return haul_fail(e, HAUL_E_TARGET, "a message for folder %u, which was never declared", (unsigned)id);
-    place *p = &st->v[id];
     haul_rc rc = haul_pstw_files_begin(&st->files, e);
     if (rc == HAUL_OK)
         rc = make_room(s, m, e);
-    if (rc == HAUL_OK && !p->nid)
-        rc = use_folder(st, p, e);
-    if (rc == HAUL_OK)
-        rc = write_message(s, p->nid, m, &nid, e);
-    if (rc == HAUL_SKIP) {
-        haul_sink_receipt(s, m, NULL, rc, e);
-        return HAUL_OK;
-    }
-    if (rc != HAUL_OK)
-        return rc;
-    haul_str_clear(&st->line);
-    if (st->files.volume > 1) {
-        haul_pstw_file_name(st->files.name, st->files.volume, &st->line);
-        haul_str_addc(&st->line, '/');
-    }
-    haul_str_addf(&st->line, "%s#0x%x", p->path, (unsigned)nid);
-    haul_sink_receipt(s, m, st->line.p, HAUL_OK, NULL);
-    return HAUL_OK;
+    if (rc == HAUL_OK && !st->v[id].nid)
+        rc = use_folder(s, &st->v[id], e);
+    return rc == HAUL_OK ? give(s, id, m, e) : rc;
 }
 
 static void drop_logs(state *st)
@@ -351,9 +428,9 @@ static void drop_logs(state *st)
 static haul_rc sink_commit(haul_sink *s, haul_tokens *ret, haul_err *e)
 {
     state *st = s->state;
-    haul_rc rc = HAUL_OK;
+    haul_rc rc = settle(s, 0, e);
     drop_logs(st); /* of what the journal has known since the commit before */
-    if (st->files.begun) {
+    if (rc == HAUL_OK && st->files.begun) {
         rc = haul_pstw_commit(st->files.store, &st->files.logged, e);
         st->changed = true;
     }
@@ -365,10 +442,18 @@ static haul_rc sink_commit(haul_sink *s, haul_tokens *ret, haul_err *e)
     return HAUL_OK;
 }
 
+static void sink_give_up(haul_sink *s, haul_rc rc, const haul_err *why)
+{
+    (void)rc;
+    (void)why;
+    (void)!settle(s, 0, NULL);
+}
+
 static haul_rc sink_finish(haul_sink *s, haul_err *e)
 {
     state *st = s->state;
-    return st->files.finished ? HAUL_OK : end_volume(st, e);
+    haul_rc rc = settle(s, 0, e);
+    return rc != HAUL_OK || st->files.finished ? rc : end_volume(st, e);
 }
 
 static void sink_close(haul_sink *s)
@@ -376,6 +461,7 @@ static void sink_close(haul_sink *s)
     state *st = s->state;
     if (!st->sink) /* never opened */
         return;
+    haul_thread_free(st->writer);
     haul_pstw_files_done(&st->files);
     g_hash_table_destroy(st->names);
     for (size_t i = 0; i < st->n; i++) {
@@ -421,6 +507,7 @@ const haul_sink_ops haul_pst_sink = {
     .folder = sink_folder,
     .message = sink_message,
     .commit = sink_commit,
+    .give_up = sink_give_up,
     .finish = sink_finish,
     .close = sink_close,
 };

@@ -20,6 +20,22 @@ haul_rc haul_write_all(int fd, const void *p, size_t n, const char *name, haul_e
     return HAUL_OK;
 }
 
+haul_rc haul_write_at(int fd, uint64_t at, const void *p, size_t n, const char *name, haul_err *e)
+{
+    const char *from = p;
+    while (n > 0) {
+        ssize_t done = pwrite(fd, from, n, (off_t)at);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0)
+            return haul_fail_sys(e, HAUL_E_TARGET, "writing %s", name);
+        from += done;
+        at += (uint64_t)done;
+        n -= (size_t)done;
+    }
+    return HAUL_OK;
+}
+
 static haul_rc file_write(haul_out *o, const void *p, size_t n, haul_err *e)
 {
     haul_file *f = (haul_file *)o; /* out is its first member */

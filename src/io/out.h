@@ -37,5 +37,8 @@ void haul_file_done(haul_file *f);
 
 /* Write all n octets to fd, going on after short writes and EINTR. HAUL_E_TARGET names `name`. */
 HAUL_MUST_USE haul_rc haul_write_all(int fd, const void *p, size_t n, const char *name, haul_err *e);
+/* The same from octet `at` of the file on; its position is neither used nor moved. */
+HAUL_MUST_USE haul_rc haul_write_at(int fd, uint64_t at, const void *p, size_t n, const char *name,
+                                    haul_err *e);
 
 #endif

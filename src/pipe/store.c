@@ -313,6 +313,8 @@ static haul_rc open_sink(haul_run *r, bool existed, haul_err *e)
     haul_rc rc = get_tokens(r, resume, all, e);
     if (rc == HAUL_OK && !r->job->dry_run)
         rc = open_pim(r, all, e);
+    r->sink.at_once = r->job->dedupe ||
+                      r->pim; /* the next message may be the same; what was refused is left out there, too */
     return rc == HAUL_OK ? r->sink.ops->open(&r->sink, r->job->target, existed ? resume : NULL, e) : rc;
 }
 
@@ -423,14 +425,15 @@ haul_rc haul_store_folder(haul_run *r, uint32_t folder, haul_err *e)
 static void replace_kept(haul_run *r)
 {
     haul_msg *m = r->msg;
+    bool kept_body = r->sink.kept_body;
+    r->sink.kept_body = false;
     if (m->refs < 2)
         return;
     r->msg = haul_msg_new();
-    if (!r->sink.kept_body) {
+    if (!kept_body) {
         r->msg->body = m->body;
         m->body = NULL;
     }
-    r->sink.kept_body = false;
     haul_msg_unref(m);
 }
 
