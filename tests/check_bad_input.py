@@ -314,12 +314,14 @@ def full_disk(yard):
     """A file size limit stands in for a full disk; on a tmpfs, where root may mount one, the real thing."""
     path = yard.put("much.mbox", judge.mbox_of([judge.message(i, body=b"0123456789abcde\n" * 2000) for i in range(200)]))
 
-    target = os.path.join(yard.targets, "limited")
-    _, status = measured(["convert", "--to", "mbox", path, target], file_size=1_000_000)
-    equal(status, 4, "a file size limit of 1 MB: exit status")
-    run("convert", "--to", "mbox", path, target)
-    equal(judge.report_of(target)["totals"]["found"], 200, "after the limit is gone: found")
-    run("verify", target)
+    for fmt, name in (("mbox", "limited"), ("pst", "limited.pst")):
+        target = os.path.join(yard.targets, name)
+        _, status = measured(["convert", "--to", fmt, path, target], file_size=1_000_000)
+        equal(status, 4, f"{fmt}: a file size limit of 1 MB: exit status")
+        same(judge.adds_up(judge.report_of(target)), f"{fmt}: totals of a run that breaks do not add up")
+        run("convert", "--to", fmt, path, target)
+        equal(judge.report_of(target)["totals"]["found"], 200, f"{fmt}: after the limit is gone: found")
+        run("verify", target)
     mount = os.path.join(yard.targets, "tmpfs")
     os.makedirs(mount)
     if os.getuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,nr_inodes=4000", "none", mount], capture_output=True, check=False).returncode:

@@ -130,7 +130,7 @@ def write(path, octets, mtime=None):
 
 
 def state_of(target):
-    return target + STATE if os.path.isfile(target) else os.path.join(target, STATE)
+    return target + STATE if os.path.isdir(target + STATE) else os.path.join(target, STATE)
 
 
 def report_of(target):

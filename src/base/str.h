@@ -52,6 +52,8 @@ haul_span haul_span_trim(haul_span s);                       /* without blanks, 
 bool haul_istarts(const char *p, size_t len, const char *z); /* ASCII case-insensitive prefix */
 static inline bool haul_span_is(haul_span s, const char *z)  /* ASCII case-insensitive equality */
 {
+    if (!s.len || ((s.p[0] ^ z[0]) & ~0x20)) /* mostly it is another */
+        return !s.len && !*z;
     return s.len == strlen(z) && haul_istarts(s.p, s.len, z);
 }
 bool haul_ends(const char *s, const char *suffix);  /* case-sensitive suffix of a C string */

@@ -36,6 +36,8 @@ static uint64_t *status_total(haul_totals *t, haul_status_id s)
 haul_rc haul_run_account(haul_run *r, const haul_item_line *line, haul_err *e)
 {
     bool damaged = line->status == HAUL_FAILED;
+    if (line->msg == r->msg)
+        r->owed = false;
     ++*status_total(&r->totals, line->status);
     for (const haul_issue *i = line->msg->issues; i; i = i->next) {
         r->totals.issues[i->id]++;
@@ -314,6 +316,7 @@ static haul_rc take_message(haul_run *r, haul_err *e)
 {
     haul_msg *m = r->msg;
     r->totals.found++;
+    r->owed = true;
     if (m->folder >= r->folders.n)
         return haul_fail(e, HAUL_E_FORMAT, "%s: a message without a folder", m->key);
     haul_run_folder *f = &r->by_folder[m->folder];
@@ -354,21 +357,13 @@ static haul_rc take_lost(haul_run *r, const haul_err *why, haul_err *e)
     return account(r, HAUL_FAILED, why->text, e);
 }
 
-static uint64_t accounted(const haul_totals *t)
-{
-    return t->stored + t->filtered + t->duplicate + t->failed + t->already_stored;
-}
-
 /* What ends the run, or costs the source, costs the item at hand as well: it counts as failed. */
 static haul_rc take_counted(haul_run *r, haul_err *e)
 {
-    uint64_t before = accounted(&r->totals);
-    const haul_msg *m = r->msg;
     haul_rc rc = take_message(r, e);
     haul_err late = {0};
-    bool held = r->msg != m; /* by the sink, which gives its receipt */
-    if (rc != HAUL_OK && !held && accounted(&r->totals) == before &&
-        account(r, HAUL_FAILED, e ? e->text : "", &late) != HAUL_OK && e && !e->text[0])
+    if (rc != HAUL_OK && r->owed && account(r, HAUL_FAILED, e ? e->text : "", &late) != HAUL_OK && e &&
+        !e->text[0])
         *e = late;
     return rc;
 }

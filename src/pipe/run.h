@@ -52,6 +52,7 @@ typedef struct haul_run {
     haul_select *select; /* NULL: no filter needs a body */
     bool refused;        /* the sink did not take r->msg */
     haul_msg *msg;
+    bool owed; /* r->msg was found, and is neither accounted for nor held by the sink */
     haul_progress progress;
     haul_str state; /* state directory */
     /* of the source being read */

@@ -430,6 +430,7 @@ static void replace_kept(haul_run *r)
     if (m->refs < 2)
         return;
     r->msg = haul_msg_new();
+    r->owed = false;
     if (!kept_body) {
         r->msg->body = m->body;
         m->body = NULL;
