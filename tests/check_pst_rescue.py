@@ -40,6 +40,9 @@ SHARED = {0x21, 0x61}  # nodes that every item depends on: the store, the map of
 LISTS_FOUND = {"Java__outlook__Outlook.pst": 8, "support.pst": 17, "pstextractortest@outlook.com.ost": 155, "enron.pst": 69}  # items of stores that Outlook wrote which come with their subnodes out of the blocks alone, at least
 
 
+FROM_BLOCKS = 0xe0000000  # the ids of items that were put together from blocks begin here, unless a row gave them theirs
+
+
 def convert(store, target, **environment):
     """Exit status, item by key (place), issues of the store."""
     for path in (target, target + judge.STATE):
@@ -109,12 +112,19 @@ def table_whole(sound, folder, nodes, blocks):
 def compare(sound, what, damage, got, mended):
     code, items, notices = got
     alone = {data for of in items.values() for data, _ in blocks_of(of[0])}
-    items = {n: of for n, of in items.items() if "pst.item-unindexed" not in judge.issues_of(of[0])}
     nodes, blocks = gone(sound, damage, mended)
+    adopted = {n: of for n, of in items.items() if blocks_of(of[0]) and n < FROM_BLOCKS}
+    items = {n: of for n, of in items.items() if not blocks_of(of[0])}
+    for nid, of in adopted.items():
+        entry, was = sound.map.nodes.get(nid), sound.items.get(nid)
+        same(was and nid in nodes and [data for data, _ in blocks_of(of[0])] == [entry[0] & ~1] and len(of) == 1,
+             f"{what}: the row of item {nid:#x} was given to another: {of}")
+        if was and folder_whole(sound, entry[2], nodes, blocks):
+            same(of[0]["folder"] == was[0]["folder"], f"{what}: item {nid:#x} was in {was[0]['folder']}, is in {of[0]['folder']}")
     common = any(n in nodes or sound.uses[n] & blocks for n in SHARED if n in sound.map.nodes)
     lost = 0
     for nid, of in sound.items.items():
-        ours, entry = items.get(nid, []), sound.map.nodes.get(nid)
+        ours, entry = items.get(nid) or adopted.get(nid, []), sound.map.nodes.get(nid)
         same(len(ours) <= len(of), f"{what}: item {nid:#x} comes {len(ours)} times")
         if entry and nid in nodes:  # the node itself is gone
             lost += 1
@@ -139,13 +149,13 @@ def compare(sound, what, damage, got, mended):
     # A table of an earlier state may be all that is left, and name what was deleted since: as failed, and no more.
     extra = [f"{n:#x}" for n, of in items.items() if n not in sound.items and any(i["status"] != "failed" for i in of)]
     same(not extra, f"{what}: items that the store does not hold: {extra[:5]}")
-    return lost
+    return lost, len(adopted)
 
 
 class Tester:
     def __init__(self, sound, work):
         self.sound, self.work = sound, work
-        self.runs = self.lost = 0
+        self.runs = self.lost = self.adopted = 0
 
     def damage(self, what, changes, exits, cut=None, wanted=(), mended=False):
         """changes: [(offset, octets)]"""
@@ -180,7 +190,9 @@ class Tester:
         if got[0] == 3:
             same(not got[1], f"{what}: items, and exit 3")
             return
-        self.lost += compare(self.sound, what, damage, got, mended)
+        lost, adopted = compare(self.sound, what, damage, got, mended)
+        self.lost += lost
+        self.adopted += adopted
 
     def zero(self, what, at, n, exits, **more):
         self.damage(what, [(at, bytes(n))], exits, **more)
@@ -353,7 +365,7 @@ def test(name, path, work):
     blocks(t, rng)
     sectors(t, rng)
     both(t, rng)
-    say(f"{name}: {len(sound.items)} items, {t.runs} damaged copies, {t.lost} items touched in all")
+    say(f"{name}: {len(sound.items)} items, {t.runs} damaged copies, {t.lost} items touched in all, {t.adopted} of them back by their rows")
     return t.runs
 
 
@@ -405,6 +417,18 @@ def only_item_lost(work):
                 t.zero(f"node page at {at:#x} zeroed", at, t.sound.map.page, (0, 1))
 
 
+def back_in_their_folders(work):
+    """Where a page of the node tree is gone, and the tables of folders are there, items that come from blocks go back to their rows."""
+    wanted = {"support.pst": 17, "pstextractortestpdf@outlook.com.ost": 162}
+    for path in [s for s in outlook.stores() if s.endswith(tuple(wanted))]:
+        t = Tester(Sound(os.path.basename(path), path, work), work)
+        for at in {e // t.sound.map.page * t.sound.map.page for nid, (_, _, _, (e, _)) in t.sound.map.nodes.items() if nid & 31 == 4}:
+            t.zero(f"node page at {at:#x} zeroed, for its rows", at, t.sound.map.page, (0, 1))
+        say(f"{t.sound.name}: {t.adopted} items of lost pages are in their folders")
+        least = next(n for name, n in wanted.items() if path.endswith(name))
+        same(t.adopted >= least, f"{t.sound.name}: only {t.adopted} items of lost pages are in their folders, not {least}")
+
+
 def old_versions(work):
     """Stores of Outlook hold older pages and blocks, which must not take the place of those in use."""
     for path in [s for s in outlook.stores() if s.endswith(("MergePST__SampleContacts.pst", "Outlook_part1@2d9332e.pst"))]:
@@ -442,6 +466,7 @@ def main():
             test(name, path, work)
     if judge.CORPUS and ONLY in "only item lost":
         only_item_lost(work)
+        back_in_their_folders(work)
         old_versions(work)
         nobody_elses(work)
     for options in [[], ["--4k"]] + ([["--encryption", "high"], ["--4k", "--pack-first"]] if LONG else []):

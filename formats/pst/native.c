@@ -148,6 +148,8 @@ static haul_rc native_item(haul_pst *p, uint32_t parent, uint32_t nid, haul_mapi
         return haul_fail(e, HAUL_SKIP, "node 0x%x: no such item", nid);
     haul_node node = haul_native_place(n);
     haul_err why = {0};
+    if (haul_native_is_adopted(s, nid))
+        haul_native_tell_unindexed(s, &node);
     haul_rc rc = haul_native_object(s, &node, 0, ret, &why);
     haul_pst *second = second_opinion(s, rc);
     if (second && second->ops->item(second, parent, nid, ret, NULL) == HAUL_OK)

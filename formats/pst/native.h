@@ -24,6 +24,8 @@ typedef struct haul_native {
     uint32_t *children; /* in order of parent, kind and nid: 4 octets for each folder and item */
     haul_native_list *lists;
     size_t n_lists;
+    uint32_t *adopted; /* items put together from blocks that have the id and folder of their row, in order */
+    size_t n_adopted;
     uint32_t *orphans; /* items that no way from the top leads to; NULL = not looked for */
     size_t n_orphans;
     bool asks;             /* libpff for what cannot be read */
@@ -41,6 +43,13 @@ haul_pst_children haul_native_children(const haul_native *s, uint32_t parent, un
 /* Items that cannot be reached from the top, in order. */
 void haul_native_orphans(haul_native *s);
 haul_node haul_native_place(const haul_native_node *n);
+
+/* Of items that were put together from blocks, those that one row of a contents table, whose node is lost, agrees with, and no other:
+ * they are put into its folder. True: nodes are not in order any more. */
+bool haul_native_adopt(haul_native *s);
+bool haul_native_is_adopted(const haul_native *s, uint32_t nid);
+/* Of an item that was put together from blocks: its issue. */
+void haul_native_tell_unindexed(haul_native *s, const haul_node *node);
 
 /* The libpff engine, opened when it is first asked for; NULL: it cannot be. It closes with s. */
 haul_pst *haul_native_second(haul_native *s, haul_err *e);

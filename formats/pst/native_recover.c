@@ -77,6 +77,14 @@ haul_rc haul_native_recover(haul_pst *p, bool deleted, const haul_pst_found **re
     return rc;
 }
 
+void haul_native_tell_unindexed(haul_native *s, const haul_node *node)
+{
+    if (s->pst.msg)
+        haul_msg_issue(s->pst.msg, HAUL_ISSUE_PST_ITEM_UNINDEXED,
+                       "data in block 0x%llx, subnodes in block 0x%llx", (unsigned long long)node->data,
+                       (unsigned long long)node->sub);
+}
+
 haul_rc haul_native_recovered(haul_pst *p, const haul_pst_found *f, haul_mapi **ret, haul_err *e)
 {
     haul_native *s = (haul_native *)p;
@@ -86,9 +94,7 @@ haul_rc haul_native_recovered(haul_pst *p, const haul_pst_found *f, haul_mapi **
     if (!n)
         return haul_fail(e, HAUL_SKIP, "node 0x%x: no such item", f->nid);
     haul_node node = haul_native_place(n);
-    if (p->msg && node.parent == HAUL_RESCUE_FOLDER)
-        haul_msg_issue(p->msg, HAUL_ISSUE_PST_ITEM_UNINDEXED,
-                       "data in block 0x%llx, subnodes in block 0x%llx", (unsigned long long)node.data,
-                       (unsigned long long)node.sub);
+    if (node.parent == HAUL_RESCUE_FOLDER)
+        haul_native_tell_unindexed(s, &node);
     return haul_native_object(s, &node, 0, ret, e);
 }

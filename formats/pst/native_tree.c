@@ -136,6 +136,8 @@ haul_rc haul_native_tree(haul_native *s, haul_err *e)
     if (rc != HAUL_OK)
         return rc;
     sort_nodes(s);
+    if (haul_native_adopt(s))
+        sort_nodes(s);
     list_children(s);
     return s->n_lists
                ? HAUL_OK
@@ -147,6 +149,7 @@ void haul_native_tree_done(haul_native *s)
     free(s->nodes);
     free(s->children);
     free(s->lists);
+    free(s->adopted);
     free(s->orphans);
 }
 
