@@ -298,16 +298,17 @@ static written put_message(writing *w, haul_mapi *m) /* 2.4.5 */
 static void log_row(haul_pstw *s, uint32_t folder, uint32_t nid, const haul_mapi *m, haul_pstw_place place,
                     const written *o)
 {
-    haul_auto_str row = {0};
     uint8_t head[16] = {0};
     bool unread = !(o->flags & FLAG_READ);
     haul_put32(head, folder);
     haul_put32(head + 4, nid);
     head[8] = (uint8_t)place;
     head[9] = unread;
-    haul_str_add(&row, head, sizeof(head));
-    add_cells(m, o, place == HAUL_PSTW_ASSOCIATED ? HAUL_PSTW_T_ASSOC : HAUL_PSTW_T_CONTENTS, &row);
-    haul_pstw_row_add(s, folder, place, unread, haul_pstw_log_add(s, HAUL_PSTW_LOG_ROW, row.p, row.len));
+    haul_str_clear(&s->row);
+    haul_str_add(&s->row, head, sizeof(head));
+    add_cells(m, o, place == HAUL_PSTW_ASSOCIATED ? HAUL_PSTW_T_ASSOC : HAUL_PSTW_T_CONTENTS, &s->row);
+    haul_pstw_row_add(s, folder, place, unread,
+                      haul_pstw_log_add(s, HAUL_PSTW_LOG_ROW, s->row.p, s->row.len));
 }
 
 haul_rc haul_pstw_message(haul_pstw *s, uint32_t folder, haul_mapi *m, haul_pstw_place place,

@@ -40,7 +40,7 @@ struct haul_pstw {
     size_t n, cap;
     haul_pstw_names names;
     haul_pstw_log log;
-    haul_str scratch;
+    haul_str scratch, row;
     char *title;
     haul_str props; /* of the store */
     bool has_key, bare;

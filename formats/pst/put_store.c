@@ -33,6 +33,7 @@ void haul_pstw_free(haul_pstw *s)
     haul_pstw_names_done(&s->names);
     haul_pstw_ndb_free(s->ndb);
     haul_str_done(&s->scratch);
+    haul_str_done(&s->row);
     haul_str_done(&s->props);
     free(s);
 }

@@ -129,9 +129,9 @@ static void put_le(const haul_put *to, haul_key k, unsigned type, uint64_t v, si
 
 void haul_put_textn(const haul_put *to, haul_key k, const char *p, size_t n)
 {
-    haul_auto_str s = {0};
-    haul_utf16_add(&s, p, n);
-    put_str(to, k, HAUL_PT_UNICODE, &s);
+    char *at = haul_arena_alloc(to->a, 2 * n + 1), *end = put_utf16(at, p, n);
+    *end = '\0';
+    put(to, k, HAUL_PT_UNICODE, at, (size_t)(end - at));
 }
 
 void haul_put_text(const haul_put *to, haul_key k, const char *z)
@@ -140,20 +140,28 @@ void haul_put_text(const haul_put *to, haul_key k, const char *z)
         haul_put_textn(to, k, z, strlen(z));
 }
 
+static size_t lines_in(const char *p, size_t n)
+{
+    size_t lines = 0;
+    for (const char *end = p + n; n && (p = memchr(p, '\n', (size_t)(end - p))); p++)
+        lines++;
+    return lines;
+}
+
 void haul_put_lines(const haul_put *to, haul_key k, const char *p, size_t n)
 {
-    haul_auto_str s = {0};
-    haul_str_room(&s, 2 * n);
+    char *first = haul_arena_alloc(to->a, 2 * (n + lines_in(p, n)) + 1), *at = first;
     for (size_t from = 0; from < n;) {
         const char *eol = memchr(p + from, '\n', n - from);
         size_t end = eol ? (size_t)(eol - p) : n;
         size_t text = end > from && eol && p[end - 1] == '\r' ? end - 1 : end;
-        haul_utf16_add(&s, p + from, text - from);
+        at = put_utf16(at, p + from, text - from);
         if (eol)
-            haul_str_add(&s, "\r\0\n", 4);
+            at = put_units(put_units(at, '\r'), '\n');
         from = end + 1;
     }
-    put_str(to, k, HAUL_PT_UNICODE, &s);
+    *at = '\0';
+    put(to, k, HAUL_PT_UNICODE, first, (size_t)(at - first));
 }
 
 void haul_put_int(const haul_put *to, haul_key k, int64_t v)
