@@ -189,8 +189,21 @@ static void give_folder(state *s, haul_item *it)
     it->folder = *haul_folders_get(&s->walk.folders, (uint32_t)s->walk.emitted++);
 }
 
-static void close_mbox(state *s)
+/* Of the file, in all: messages whose bodies nobody asks for say nothing of it. */
+static void tell_lost(haul_reader *r)
 {
+    const state *s = r->state;
+    uint64_t first = 0, lost = haul_in_lost(s->mbox.in, 0, UINT64_MAX, &first);
+    if (lost)
+        haul_reader_issue(r, HAUL_ISSUE_SOURCE_UNREADABLE, "%s: %llu octets, the first at octet %llu",
+                          s->walk.path, (unsigned long long)lost, (unsigned long long)first);
+}
+
+static void close_mbox(haul_reader *r)
+{
+    state *s = r->state;
+    if (s->mbox.in)
+        tell_lost(r);
     haul_mbox_done(&s->mbox);
     s->mbox = (haul_mbox){0};
     s->open = false;
@@ -220,6 +233,7 @@ static haul_rc next_file(haul_reader *r, haul_err *e)
     if (rc != HAUL_OK)
         return rc;
     s->mbox = (haul_mbox){.quoting = s->quoting, .report = report, .ctx = r};
+    haul_in_read_on(s->walk.in);
     haul_mbox_start(&s->mbox, s->walk.in);
     s->walk.in = NULL;
     s->open = true;
@@ -242,7 +256,7 @@ static haul_rc lose_rest(haul_reader *r, haul_msg *m, haul_rc rc, haul_err *e)
         s->mbox.sep_at = haul_in_offset(s->mbox.in);
         describe(s, m);
     }
-    close_mbox(s);
+    close_mbox(r);
     return HAUL_SKIP;
 }
 
@@ -254,7 +268,7 @@ static haul_rc read_message(haul_reader *r, haul_msg *m, haul_err *e)
     if (rc == HAUL_OK)
         describe(s, m);
     else if (rc == HAUL_END)
-        close_mbox(s);
+        close_mbox(r);
     else
         rc = lose_rest(r, m, rc, e);
     return rc;
@@ -336,7 +350,12 @@ static haul_rc reader_next(haul_reader *r, haul_item *it, haul_err *e)
 static haul_rc reader_body(haul_reader *r, haul_msg *m, haul_out *to, haul_err *e)
 {
     state *s = r->state;
+    uint64_t from = s->mbox.sep_at, first = 0;
     haul_rc rc = haul_mbox_body(&s->mbox, m, to, e);
+    uint64_t lost = haul_in_lost(s->mbox.in, from, haul_in_offset(s->mbox.in), &first);
+    if (lost)
+        haul_msg_issue(m, HAUL_ISSUE_MSG_OCTETS_LOST, "%llu of them, the first at octet %llu of the file",
+                       (unsigned long long)lost, (unsigned long long)first);
     return rc < 0 ? lose_rest(r, m, rc, e) : rc;
 }
 

@@ -2,6 +2,7 @@
 downloaded; random lines that mean something to mbox readers, written in every variant, read back and verified."""
 import base64
 import io
+import os
 import random
 import re
 import tarfile
@@ -14,6 +15,7 @@ FROM = b"From a@b Fri May 23 16:35:53 2025\n"
 SEPARATOR = re.compile(rb"From \S+ \w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}\n")
 FIELD = re.compile(rb"[!-9;-~]+:")
 BORDER = 65536
+BAD_DISK = os.environ.get("BAD_DISK") or os.path.join(os.path.dirname(judge.PROGRAM), "tests/bad_disk.so")
 
 
 def split(octets):
@@ -52,6 +54,36 @@ def check_borders(root):
         run("convert", source, f"{root}/border{seed}/out.jsonl")
         got = [i["sha256"] for i in items_of(f"{root}/border{seed}/out.jsonl")]
         equal(got, [judge.sha256(m) for m in split(octets)], f"messages of seed {seed}")
+
+
+def unreadable(octets, bad):
+    """The file as it is read where the disk cannot read these octets, which are whole sectors."""
+    octets = bytearray(octets)
+    for a, b in bad:
+        octets[a:b] = bytes(len(octets[a:b]))
+    return bytes(octets)
+
+
+def check_bad_sectors(root):
+    """Octets that the disk cannot read (tests/bad_disk.c) cost the messages that they are in, which say so, and nothing else."""
+    octets = b"".join(FROM + b"Subject: %d\n\n" % i + b"a line of %d\n" % i * 3000 + b"\n" for i in range(40))
+    starts = [m.start() for m in re.finditer(re.escape(FROM), octets)]
+    inside, border, end = starts[7] // 512 * 512 + 5120, starts[20] // 512 * 512, len(octets) // 512 * 512
+    source = judge.write(f"{root}/bad/a.mbox", octets)
+    for name, bad in (("inside", [(inside, inside + 1536)]), ("two", [(inside, inside + 512), (inside + 2048, inside + 2560)]),
+                      ("border", [(border, border + 512)]), ("end", [(end, end + 512)])):
+        touched = {max(i for i, s in enumerate(starts) if s <= a) for a, _ in bad}
+        wanted = [judge.sha256(m) for m in split(unreadable(octets, bad))]
+        out = f"{root}/bad/{name}"
+        run("convert", "--to", "mbox", source, out, exits=(1,), env=judge.environment(
+            LD_PRELOAD=BAD_DISK, BAD_OCTETS=f"{source}:" + ",".join(f"{a}-{b}" for a, b in bad),
+            ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"))
+        items = items_of(out)
+        last = len(wanted) - (name == "end")  # whose last line end, which is not its own, nobody knows
+        equal(([i["sha256"] for i in items][:last], len(items)), (wanted[:last], len(wanted)), f"bad sectors, {name}: messages")
+        equal({n for n, i in enumerate(items) if "msg.octets-lost" in judge.issues_of(i)}, touched, f"bad sectors, {name}: those that say so")
+        equal([n["issue"] for n in judge.report_of(out)["notices"]], ["source.unreadable"], f"bad sectors, {name}: notices")
+    say("bad sectors: a message that they are in says so, the others are the same")
 
 
 def labelled(number, labels):
@@ -126,7 +158,7 @@ def check_random(root):
 
 
 def main():
-    for name, check in (("borders", check_borders), ("takeout", check_takeout), ("random", check_random)):
+    for name, check in (("borders", check_borders), ("bad sectors", check_bad_sectors), ("takeout", check_takeout), ("random", check_random)):
         say(name)
         check(judge.temporary(memory=True))
     judge.finish()

@@ -8,6 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define SECTOR 512u
+
+typedef struct hole {
+    uint64_t from, to;
+} hole;
+
 struct haul_in {
     haul_feed feed;
     const char *p; /* the window: what is buffered is p[start..end) */
@@ -17,7 +23,11 @@ struct haul_in {
     uint64_t expect;  /* size that fstat gave; UINT64_MAX = unknown */
     bool eof, failed; /* failed: failure tells why, again at each call */
     haul_err failure;
-    int fd;          /* of the file descriptor feed */
+    int fd; /* of the file descriptor feed */
+    bool reads_on;
+    hole *holes; /* octets that could not be read, in order */
+    size_t n_holes, cap_holes;
+    uint64_t lost;   /* octets of them */
     haul_str name;   /* of it, for messages */
     const char *mem; /* of the memory feed: what is left to hand out */
     size_t mem_left, mem_step;
@@ -47,7 +57,9 @@ void haul_in_reopen(haul_in *in, haul_feed feed)
     in->start = in->end = 0;
     in->offset = 0;
     in->expect = UINT64_MAX;
-    in->eof = in->failed = false;
+    in->eof = in->failed = in->reads_on = false;
+    in->n_holes = 0;
+    in->lost = 0;
 }
 
 haul_in *haul_in_new(haul_feed feed)
@@ -57,16 +69,77 @@ haul_in *haul_in_new(haul_feed feed)
     return in;
 }
 
+/* NULs in place of the rest of a sector that cannot be read; 0 = it is the end, or nothing can be done. */
+static ssize_t skip_sector(haul_in *in, void *to, size_t n)
+{
+    off_t at = in->reads_on ? lseek(in->fd, 0, SEEK_CUR) : -1;
+    struct stat st;
+    if (at < 0 || fstat(in->fd, &st) != 0 || at >= st.st_size || in->lost >= HAUL_IN_LOST_MAX)
+        return 0;
+    uint64_t from = (uint64_t)at, end = (from / SECTOR + 1) * SECTOR, size = (uint64_t)st.st_size;
+    end = end < size ? end : size;
+    n = n < end - from ? n : (size_t)(end - from);
+    if (lseek(in->fd, (off_t)(from + n), SEEK_SET) < 0)
+        return 0;
+    memset(to, 0, n);
+    hole *last = in->n_holes ? &in->holes[in->n_holes - 1] : NULL;
+    in->lost += n;
+    if (last && last->to == from) {
+        last->to += n;
+        return (ssize_t)n;
+    }
+    in->holes = haul_grown(in->holes, in->n_holes, &in->cap_holes, sizeof(*in->holes));
+    in->holes[in->n_holes++] = (hole){.from = from, .to = from + n};
+    return (ssize_t)n;
+}
+
 static ssize_t read_fd(void *ctx, void *to, size_t n, haul_err *e)
 {
-    const haul_in *in = ctx;
+    haul_in *in = ctx;
     for (;;) {
         ssize_t got = read(in->fd, to, n);
         if (got >= 0)
             return got;
-        if (errno != EINTR)
+        int why = errno;
+        ssize_t skipped = why == EIO ? skip_sector(in, to, n) : 0;
+        if (skipped > 0)
+            return skipped;
+        errno = why;
+        if (why != EINTR)
             return haul_fail_sys(e, HAUL_E_SOURCE, "reading %s", haul_strz(&in->name));
     }
+}
+
+void haul_in_read_on(haul_in *in)
+{
+    in->reads_on = in->fd >= 0;
+}
+
+/* The first hole that ends behind that octet. */
+static size_t hole_behind(const haul_in *in, uint64_t at)
+{
+    size_t lo = 0, hi = in->n_holes;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (in->holes[mid].to <= at)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+uint64_t haul_in_lost(const haul_in *in, uint64_t from, uint64_t to, uint64_t *ret_first)
+{
+    uint64_t lost = 0;
+    for (size_t i = hole_behind(in, from); i < in->n_holes && in->holes[i].from < to; i++) {
+        const hole *h = &in->holes[i];
+        uint64_t a = h->from > from ? h->from : from, b = h->to < to ? h->to : to;
+        if (!lost)
+            *ret_first = a;
+        lost += b - a;
+    }
+    return lost;
 }
 
 void haul_in_reopen_fd(haul_in *in, int fd)
@@ -126,6 +199,7 @@ void haul_in_close(haul_in *in)
         return;
     close_feed(in);
     haul_str_done(&in->name);
+    free(in->holes);
     free(in->own);
     free(in);
 }

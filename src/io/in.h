@@ -32,6 +32,12 @@ void haul_in_reopen_fd(haul_in *in, int fd);
 /* Name the file for messages (copied), and say what size fstat gave (UINT64_MAX: unknown): a short read
  * that reaches it is taken for the last one. A file that is longer, or shorter, is still read to its end. */
 void haul_in_describe(haul_in *in, const char *name, uint64_t size);
+/* Of a regular file: octets that the disk cannot read (EIO) are NULs from here on, 512 at a time, and reading goes on behind them;
+ * HAUL_IN_LOST_MAX of them at most. Nothing for other feeds: half of a compressed stream is worth nothing. */
+#define HAUL_IN_LOST_MAX (UINT64_C(64) * 1024 * 1024)
+void haul_in_read_on(haul_in *in);
+/* How many of the octets [from, to) that was; *ret_first: the offset of the first. */
+uint64_t haul_in_lost(const haul_in *in, uint64_t from, uint64_t to, uint64_t *ret_first);
 void haul_in_close(haul_in *in); /* NULL is accepted */
 HAUL_DEFINE_AUTO(haul_in, haul_in_close)
 
