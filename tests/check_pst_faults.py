@@ -110,6 +110,17 @@ def check_interrupt(good, command):
     same(not child or not os.path.exists(f"/proc/{child}"), f"{command[0]}: the parser lives on")
 
 
+def check_threads(store, good, top):
+    """Children are started anew while the threads that write an Outlook store are at work: nothing waits for ever."""
+    for jobs in ("1", "2"):
+        target = os.path.join(top, f"{len(good)}-{jobs}.pst")
+        lost = range(1, len(good), 2)
+        run("convert", store, target, "--jobs", jobs, env=environment(MAILHAUL_FAULT=",".join(f"crash@{i}" for i in lost)), exits=(1,), timeout=120)
+        equal([i for i, item in enumerate(items_of(target)) if item["status"] == "failed"], list(lost), f"to a store, {jobs} jobs: failed items")
+        same(adds_up(report_of(target)), f"to a store, {jobs} jobs: the totals do not add up")
+        run("check", target)
+
+
 def main():
     if b"MAILHAUL_FAULT" not in judge.read(judge.PROGRAM):
         judge.skip("built without MAILHAUL_FAULTS")
@@ -127,6 +138,7 @@ def main():
         check(store, good, "crash", "*", os.path.join(top, f"{number}-all"))
         for command in (["inspect", store], ["verify", os.path.join(top, f"{number}"), store]):
             check_interrupt(good, command)
+        check_threads(store, good, top)
         say(f"{os.path.basename(store)}: {len(good)} items, {count + 1} runs with a fault")
     judge.finish()
 
