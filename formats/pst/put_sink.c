@@ -442,6 +442,11 @@ static haul_rc sink_commit(haul_sink *s, haul_tokens *ret, haul_err *e)
     return HAUL_OK;
 }
 
+static haul_rc sink_receipts(haul_sink *s, haul_err *e)
+{
+    return settle(s, 0, e);
+}
+
 static void sink_give_up(haul_sink *s, haul_rc rc, const haul_err *why)
 {
     (void)rc;
@@ -507,6 +512,7 @@ const haul_sink_ops haul_pst_sink = {
     .folder = sink_folder,
     .message = sink_message,
     .commit = sink_commit,
+    .receipts = sink_receipts,
     .give_up = sink_give_up,
     .finish = sink_finish,
     .close = sink_close,

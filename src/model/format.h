@@ -264,6 +264,8 @@ struct haul_sink_ops {
     haul_rc (*left_out)(haul_sink *s, const haul_msg *m, const char *status, const char *reason, haul_err *e);
     /* Make everything received so far durable, give all outstanding receipts, put changed tokens. */
     haul_rc (*commit)(haul_sink *s, haul_tokens *ret, haul_err *e);
+    /* NULL, or: give all outstanding receipts, in order: something that came behind these messages is accounted for. */
+    haul_rc (*receipts)(haul_sink *s, haul_err *e);
     /* NULL, or: the run ends without a commit, and why; give all outstanding receipts. Only close follows. */
     void (*give_up)(haul_sink *s, haul_rc rc, const haul_err *why);
     haul_rc (*finish)(haul_sink *s, haul_err *e); /* trailers, indexes; may fail; followed by a last commit */

@@ -68,7 +68,8 @@ static haul_rc account(haul_run *r, haul_status_id status, const char *reason, h
                            .sha256 = body ? m->sha256 : NULL};
     if (m->folder < r->folders.n)
         line.folder = r->by_folder[m->folder].path;
-    return haul_run_account(r, &line, e);
+    haul_rc rc = haul_store_receipts(r, e);
+    return rc == HAUL_OK ? haul_run_account(r, &line, e) : rc;
 }
 
 static void tick(haul_run *r)
@@ -190,6 +191,8 @@ static haul_rc already_stored(haul_run *r, const haul_record *rec, haul_err *e)
     if (!(m->set & HAUL_SET_BODY))
         r->progress.octets_read += rec->size;
     haul_rc rc = haul_journal_mark_seen(r->journal, rec->row, e);
+    if (rc == HAUL_OK)
+        rc = haul_store_receipts(r, e);
     return rc == HAUL_OK ? haul_run_account(r, &line, e) : rc;
 }
 
@@ -408,9 +411,10 @@ static haul_rc pull(haul_run *r, haul_err *e)
         haul_rc rc = r->reader.ops->next(&r->reader, &it, &why);
         if (rc == HAUL_END)
             return HAUL_OK;
-        if (rc == HAUL_SKIP)
-            rc = take_lost(r, &why, e);
-        else if (rc != HAUL_OK && e)
+        if (rc == HAUL_SKIP) {
+            rc = haul_store_receipts(r, e);
+            rc = rc == HAUL_OK ? take_lost(r, &why, e) : rc;
+        } else if (rc != HAUL_OK && e)
             *e = why;
         else if (it.type == HAUL_ITEM_FOLDER)
             rc = take_folder(r, &it.folder, e);

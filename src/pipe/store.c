@@ -528,6 +528,14 @@ haul_rc haul_store_commit(haul_run *r, bool settle, haul_err *e)
     return keep_receipts(r, commit(r, settle, e));
 }
 
+haul_rc haul_store_receipts(haul_run *r, haul_err *e)
+{
+    if (!r->to->sink->receipts || r->job->dry_run)
+        return HAUL_OK;
+    haul_rc rc = r->to->sink->receipts(&r->sink, e);
+    return rc == HAUL_OK ? take_deferred(r, e) : rc;
+}
+
 void haul_store_give_up(haul_run *r, haul_rc rc, const haul_err *why)
 {
     static const haul_err unsaid = {0};
