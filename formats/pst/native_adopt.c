@@ -7,11 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CONTENTS  0x0eu  /* node type of a contents table, MS-PST 2.2.2.1 */
-#define EACH_MAX  65536u /* items, and rows without one, that are compared */
-#define SAME_MAX  1024u  /* items that were changed at one moment */
-#define VALUE_MAX 65536u /* octets */
-#define LEAST     3u     /* values that have to be equal */
+#define CONTENTS  0x0eu              /* node type of a contents table, MS-PST 2.2.2.1 */
+#define EACH_MAX  65536u             /* items, and rows without one, that are compared */
+#define SAME_MAX  1024u              /* items that were changed at one moment */
+#define VALUE_MAX 4096u              /* octets; a longer one is taken for none */
+#define ROWS_MAX  HAUL_PST_NODES_MAX /* of all tables together, each node of which may lead to the same rows */
+#define LEAST     3u                 /* values that have to be equal */
 
 /* What rows repeat of their items (2.4.4.5). The first two tell most apart; items of 4k OSTs have no first one. */
 enum { MODIFIED, DELIVERED };
@@ -88,7 +89,7 @@ static void read_row(haul_tc *t, haul_arena *a, side *to)
 }
 
 /* Of a contents table, those whose node is lost. */
-static void read_table(haul_native *s, const haul_native_node *n, sides *to)
+static void read_table(haul_native *s, const haul_native_node *n, uint32_t *left, sides *to)
 {
     haul_tc t = {0};
     haul_tc_row row;
@@ -96,7 +97,7 @@ static void read_table(haul_native *s, const haul_native_node *n, sides *to)
     haul_node node = haul_native_place(n);
     uint32_t folder = (n->nid & ~0x1fu) | HAUL_NID_FOLDER;
     haul_rc rc = haul_native_find(s, folder) ? haul_tc_open(&t, &s->direct.nodes, &node, NULL) : HAUL_END;
-    while (rc == HAUL_OK && to->n < EACH_MAX) {
+    for (; rc == HAUL_OK && to->n < EACH_MAX && *left; --*left) {
         rc = haul_tc_next(&t, &row, NULL);
         if (rc != HAUL_OK || HAUL_NID_TYPE(row.own) != HAUL_NID_ITEM || haul_native_find(s, row.own))
             continue;
@@ -109,9 +110,10 @@ static void read_table(haul_native *s, const haul_native_node *n, sides *to)
 
 static void read_rows(haul_native *s, sides *to)
 {
-    for (size_t i = 0; i < s->n_nodes && to->n < EACH_MAX; i++)
+    uint32_t left = ROWS_MAX;
+    for (size_t i = 0; i < s->n_nodes && to->n < EACH_MAX && left; i++)
         if (HAUL_NID_TYPE(s->nodes[i].nid) == CONTENTS)
-            read_table(s, &s->nodes[i], to);
+            read_table(s, &s->nodes[i], &left, to);
 }
 
 /* ── one and the other ── */
@@ -171,7 +173,7 @@ static void compare(side *row, sides *items, size_t k)
 {
     uint64_t value = row->value[k];
     size_t from = value ? first_of(items, k, value) : items->n, end = from;
-    while (end < items->n && items->v[end].value[k] == value)
+    while (end < items->n && end - from <= SAME_MAX && items->v[end].value[k] == value)
         end++;
     for (side *item = items->v + from; item < items->v + end && end - from <= SAME_MAX; item++) {
         if ((k == DELIVERED && row->value[MODIFIED] && item->value[MODIFIED]) || !agree(row, item))
