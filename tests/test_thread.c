@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -98,5 +99,28 @@ Test(thread, is_between_two_jobs_when_we_fork)
         cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "round %u", round);
         haul_thread_free(thread);
         cr_assert_eq(t.n, 2);
+    }
+}
+
+static char *volatile last;
+
+/* A child that waits for a lock of the allocator would wait for ever. */
+Test(thread, has_begun_when_we_fork)
+{
+    for (unsigned round = 0; round < 1000; round++) {
+        tally t = {0};
+        int status;
+        haul_thread *thread = haul_thread_new(add, &t, 1);
+        pid_t child = fork();
+        if (child == 0) {
+            (void)alarm(20);
+            for (size_t size = 16; size < 128; size += 16)
+                for (unsigned i = 0; i < 1000; i++)
+                    last = malloc(size);
+            _exit(0);
+        }
+        cr_assert_eq(waitpid(child, &status, 0), child);
+        cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "round %u", round);
+        haul_thread_free(thread);
     }
 }

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#define STACK ((size_t)8 * 1024 * 1024) /* whatever `ulimit -s` says */
+
 struct haul_thread {
     void (*run)(void *ctx, void *job);
     void *ctx;
@@ -19,6 +21,7 @@ struct haul_thread {
     uint64_t todo, done;       /* jobs, from the first */
     uint64_t wanted;           /* the caller waits until so many are done; 0 = it does not wait */
     bool idle, ending;
+    bool waited; /* once, at least */
     void *jobs[];
 };
 
@@ -61,6 +64,9 @@ static bool next(haul_thread *t, void **ret_job)
 {
     pthread_mutex_lock(&t->lock);
     t->idle = true;
+    if (!t->waited)
+        pthread_cond_signal(&t->gone);
+    t->waited = true;
     while (t->done == t->todo && !t->ending)
         pthread_cond_wait(&t->come, &t->lock);
     t->idle = false;
@@ -94,16 +100,33 @@ static void *work(void *p)
 }
 
 /* Signals are for the thread that looks at what they set. */
-static bool start(haul_thread *t)
+static bool create(haul_thread *t)
 {
     sigset_t all, before;
-    (void)pthread_once(&once, prepare);
-    sigfillset(&all);
-    if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
+    pthread_attr_t attr;
+    if (pthread_attr_init(&attr) != 0)
         return false;
-    bool started = pthread_create(&t->id, NULL, work, t) == 0;
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return started;
+    sigfillset(&all);
+    bool ready =
+        pthread_attr_setstacksize(&attr, STACK) == 0 && pthread_sigmask(SIG_SETMASK, &all, &before) == 0;
+    bool created = ready && pthread_create(&t->id, &attr, work, t) == 0;
+    if (ready)
+        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    (void)pthread_attr_destroy(&attr);
+    return created;
+}
+
+/* Until it waits for jobs: what a thread does to begin takes locks as well (of AddressSanitizer's allocator), and is no job. */
+static bool start(haul_thread *t)
+{
+    (void)pthread_once(&once, prepare);
+    if (!create(t))
+        return false;
+    pthread_mutex_lock(&t->lock);
+    while (!t->waited)
+        pthread_cond_wait(&t->gone, &t->lock);
+    pthread_mutex_unlock(&t->lock);
+    return true;
 }
 
 /* ── the caller ── */
