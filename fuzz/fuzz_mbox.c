@@ -87,7 +87,7 @@ static void write_all(const uint8_t *data, size_t size, const haul_values *value
     haul_msg *m = haul_msg_new();
     s.state = haul_calloc(1, s.ops->state_size);
     require(s.ops->open(&s, target(), NULL, NULL) == HAUL_OK);
-    require(s.ops->folder(&s, 0, &(haul_path){1, parts, "x", HAUL_ROLE_NONE}, NULL) == HAUL_OK);
+    require(s.ops->folder(&s, 0, &(haul_path){.n = 1, .parts = parts, .text = "x"}, NULL) == HAUL_OK);
     haul_mbox_start(&mb, haul_in_from_mem(data, size, 0));
     while (haul_mbox_next(&mb, m, NULL) == HAUL_OK) {
         haul_status_apply(&mb.status, m, true);

@@ -323,7 +323,7 @@ def grow(top, source, sent):
 
 def split(top):
     source, store = os.path.join(top, "split"), os.path.join(top, "parts.pst")
-    sent = [Sent("", i, "S", subject=f"part {i}", attachments=[("big.bin", octets_of(size))]) for i, size in enumerate((9 << 20, 11 << 19))]
+    sent = [Sent("", i, "S", subject=f"part {i}", attachments=[("big.bin", octets_of(size))]) for i, size in enumerate((9 << 20, 15 << 19))]
     make_source(source, sent)
     one, kept = os.path.join(top, "one.eml"), os.path.join(top, "kept.pst")
     judge.write(one, sent[0].octets)
@@ -343,6 +343,50 @@ def split(top):
     run("verify", store)
     os.remove(os.path.join(top, "parts-2.pst"))
     run("verify", store, exits=(1, 4))
+
+
+def volumes(store):
+    """Stores of a run by name: (octets' digest, file)."""
+    top, stem = os.path.split(store[:-len(".pst")])
+    names = sorted(p for p in os.listdir(top) if re.fullmatch(re.escape(stem) + r"(-\d+)?\.pst", p))
+    return {p.replace(stem, "", 1): (judge.sha256(judge.read(os.path.join(top, p))), os.stat(os.path.join(top, p)).st_ino) for p in names}
+
+
+def split_fully(top):
+    """Texts of a MB, which take twice that, and many recipients, which take most in tables: no store is larger than was asked for, and each
+    is nearly as large; runs that are killed divide them as one that was not; another run touches nothing, empty folders or not."""
+    source, store = os.path.join(top, "texts"), os.path.join(top, "texts.pst")
+    line = b"The quick brown fox jumps over the lazy dog, again and again.\n"
+    people = ", ".join(f"Person Number {i} <person.{i}@harbour.example>" for i in range(60)).encode()
+    texts = [judge.message(i, body=line * ((1 << 20) // len(line))) for i in range(30)]
+    small = [b"To: " + people + b"\n" + judge.message(100 + i) for i in range(1500)]
+    os.makedirs(source)
+    for name, mails in (("Texts", texts), ("Small", small), ("Both", small[:300] + texts[:9] + small[300:400]), ("Empty", [])):
+        judge.write(os.path.join(source, name + ".mbox"), judge.mbox_of(mails))
+    command = ("convert", "--progress", "none", "--split-size", "16M", source)
+    run(*command, store)
+    whole, sizes = volumes(store), [os.path.getsize(os.path.join(top, "texts" + p)) for p in volumes(store)]
+    same(len(sizes) > 4 and max(sizes) <= 16 << 20, f"split: sizes {sizes}")
+    same(sorted(sizes)[1] > 13 << 20, f"split: room is left in {sizes}")
+    for p in whole:
+        check(os.path.join(top, "texts" + p))
+    listed = sum(len(quiet("lspst", "lspst", os.path.join(top, "texts" + p)).splitlines()) for p in whole)
+    same(listed >= 30 + 1500 + 409, f"split: lspst lists {listed}")
+    equal(judge.report_of(store)["totals"]["stored"], 30 + 1500 + 409, "split: stored")
+    run(*command, store)
+    equal(volumes(store), whole, "split: another run")
+    rng = random.Random(SEED)
+    for turn in range(8 if LONG else 2):
+        cut = os.path.join(top, f"divided{turn}.pst")
+        for _ in range(3):
+            p = subprocess.Popen([judge.PROGRAM, *command, cut], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=judge.environment())
+            time.sleep(rng.random() * 0.8)
+            p.send_signal(signal.SIGKILL)
+            p.wait()
+        run(*command, cut)
+        equal([d for d, _ in volumes(cut).values()], [d for d, _ in whole.values()], f"split and killed three times ({turn})")
+        for p in volumes(cut):
+            os.remove(os.path.join(top, f"divided{turn}{p}"))
 
 
 def refused(top, source):
@@ -415,6 +459,7 @@ def main():
     kill_and_go_on(top, source, whole, 12 if LONG else 1)
     grow(top, source, sent)
     split(top)
+    split_fully(top)
     refused(top, source)
     if LONG:
         large(top)

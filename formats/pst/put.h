@@ -35,6 +35,7 @@ typedef struct haul_pstw_setup {
     const uint8_t *record_key; /* 16 octets; NULL: derived from what is in the store */
     bool bare;                 /* for test stores: items get no property that they should have and do not */
     uint64_t resume;           /* what the last haul_pstw_commit gave; 0 = a new store */
+    uint64_t most; /* octets of the finished file, unless one message takes more; 0 = as it comes */
 } haul_pstw_setup;
 
 typedef enum haul_pstw_place {
@@ -64,7 +65,8 @@ void haul_pstw_set(haul_pstw *s, uint32_t folder, uint32_t tag, const void *p, s
 /* Entry id of a folder or message (2.4.3.2) in the store with that record key. */
 void haul_pstw_entry_id(const uint8_t record_key[16], uint32_t nid, uint8_t ret[HAUL_PSTW_ENTRY_ID]);
 
-/* Write a message into a folder. HAUL_SKIP: it does not fit, or m cannot be read to its end; nothing of it stays. */
+/* Write a message into a folder. HAUL_SKIP: it does not fit, or m cannot be read to its end; HAUL_END: the store has messages, and
+ * with this one would be larger than haul_pstw_setup says. Nothing of it stays then. */
 HAUL_MUST_USE haul_rc haul_pstw_message(haul_pstw *s, uint32_t folder, haul_mapi *m, haul_pstw_place place,
                                         uint32_t *ret_nid, haul_err *e);
 
@@ -72,10 +74,6 @@ HAUL_MUST_USE haul_rc haul_pstw_message(haul_pstw *s, uint32_t folder, haul_mapi
  * map is full. */
 uint16_t haul_pstw_named(haul_pstw *s, const uint8_t guid[16], uint32_t lid, const char *name);
 
-/* Whether it holds any item. */
-bool haul_pstw_holds(const haul_pstw *s);
-/* About the octets of the file if it were finished now. */
-uint64_t haul_pstw_size(const haul_pstw *s);
 /* All so far on disk; *ret_log is where to go on after a run that is cut off. */
 HAUL_MUST_USE haul_rc haul_pstw_commit(haul_pstw *s, uint64_t *ret_log, haul_err *e);
 /* The rest of the store, on disk; nothing may follow but haul_pstw_free. *ret_left_out: values for which tables of folders had

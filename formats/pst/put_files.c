@@ -74,7 +74,8 @@ haul_rc haul_pstw_files_log(haul_pstw_files *f, const char *title, haul_err *e)
                              .name = name.p,
                              .title = title,
                              .kind.crypt = HAUL_CRYPT_PERMUTE,
-                             .resume = f->logged};
+                             .resume = f->logged,
+                             .most = f->most};
     haul_rc rc = open_in(f->own, file.p, O_CREAT | (f->logged ? 0 : O_TRUNC), &setup.log, e);
     return rc == HAUL_OK ? haul_pstw_open(&setup, &f->store, e) : rc;
 }

@@ -13,6 +13,7 @@ typedef struct haul_pstw_files {
     uint64_t logged;  /* of the log, at the last commit; 0 = none */
     bool finished;    /* the volume has its name, and nothing came since */
     bool begun;       /* its unfinished file is open */
+    uint64_t most;    /* octets of a volume */
     haul_pstw *store; /* as the log says; its file is open only when begun */
 } haul_pstw_files;
 

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define FIRST_INDEX 0x400u /* of folders other than the root; the second folder has the next one */
-#define ROW_HEAD    16u
 
 haul_pstw_box *haul_pstw_box_of(const haul_pstw *s, uint32_t nid)
 {
@@ -95,13 +94,16 @@ void haul_pstw_set(haul_pstw *s, uint32_t nid, uint32_t tag, const void *p, size
     haul_pstw_cells_add(nid == HAUL_PSTW_STORE ? &s->props : &haul_pstw_box_of(s, nid)->props, tag, p, n);
 }
 
-void haul_pstw_row_add(haul_pstw *s, uint32_t folder, haul_pstw_place place, bool unread, uint64_t at)
+void haul_pstw_row_add(haul_pstw *s, const uint8_t *p, size_t n, uint64_t at)
 {
-    haul_pstw_box *f = haul_pstw_box_of(s, folder);
-    haul_pstw_rows *r = place == HAUL_PSTW_ASSOCIATED ? &f->associated : &f->contents;
+    haul_pstw_box *f = haul_pstw_box_of(s, haul_nodes32(p));
+    bool associated = p[8] == HAUL_PSTW_ASSOCIATED;
+    haul_pstw_rows *r = associated ? &f->associated : &f->contents;
     r->v = haul_grown(r->v, r->n, &r->cap, sizeof(*r->v));
     r->v[r->n++] = at;
-    r->unread += unread;
+    r->unread += p[9] != 0;
+    haul_pstw_tail_row(s, r, associated ? HAUL_PSTW_T_ASSOC : HAUL_PSTW_T_CONTENTS,
+                       (const char *)p + HAUL_PSTW_ROW_HEAD, n - HAUL_PSTW_ROW_HEAD);
 }
 
 /* ── at the end ── */
@@ -158,7 +160,7 @@ static void put_items(haul_pstw *s, uint32_t nid, haul_pstw_template_id id, cons
     haul_pstw_table(&t, s->ndb, id, rows->n);
     for (size_t i = 0; i < rows->n && haul_pstw_log_read(s, rows->v[i], HAUL_PSTW_LOG_ROW); i++) {
         haul_pstw_cell c;
-        size_t at = ROW_HEAD;
+        size_t at = HAUL_PSTW_ROW_HEAD;
         haul_sha256_update(sum, s->scratch.p, s->scratch.len);
         haul_pstw_tc_row(&t, haul_nodes32((const uint8_t *)s->scratch.p + 4), (uint32_t)(i + 1));
         while (haul_pstw_cells_next(s->scratch.p, s->scratch.len, &at, &c))

@@ -232,9 +232,9 @@ static bool take_folder(haul_pstw *s, uint8_t type, const uint8_t *p, size_t n)
 
 static bool take_row(haul_pstw *s, const uint8_t *p, size_t n, uint64_t at)
 {
-    if (n < 16 || !haul_pstw_box_of(s, haul_nodes32(p)))
+    if (n < HAUL_PSTW_ROW_HEAD || !haul_pstw_box_of(s, haul_nodes32(p)))
         return false;
-    haul_pstw_row_add(s, haul_nodes32(p), (haul_pstw_place)p[8], p[9] != 0, at);
+    haul_pstw_row_add(s, p, n, at);
     return true;
 }
 

@@ -295,20 +295,30 @@ static written put_message(writing *w, haul_mapi *m) /* 2.4.5 */
     return ret;
 }
 
-static void log_row(haul_pstw *s, uint32_t folder, uint32_t nid, const haul_mapi *m, haul_pstw_place place,
-                    const written *o)
+/* Into s->row. */
+static void make_row(haul_pstw *s, uint32_t folder, uint32_t nid, const haul_mapi *m, haul_pstw_place place,
+                     const written *o)
 {
-    uint8_t head[16] = {0};
-    bool unread = !(o->flags & FLAG_READ);
+    uint8_t head[HAUL_PSTW_ROW_HEAD] = {0};
     haul_put32(head, folder);
     haul_put32(head + 4, nid);
     head[8] = (uint8_t)place;
-    head[9] = unread;
+    head[9] = !(o->flags & FLAG_READ);
     haul_str_clear(&s->row);
     haul_str_add(&s->row, head, sizeof(head));
     add_cells(m, o, place == HAUL_PSTW_ASSOCIATED ? HAUL_PSTW_T_ASSOC : HAUL_PSTW_T_CONTENTS, &s->row);
-    haul_pstw_row_add(s, folder, place, unread,
-                      haul_pstw_log_add(s, HAUL_PSTW_LOG_ROW, s->row.p, s->row.len));
+}
+
+static void log_row(haul_pstw *s)
+{
+    uint64_t at = haul_pstw_log_add(s, HAUL_PSTW_LOG_ROW, s->row.p, s->row.len);
+    haul_pstw_row_add(s, (const uint8_t *)s->row.p, s->row.len, at);
+}
+
+/* The message whose row was made is one too many. */
+static bool is_full(const haul_pstw *s, const haul_pstw_state *before)
+{
+    return s->most && before->nodes && haul_pstw_tail_size(s, s->row.len) > s->most;
 }
 
 haul_rc haul_pstw_message(haul_pstw *s, uint32_t folder, haul_mapi *m, haul_pstw_place place,
@@ -323,13 +333,16 @@ haul_rc haul_pstw_message(haul_pstw *s, uint32_t folder, haul_mapi *m, haul_pstw
     haul_rc rc = haul_pstw_ndb_failed(s->ndb, w.rc == HAUL_OK ? e : NULL);
     if (rc != HAUL_OK)
         return rc;
+    make_row(s, folder, nid, m, place, &o);
+    if (w.rc == HAUL_OK && is_full(s, &before))
+        w.rc = HAUL_END;
     if (w.rc != HAUL_OK) {
         haul_pstw_ndb_return(s->ndb, &before);
         return w.rc;
     }
     haul_pstw_node_add(s->ndb, nid, o.object.data, o.object.sub, folder);
     if (place != HAUL_PSTW_ORPHAN)
-        log_row(s, folder, nid, m, place, &o);
+        log_row(s);
     *ret_nid = nid;
     if (s->rc != HAUL_OK && e)
         *e = s->err;

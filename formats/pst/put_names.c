@@ -60,6 +60,7 @@ uint16_t haul_pstw_names_id(haul_pstw_names *m, const uint8_t guid[16], uint32_t
     haul_pstw_name *n = &m->v[m->n];
     *n = (haul_pstw_name){.name = name ? haul_strdup(name) : NULL, .lid = lid};
     memcpy(n->guid, guid, 16);
+    m->text += name ? strlen(name) : 0;
     m->slots[at] = (uint32_t)++m->n;
     return (uint16_t)(FIRST_ID + m->n - 1);
 }

@@ -15,6 +15,7 @@ typedef struct haul_pstw_name {
 typedef struct haul_pstw_names { /* zero-initialised = empty */
     haul_pstw_name *v;
     size_t n, cap;
+    uint64_t text;   /* octets of the names */
     uint32_t *slots; /* a hash table of 1 + index, 0 = empty */
     size_t n_slots;
 } haul_pstw_names;

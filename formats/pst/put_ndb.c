@@ -23,6 +23,11 @@ size_t haul_pstw_most(const haul_pstw_ndb *n)
     return n->layout->most;
 }
 
+size_t haul_pstw_step(const haul_pstw_ndb *n)
+{
+    return haul_pstw_region_size(n);
+}
+
 /* ── the whole ── */
 
 haul_pstw_ndb *haul_pstw_ndb_new(const char *name, const haul_pstw_kind *kind)

@@ -69,6 +69,7 @@ typedef struct haul_pstw_node {
 haul_pstw_ndb *haul_pstw_ndb_new(const char *name, const haul_pstw_kind *kind);
 bool haul_pstw_wide(const haul_pstw_ndb *n);
 size_t haul_pstw_most(const haul_pstw_ndb *n); /* octets of data in one block (2.2.2.8.3.1) */
+size_t haul_pstw_step(const haul_pstw_ndb *n); /* octets by which the file grows: what one AMap page covers */
 /* Its file (owned), which reads and writes, before anything is written; what it holds up to that state stays, NULL =
  * nothing. */
 void haul_pstw_ndb_use(haul_pstw_ndb *n, int fd, const haul_pstw_state *state);

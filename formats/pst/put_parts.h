@@ -12,6 +12,9 @@ typedef struct haul_pstw_rows { /* of a folder's table: places in the log */
     uint64_t *v;
     size_t n, cap;
     uint32_t unread;
+    uint32_t pages, used; /* of its heap, and octets of the last page, when cells are all that is in it */
+    uint64_t large;       /* octets that its cells take as subnodes */
+    uint64_t tail;        /* what the table will take, at most */
 } haul_pstw_rows;
 
 typedef struct haul_pstw_box { /* a folder */
@@ -44,6 +47,8 @@ struct haul_pstw {
     char *title;
     haul_str props; /* of the store */
     bool has_key, bare;
+    uint64_t most; /* octets of the file; 0 = as it comes */
+    uint64_t tail; /* what tables that are still to be written take, at most */
     uint8_t key[16];
     haul_pstw_state logged; /* blocks and nodes that the log has */
     haul_rc rc;             /* of the log; sticks */
@@ -65,6 +70,8 @@ enum {
 
 /* Returns where it is. */
 uint64_t haul_pstw_log_add(haul_pstw *s, uint8_t type, const void *p, size_t n);
+/* Rows: folder and nid of the message (4 octets each), haul_pstw_place, whether it is unread (1 each), then cells. */
+#define HAUL_PSTW_ROW_HEAD 16u
 /* The payload of a record, into s->scratch. False: it cannot be read; s->rc says why. */
 bool haul_pstw_log_read(haul_pstw *s, uint64_t at, uint8_t type);
 HAUL_MUST_USE haul_rc haul_pstw_log_sync(haul_pstw *s, uint64_t *ret_end, haul_err *e);
@@ -90,12 +97,20 @@ haul_pstw_box *haul_pstw_box_of(const haul_pstw *s, uint32_t nid);
 haul_pstw_box *haul_pstw_box_add(haul_pstw *s, uint32_t nid, uint32_t parent, const char *name,
                                  const char *class, haul_role role);
 void haul_pstw_box_rename(haul_pstw_box *f, const char *name, const char *class, haul_role role);
-/* A row of a table, which is at that place of the log. */
-void haul_pstw_row_add(haul_pstw *s, uint32_t folder, haul_pstw_place place, bool unread, uint64_t at);
+/* A row of a table, of n octets (p) at that place of the log. */
+void haul_pstw_row_add(haul_pstw *s, const uint8_t *p, size_t n, uint64_t at);
 /* Tables of all folders; what is in the rows goes into sum. Then the folders themselves, which say entry ids. */
 void haul_pstw_put_tables(haul_pstw *s, haul_sha256 *sum, size_t *ret_left_out);
 void haul_pstw_put_folders(haul_pstw *s);
 void haul_pstw_put_row(haul_pstw_tc *t, const haul_pstw_box *f, bool has_children, uint32_t version);
+
+/* ── what the end takes (put_tail.c) ── */
+
+/* The last row of r has those cells. */
+void haul_pstw_tail_row(haul_pstw *s, haul_pstw_rows *r, haul_pstw_template_id id, const char *cells,
+                        size_t n);
+/* Octets of the finished file, at most, if all that came were another node and a row of that size. */
+uint64_t haul_pstw_tail_size(const haul_pstw *s, size_t row);
 
 void haul_pstw_put_object(haul_pstw *s, uint32_t nid, haul_pstw_object o, uint32_t parent);
 static inline uint32_t haul_pstw_sibling(uint32_t folder,

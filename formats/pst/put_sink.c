@@ -30,7 +30,8 @@ typedef struct place { /* a folder of the run, by its id */
 typedef struct writing {
     haul_msg *msg;
     uint32_t id, folder, nid; /* its folder, in the run and in the store; itself */
-    haul_rc rc;
+    bool again; /* it was one too many for the store before: what there is to say of it is said */
+    haul_rc rc; /* HAUL_END: the store is full */
     haul_err err;
     haul_sink *sink;
 } writing;
@@ -39,12 +40,12 @@ typedef struct state {
     haul_pstw_files files;
     haul_thread *writer;
     writing writings[AHEAD];
-    unsigned next_writing;
-    uint64_t octets;   /* on their way */
-    haul_rc rc;        /* the writer's: < 0 = the store is lost */
-    uint64_t size;     /* of the store when nothing was on its way, */
-    uint64_t expected; /* and what was given to the writer since will take, about */
-    bool whole;        /* originals are kept */
+    uint64_t come, given, done; /* messages: that came, that the writer was given, that have their receipts */
+    uint64_t octets;            /* of those that came and have none */
+    haul_rc rc;                 /* the writer's: HAUL_END = the store is full, < 0 = it is lost, and why */
+    haul_err err;
+    bool full;  /* the store; nothing is the writer's */
+    bool whole; /* originals are kept */
     uint64_t split;
     bool changed;      /* tokens */
     unsigned known;    /* the volume that the journal goes on with: logs of those before may go */
@@ -61,6 +62,8 @@ typedef struct state {
 static void on_issue(void *ctx, haul_issue_id id, const char *detail)
 {
     const writing *w = ctx;
+    if (w->again)
+        return;
     haul_sink_issue(w->sink, w->msg, id, "%s", detail);
 }
 
@@ -71,18 +74,23 @@ static void write_message(void *ctx, void *job)
     haul_auto(haul_mapi) *object = NULL;
     haul_outlook_options opt = {.keep_original = st->whole, .issue = on_issue, .ctx = w};
     w->rc = st->rc;
-    if (w->rc == HAUL_OK)
-        w->rc = haul_outlook_open(w->msg, &opt, &object, &w->err);
+    if (w->rc != HAUL_OK) {
+        w->err = st->err;
+        return;
+    }
+    w->rc = haul_outlook_open(w->msg, &opt, &object, &w->err);
     if (w->rc == HAUL_OK)
         w->rc = haul_pstw_message(st->files.store, w->folder, object, HAUL_PSTW_CONTENTS, &w->nid, &w->err);
-    if (w->rc < 0)
+    if (w->rc < 0 || w->rc == HAUL_END) {
         st->rc = w->rc;
+        st->err = w->err;
+    }
 }
 
 /* ── receipts ── */
 
 /* The place of a message is "Folder#0x200024", in a further store "out-2.pst/Folder#0x200024". */
-static void give_receipt(haul_sink *s, const writing *w)
+static void give_receipt(haul_sink *s, const writing *w, haul_rc rc, const haul_err *why)
 {
     state *st = s->state;
     haul_str_clear(&st->line);
@@ -91,11 +99,19 @@ static void give_receipt(haul_sink *s, const writing *w)
         haul_str_addc(&st->line, '/');
     }
     haul_str_addf(&st->line, "%s#0x%x", st->v[w->id].path, (unsigned)w->nid);
-    haul_sink_receipt(s, w->msg, w->rc == HAUL_OK ? st->line.p : NULL, w->rc, &w->err);
+    haul_sink_receipt(s, w->msg, rc == HAUL_OK ? st->line.p : NULL, rc, why);
+    st->octets -= w->msg->stored_size;
+    st->done++;
+    haul_msg_unref(w->msg);
 }
 
-/* Until no more than `left` messages are on their way; each that is written has its receipt then. Where the store is lost, all
- * of them have. */
+static writing *writing_at(state *st, uint64_t i)
+{
+    return &st->writings[i % AHEAD];
+}
+
+/* Until no more than `left` messages are the writer's; each that is written has its receipt then. Where the store is lost, all
+ * of them have. Where it is full, those that came behind are not given yet. */
 static haul_rc settle(haul_sink *s, size_t left, haul_err *e)
 {
     state *st = s->state;
@@ -105,17 +121,30 @@ static haul_rc settle(haul_sink *s, size_t left, haul_err *e)
         return HAUL_OK;
     haul_thread_wait(st->writer, left);
     while ((w = haul_thread_take(st->writer))) {
-        give_receipt(s, w);
-        st->octets -= w->msg->stored_size;
-        haul_msg_unref(w->msg);
-        if (w->rc >= 0 || rc != HAUL_OK)
+        if (w->rc < 0 || w->rc == HAUL_END)
+            haul_thread_wait(st->writer, 0);
+        if (w->rc == HAUL_END) {
+            w->again |= !st->full; /* it was taken apart, and the ones behind it were not */
+            st->full = true;
             continue;
-        rc = w->rc;
-        if (e)
-            *e = w->err;
-        haul_thread_wait(st->writer, 0);
+        }
+        if (w->rc < 0 && rc == HAUL_OK) {
+            rc = w->rc;
+            if (e)
+                *e = w->err;
+        }
+        give_receipt(s, w, w->rc, &w->err);
     }
+    st->given = st->done + haul_thread_out(st->writer);
     return rc;
+}
+
+/* What came and was not given does not go into the store. */
+static void refuse(haul_sink *s, haul_rc rc, const haul_err *why)
+{
+    state *st = s->state;
+    while (st->given < st->come)
+        give_receipt(s, writing_at(st, st->given++), rc, why);
 }
 
 /* ── opening ── */
@@ -172,6 +201,7 @@ static haul_rc read_split(haul_sink *s, haul_err *e)
                          "the sources have %llu GB, but Outlook opens no store of more than 50; have several "
                          "made with --split-size 40G",
                          (unsigned long long)(s->expected >> 30));
+    st->files.most = st->split ? st->split : HAUL_PSTW_LARGEST;
     return HAUL_OK;
 }
 
@@ -235,73 +265,15 @@ static uint32_t folder_below(state *st, uint32_t parent, const char *name, haul_
     return nid;
 }
 
-static haul_rc use_folder(haul_sink *s, place *p, haul_err *e)
+/* Nothing is the writer's. */
+static haul_rc use_folder(state *st, place *p, haul_err *e)
 {
-    state *st = s->state;
     uint32_t nid = HAUL_PSTW_TOP;
-    haul_rc rc = settle(s, 0, e);
-    if (rc != HAUL_OK)
-        return rc;
     for (size_t i = 0; i < p->n && nid; i++)
         nid = folder_below(st, nid, p->parts[i], i + 1 == p->n ? p->role : HAUL_ROLE_NONE);
     p->nid = nid;
     return nid ? HAUL_OK
                : haul_fail(e, HAUL_E_LIMIT, "more than %u folders do not fit a store", HAUL_PSTW_FOLDERS_MAX);
-}
-
-static bool is_there(const state *st, const place *p)
-{
-    uint32_t nid = HAUL_PSTW_TOP;
-    for (size_t i = 0; i < p->n && nid; i++) {
-        char *key = g_strdup_printf("%u %s", nid, p->parts[i]);
-        nid = GPOINTER_TO_UINT(g_hash_table_lookup(st->names, key));
-        g_free(key);
-    }
-    return nid != 0;
-}
-
-static void escape(const char *name, haul_str *to)
-{
-    for (; *name; name++) {
-        if (*name == '/' || *name == '\\')
-            haul_str_addc(to, '\\');
-        haul_str_addc(to, *name);
-    }
-}
-
-static place *place_of(state *st, uint32_t id)
-{
-    if (id >= st->n) {
-        size_t n = st->n ? st->n : 64;
-        while (n <= id)
-            n *= 2;
-        st->v = haul_realloc(st->v, n * sizeof(*st->v));
-        memset(st->v + st->n, 0, (n - st->n) * sizeof(*st->v));
-        st->n = n;
-    }
-    return &st->v[id];
-}
-
-static haul_rc sink_folder(haul_sink *s, uint32_t id, const haul_path *path, haul_err *e)
-{
-    state *st = s->state;
-    place *p = place_of(st, id);
-    haul_auto_str text = {0};
-    if (p->path)
-        return HAUL_OK;
-    *p = (place){.n = path->n, .role = path->role};
-    p->parts = haul_calloc(path->n + 1, sizeof(*p->parts));
-    for (size_t i = 0; i < path->n; i++) {
-        p->parts[i] = haul_strdup(path->parts[i]);
-        if (i)
-            haul_str_addc(&text, '/');
-        escape(path->parts[i], &text);
-    }
-    p->path = haul_strdup(haul_strz(&text));
-    if (is_there(st, p))
-        return use_folder(s, p, e);
-    haul_rc rc = haul_pstw_files_begin(&st->files, e);
-    return rc == HAUL_OK ? use_folder(s, p, e) : rc;
 }
 
 /* ── volumes ── */
@@ -355,55 +327,141 @@ static haul_rc next_volume(state *st, haul_err *e)
     return rc == HAUL_OK ? haul_pstw_files_begin(&st->files, e) : rc;
 }
 
-/* About what a message takes: text of 8 bits becomes 16, base64 becomes less. */
-static uint64_t expected_of(const state *st, const haul_msg *m)
-{
-    return m->stored_size * (st->whole ? 2 : 1) + 8192;
-}
+/* ── messages, into whichever store ── */
 
-/* What the store has is known when nothing is on its way. */
-static haul_rc make_room(haul_sink *s, const haul_msg *m, haul_err *e)
+/* Nothing is the writer's. */
+static haul_rc leave_full(state *st, haul_err *e)
 {
-    state *st = s->state;
-    uint64_t most = st->split ? st->split : HAUL_PSTW_LARGEST, more = expected_of(st, m);
-    if (st->size && st->size + st->expected + more <= most)
-        return HAUL_OK;
-    haul_rc rc = settle(s, 0, e);
-    if (rc != HAUL_OK)
-        return rc;
-    st->size = haul_pstw_size(st->files.store);
-    st->expected = 0;
-    if (st->size + more <= most)
-        return HAUL_OK;
     if (!st->split)
         return haul_fail(e, HAUL_E_TARGET,
                          "%s has 50 GB, and Outlook opens none that is larger; have several made with "
                          "--split-size 40G",
                          st->files.name);
-    if (!haul_pstw_holds(st->files.store))
-        return HAUL_OK;
-    st->size = 0;
-    return next_volume(st, e);
+    haul_rc rc = next_volume(st, e);
+    st->full = false;
+    st->rc = HAUL_OK;
+    return rc;
 }
 
-/* ── messages ── */
+static void give(state *st, writing *w)
+{
+    w->folder = st->v[w->id].nid;
+    st->given++;
+    haul_thread_give(st->writer, w);
+}
 
-static haul_rc give(haul_sink *s, uint32_t id, const haul_msg *m, haul_err *e)
+/* All that came, in order, into the store that has room for it and the folder that is there for it. */
+static haul_rc give_all(haul_sink *s, haul_err *e)
 {
     state *st = s->state;
+    haul_err why = {0};
     haul_rc rc = HAUL_OK;
-    size_t out;
-    while (rc == HAUL_OK && (out = haul_thread_out(st->writer)) &&
-           (out == AHEAD || st->octets + m->stored_size > AHEAD_OCTETS))
-        rc = settle(s, out / 2, e);
-    if (rc != HAUL_OK)
+    while (rc == HAUL_OK && st->given < st->come) {
+        writing *w = writing_at(st, st->given);
+        if (st->full)
+            rc = leave_full(st, &why);
+        else if (st->v[w->id].nid)
+            give(st, w);
+        else if (haul_thread_out(st->writer))
+            rc = settle(s, 0, &why);
+        else
+            rc = use_folder(st, &st->v[w->id], &why);
+    }
+    if (rc == HAUL_OK)
+        return HAUL_OK;
+    refuse(s, rc, &why);
+    if (e)
+        *e = why;
+    return rc;
+}
+
+/* All that came are in a store, and have their receipts. */
+static haul_rc flush(haul_sink *s, haul_err *e)
+{
+    const state *st = s->state;
+    haul_rc rc = HAUL_OK;
+    while (rc == HAUL_OK && st->done < st->come) {
+        rc = settle(s, 0, e);
+        if (rc == HAUL_OK)
+            rc = give_all(s, e);
+    }
+    return rc;
+}
+
+/* ── folders that are declared ── */
+
+static bool is_there(const state *st, const place *p)
+{
+    uint32_t nid = HAUL_PSTW_TOP;
+    for (size_t i = 0; i < p->n && nid; i++) {
+        char *key = g_strdup_printf("%u %s", nid, p->parts[i]);
+        nid = GPOINTER_TO_UINT(g_hash_table_lookup(st->names, key));
+        g_free(key);
+    }
+    return nid != 0;
+}
+
+static void escape(const char *name, haul_str *to)
+{
+    for (; *name; name++) {
+        if (*name == '/' || *name == '\\')
+            haul_str_addc(to, '\\');
+        haul_str_addc(to, *name);
+    }
+}
+
+static place *place_of(state *st, uint32_t id)
+{
+    if (id >= st->n) {
+        size_t n = st->n ? st->n : 64;
+        while (n <= id)
+            n *= 2;
+        st->v = haul_realloc(st->v, n * sizeof(*st->v));
+        memset(st->v + st->n, 0, (n - st->n) * sizeof(*st->v));
+        st->n = n;
+    }
+    return &st->v[id];
+}
+
+static haul_rc sink_folder(haul_sink *s, uint32_t id, const haul_path *path, haul_err *e)
+{
+    state *st = s->state;
+    place *p = place_of(st, id);
+    haul_auto_str text = {0};
+    if (p->path)
+        return HAUL_OK;
+    *p = (place){.n = path->n, .role = path->role};
+    p->parts = haul_calloc(path->n + 1, sizeof(*p->parts));
+    for (size_t i = 0; i < path->n; i++) {
+        p->parts[i] = haul_strdup(path->parts[i]);
+        if (i)
+            haul_str_addc(&text, '/');
+        escape(path->parts[i], &text);
+    }
+    p->path = haul_strdup(haul_strz(&text));
+    haul_rc rc = flush(s, e);
+    if (rc != HAUL_OK || (path->known && st->files.volume > 1)) /* one of the stores has it */
         return rc;
-    writing *w = &st->writings[st->next_writing++ % AHEAD];
-    *w = (writing){.msg = haul_sink_keep(s, m, true), .id = id, .folder = st->v[id].nid, .sink = s};
-    st->octets += m->stored_size;
-    st->expected += expected_of(st, m);
-    haul_thread_give(st->writer, w);
-    return settle(s, s->at_once ? 0 : AHEAD, e);
+    if (!is_there(st, p))
+        rc = haul_pstw_files_begin(&st->files, e);
+    return rc == HAUL_OK ? use_folder(st, p, e) : rc;
+}
+
+/* ── messages that come ── */
+
+/* No more is on its way than may be with another one of that size. */
+static haul_rc wait_for_room(haul_sink *s, uint64_t size, haul_err *e)
+{
+    const state *st = s->state;
+    haul_rc rc = HAUL_OK;
+    uint64_t out;
+    while (rc == HAUL_OK && (out = st->come - st->done) &&
+           (out == AHEAD || st->octets + size > AHEAD_OCTETS)) {
+        rc = settle(s, out / 2, e);
+        if (rc == HAUL_OK)
+            rc = give_all(s, e);
+    }
+    return rc;
 }
 
 static haul_rc sink_message(haul_sink *s, uint32_t id, const haul_msg *m, haul_err *e)
@@ -413,10 +471,15 @@ static haul_rc sink_message(haul_sink *s, uint32_t id, const haul_msg *m, haul_e
         return haul_fail(e, HAUL_E_TARGET, "a message for folder %u, which was never declared", (unsigned)id);
     haul_rc rc = haul_pstw_files_begin(&st->files, e);
     if (rc == HAUL_OK)
-        rc = make_room(s, m, e);
-    if (rc == HAUL_OK && !st->v[id].nid)
-        rc = use_folder(s, &st->v[id], e);
-    return rc == HAUL_OK ? give(s, id, m, e) : rc;
+        rc = wait_for_room(s, m->stored_size, e);
+    if (rc != HAUL_OK)
+        return rc;
+    *writing_at(st, st->come++) = (writing){.msg = haul_sink_keep(s, m, true), .id = id, .sink = s};
+    st->octets += m->stored_size;
+    rc = give_all(s, e);
+    if (rc == HAUL_OK)
+        rc = s->at_once ? flush(s, e) : settle(s, AHEAD, e);
+    return rc;
 }
 
 static void drop_logs(state *st)
@@ -428,7 +491,7 @@ static void drop_logs(state *st)
 static haul_rc sink_commit(haul_sink *s, haul_tokens *ret, haul_err *e)
 {
     state *st = s->state;
-    haul_rc rc = settle(s, 0, e);
+    haul_rc rc = flush(s, e);
     drop_logs(st); /* of what the journal has known since the commit before */
     if (rc == HAUL_OK && st->files.begun) {
         rc = haul_pstw_commit(st->files.store, &st->files.logged, e);
@@ -444,20 +507,19 @@ static haul_rc sink_commit(haul_sink *s, haul_tokens *ret, haul_err *e)
 
 static haul_rc sink_receipts(haul_sink *s, haul_err *e)
 {
-    return settle(s, 0, e);
+    return flush(s, e);
 }
 
 static void sink_give_up(haul_sink *s, haul_rc rc, const haul_err *why)
 {
-    (void)rc;
-    (void)why;
     (void)!settle(s, 0, NULL);
+    refuse(s, rc, why);
 }
 
 static haul_rc sink_finish(haul_sink *s, haul_err *e)
 {
     state *st = s->state;
-    haul_rc rc = settle(s, 0, e);
+    haul_rc rc = flush(s, e);
     return rc != HAUL_OK || st->files.finished ? rc : end_volume(st, e);
 }
 

@@ -7,8 +7,6 @@
 #include <unistd.h>
 
 #define RECEIVE_FOLDER 0x62bu
-#define TAIL_ROW       700u /* octets that a message will take in tables and B-trees, about */
-#define TAIL_BLOCK     26u
 
 static void free_box(haul_pstw_box *f)
 {
@@ -46,6 +44,7 @@ haul_rc haul_pstw_open(const haul_pstw_setup *setup, haul_pstw **ret, haul_err *
     s->title = haul_strdup(setup->title);
     s->has_key = setup->record_key != NULL;
     s->bare = setup->bare;
+    s->most = setup->most;
     if (s->has_key)
         memcpy(s->key, setup->record_key, sizeof(s->key));
     for (unsigned i = 0; i < 3; i++) /* 0x8022 to 0x8062 are given */
@@ -71,13 +70,6 @@ haul_rc haul_pstw_use(haul_pstw *s, int fd, haul_err *e)
     return haul_pstw_ndb_failed(s->ndb, e);
 }
 
-bool haul_pstw_holds(const haul_pstw *s)
-{
-    haul_pstw_state now;
-    haul_pstw_ndb_state(s->ndb, &now);
-    return now.nodes != 0;
-}
-
 uint16_t haul_pstw_named(haul_pstw *s, const uint8_t guid[16], uint32_t lid, const char *name)
 {
     bool added;
@@ -93,13 +85,6 @@ uint16_t haul_pstw_named(haul_pstw *s, const uint8_t guid[16], uint32_t lid, con
     haul_str_add(&to, name ? name : "", name ? strlen(name) + 1 : 1);
     haul_pstw_log_add(s, HAUL_PSTW_LOG_NAME, to.p, to.len);
     return id;
-}
-
-uint64_t haul_pstw_size(const haul_pstw *s)
-{
-    haul_pstw_state now;
-    haul_pstw_ndb_state(s->ndb, &now);
-    return now.end + now.nodes * TAIL_ROW + now.blocks * TAIL_BLOCK + (uint64_t)s->n * 4 * TAIL_ROW;
 }
 
 haul_rc haul_pstw_commit(haul_pstw *s, uint64_t *ret_log, haul_err *e)

@@ -166,6 +166,7 @@ typedef struct haul_path { /* a mapped folder in the target */
         *parts;       /* UTF-8, already escaped by `naming`; the sink adds only its charset and layout */
     const char *text; /* parts joined by '/': unique in the target, for reports and stored_as */
     haul_role role;
+    bool known; /* an earlier run declared it, and it was committed */
 } haul_path;
 
 /* Durable state of a sink, as named values: what is needed to go on after the last commit. Only
