@@ -1,10 +1,13 @@
-/* LD_PRELOAD: a disk that cannot read some octets of one file. BAD_OCTETS="PATH:FROM-TO,FROM-TO…": reads of these octets (TO not
- * included) are errors, and reads in front of them end there, as they do with a bad sector. */
+/* LD_PRELOAD: a disk that cannot read some octets of one file, or one that is full.
+ * BAD_OCTETS="PATH:FROM-TO,FROM-TO…": reads of these octets (TO not included) are errors, and reads in front of them end there, as
+ * they do with a bad sector. FULL_DISK="NAME:N": from the Nth write on, there is no room for files with NAME in their path. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -86,4 +89,45 @@ ssize_t read(int fd, void *to, size_t n)
         return -1;
     }
     return real(fd, to, n);
+}
+
+/* ── a full one ── */
+
+static bool is_full(int fd)
+{
+    static atomic_long writes;
+    const char *full = getenv("FULL_DISK"), *n = full ? strrchr(full, ':') : NULL;
+    char link[64], path[4096], name[256];
+    if (!n || (size_t)(n - full) >= sizeof(name))
+        return false;
+    memcpy(name, full, (size_t)(n - full));
+    name[n - full] = '\0';
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    ssize_t len = readlink(link, path, sizeof(path) - 1);
+    if (len < 0)
+        return false;
+    path[len] = '\0';
+    if (!strstr(path, name) || ++writes < strtol(n + 1, NULL, 10))
+        return false;
+    errno = ENOSPC;
+    return true;
+}
+
+ssize_t pwrite(int fd, const void *p, size_t n, off_t at)
+{
+    ssize_t (*real)(int, const void *, size_t, off_t);
+    *(void **)&real = dlsym(RTLD_NEXT, "pwrite");
+    return is_full(fd) ? -1 : real(fd, p, n, at);
+}
+
+ssize_t pwrite64(int fd, const void *p, size_t n, off_t at)
+{
+    return pwrite(fd, p, n, at);
+}
+
+ssize_t write(int fd, const void *p, size_t n)
+{
+    ssize_t (*real)(int, const void *, size_t);
+    *(void **)&real = dlsym(RTLD_NEXT, "write");
+    return is_full(fd) ? -1 : real(fd, p, n);
 }

@@ -16,6 +16,7 @@ from judge import equal, run, same, say
 MEMORY = 64 * 1024 * 1024
 GOOD = [judge.message(i, subject="good") for i in range(3)]
 FORMATS = ("maildir", "mbox", "eml")
+BAD_DISK = os.environ.get("BAD_DISK") or os.path.join(os.path.dirname(judge.PROGRAM), "tests/bad_disk.so")
 
 
 class Yard:
@@ -345,6 +346,29 @@ def full_disk(yard):
     say("full disk: a file size limit and a tmpfs of 2 MB; both go on when there is room")
 
 
+def writes_fail(yard):
+    """No room for one of the files that a run keeps, from some write on (tests/bad_disk.c): status 4, totals that add up, and the
+    next run ends in the octets of one that nothing disturbed. The journal fails in the middle of a commit's items: they are long."""
+    if not os.path.exists(BAD_DISK) or judge.sanitized():
+        say("writes that fail: not judged here")
+        return
+    texts = [f"Message-ID: <{i}.{'q' * 900}@x>\n".encode() + b"X-Keywords: " + b", ".join(b"kw%dx%d%s" % (i, k, b"k" * 60) for k in range(60))
+             + b"\n" + judge.message(i, body=b"short\n") for i in range(2500)]
+    path = yard.put("long.mbox", judge.mbox_of(texts))
+    whole = os.path.join(yard.targets, "whole.pst")
+    run("convert", path, whole)
+    for name, at in (("journal.db", (1, 60, 700)), ("store-1.log", (1, 6)), ("failing.pst.part", (1, 3)), ("items.jsonl", (1, 9))):
+        for n in at:
+            target = os.path.join(yard.targets, "failing.pst")
+            run("convert", path, target, exits=(4,), env=judge.environment(LD_PRELOAD=BAD_DISK, FULL_DISK=f"{name}:{n}"))
+            report = os.path.join(target + ".mailhaul", "report.json")
+            same(not os.path.exists(report) or judge.adds_up(judge.report_of(target)), f"write {n} of {name} fails: totals do not add up")
+            run("convert", path, target)
+            equal(judge.sha256(judge.read(target)), judge.sha256(judge.read(whole)), f"write {n} of {name} fails: the store of the next run")
+            os.remove(target)
+            shutil.rmtree(target + ".mailhaul")
+
+
 def mails(target, fmt):
     return [f for d, _, fs in os.walk(target) for f in fs
             if (fmt == "maildir" and os.path.basename(d) in ("cur", "new", "tmp")) or f.endswith(".eml")]
@@ -403,6 +427,7 @@ def main():
     if os.environ.get("HAUL_LONG"):
         giant(yard, 2 << 30)
     full_disk(yard)
+    writes_fail(yard)
     judge.finish()
 
 

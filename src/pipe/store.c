@@ -54,6 +54,21 @@ void haul_keywords_text(const haul_msg *m, haul_str *to)
         haul_str_addf(to, "%s%s", i ? "\n" : "", sorted[i]);
 }
 
+haul_rc haul_store_refused(haul_run *r, const haul_msg *m, const haul_err *why, haul_err *e)
+{
+    const char *text = why && why->text[0] ? why->text : "the target refused it";
+    r->refused |= m == r->msg;
+    haul_msg_issue(own(m), HAUL_ISSUE_TARGET_REFUSED, "%s", text);
+    haul_item_line line = {.msg = m,
+                           .folder = folder_of(r, m)->path,
+                           .status = HAUL_FAILED,
+                           .reason = text,
+                           .sha256 = m->sha256,
+                           .size = m->size,
+                           .has_size = true};
+    return haul_run_account(r, &line, e);
+}
+
 static haul_rc record_stored(haul_run *r, const haul_msg *m, const char *place, haul_err *e)
 {
     haul_auto_str keywords = {0};
@@ -72,9 +87,14 @@ static haul_rc record_stored(haul_run *r, const haul_msg *m, const char *place, 
                        .received_us = m->received_us,
                        .flags = m->flags,
                        .lost = lost_of(m)};
-    haul_rc rc = haul_journal_add(r->journal, &rec, e);
-    if (rc != HAUL_OK)
+    haul_err why = {0};
+    haul_rc rc = haul_journal_add(r->journal, &rec, &why);
+    if (rc != HAUL_OK) { /* what the journal does not have is not stored, for all that later runs know */
+        (void)!haul_store_refused(r, m, &why, NULL);
+        if (e)
+            *e = why;
         return rc;
+    }
     r->totals.octets += m->size;
     folder_of(r, m)->count->pending++;
     haul_item_line line = {.msg = m,
@@ -87,30 +107,17 @@ static haul_rc record_stored(haul_run *r, const haul_msg *m, const char *place, 
     return haul_run_account(r, &line, e);
 }
 
-haul_rc haul_store_refused(haul_run *r, const haul_msg *m, const haul_err *why, haul_err *e)
-{
-    const char *text = why && why->text[0] ? why->text : "the target refused it";
-    r->refused |= m == r->msg;
-    haul_msg_issue(own(m), HAUL_ISSUE_TARGET_REFUSED, "%s", text);
-    haul_item_line line = {.msg = m,
-                           .folder = folder_of(r, m)->path,
-                           .status = HAUL_FAILED,
-                           .reason = text,
-                           .sha256 = m->sha256,
-                           .size = m->size,
-                           .has_size = true};
-    return haul_run_account(r, &line, e);
-}
-
 static void on_receipt(void *ctx, const haul_msg *m, const char *place, haul_rc rc, const haul_err *why)
 {
     haul_run *r = ctx;
     if (rc != HAUL_OK)
         haul_preflight_returned(r, m);
-    haul_rc done = rc == HAUL_OK ? record_stored(r, m, place, &r->deferred_err)
-                                 : haul_store_refused(r, m, why, &r->deferred_err);
-    if (done != HAUL_OK)
-        r->deferred = done;
+    haul_err err = {0};
+    haul_rc done = rc == HAUL_OK ? record_stored(r, m, place, &err) : haul_store_refused(r, m, why, &err);
+    if (done == HAUL_OK || r->deferred != HAUL_OK)
+        return;
+    r->deferred = done;
+    r->deferred_err = err;
 }
 
 static void on_issue(void *ctx, const haul_msg *m, haul_issue_id id, const char *detail)
@@ -392,11 +399,15 @@ static void folder_notice(haul_run *r, const haul_run_folder *f, haul_issue_id i
     haul_run_notice(r, r->source, id, text.p);
 }
 
+/* The journal has it only behind what the sink may commit while it is declared. */
 static haul_rc declare(haul_run *r, haul_run_folder *f, haul_err *e)
 {
-    haul_rc rc = r->sink.ops->folder(&r->sink, f->to.id, &f->to.path, e);
+    bool dry = r->job->dry_run;
+    haul_rc rc = dry ? HAUL_OK : r->sink.ops->folder(&r->sink, f->to.id, &f->to.path, e);
+    if (rc == HAUL_OK && !f->to.path.known)
+        rc = haul_journal_add_folder(r->journal, r->source, f->path, f->to.path.text, e);
     /* What was in a merged target before is known only by a token taken before the first message. */
-    if (rc == HAUL_OK && r->sink.merge && !f->to.known && !r->to->schemes)
+    if (rc == HAUL_OK && !dry && r->sink.merge && !f->to.known && !r->to->schemes)
         rc = haul_store_commit(r, true, e);
     return rc;
 }
@@ -405,20 +416,17 @@ haul_rc haul_store_folder(haul_run *r, uint32_t folder, haul_err *e)
 {
     haul_run_folder *f = &r->by_folder[folder];
     const char *earlier = haul_journal_folder(r->journal, r->source, f->path);
-    bool is_new = !earlier;
     haul_map_folder(r->map, &r->folders, folder, earlier, &f->to);
+    f->to.path.known = earlier != NULL;
     f->mapped = true;
     f->count->target = f->to.path.text;
-    if (f->to.known && is_new)
+    if (f->to.known && !f->to.path.known)
         folder_notice(r, f, HAUL_ISSUE_FOLDER_MERGED);
     if (f->to.cut)
         folder_notice(r, f, HAUL_ISSUE_FOLDER_NAME_SHORTENED);
     else if (f->to.changed)
         folder_notice(r, f, HAUL_ISSUE_FOLDER_NAME_CHANGED);
-    haul_rc rc = HAUL_OK;
-    if (is_new)
-        rc = haul_journal_add_folder(r->journal, r->source, f->path, f->to.path.text, e);
-    return rc == HAUL_OK && !r->job->dry_run ? declare(r, f, e) : rc;
+    return declare(r, f, e);
 }
 
 /* A sink that gives receipts late holds the message; the next one is read into another. */
@@ -477,7 +485,7 @@ haul_rc haul_store_message(haul_run *r, haul_err *e)
         rc = take_deferred(r, e);
     if (rc == HAUL_OK && r->pim && !r->refused)
         rc = haul_pim_message(r->pim, &r->folders, m, e);
-    if (rc != HAUL_OK)
+    if (rc != HAUL_OK && !r->to->sink->receipts) /* else it may be one before it */
         (void)haul_wrap(e, rc, "storing %s", m->place ? m->place : m->key);
     r->batch_items++;
     r->batch_octets += m->stored_size;
