@@ -26,7 +26,8 @@ import subprocess
 
 import judge
 import outlook
-from judge import run, same, say
+from judge import equal, run, same, say
+from pst_faults import Editor
 from pst_map import AMAP, BBT, NBT, Map
 
 BAD_DISK = os.environ.get("BAD_DISK") or os.path.join(os.path.dirname(judge.PROGRAM), "tests/bad_disk.so")
@@ -429,6 +430,29 @@ def back_in_their_folders(work):
         same(t.adopted >= least, f"{t.sound.name}: only {t.adopted} items of lost pages are in their folders, not {least}")
 
 
+def one_id_twice(work):
+    """Rows of two folders with one id, and both items lost: none goes back, since they would become one, and both come."""
+    description, path = os.path.join(work, "twice.json"), os.path.join(work, "twice.pst")
+    folders = [{"name": f"Folder {f}", "messages": [message(i, f) for i in range(20)]} for f in range(4)]
+    judge.write(description, json.dumps({"encryption": "none", "folders": folders}).encode())
+    subprocess.run([MAKE, description, path], check=True, timeout=120)
+    _, good, _ = convert(path, os.path.join(work, "twice.jsonl"))
+    editor = Editor(path)
+    leaf = {nid: editor.leaf_of(NBT, nid)[0] for nid in editor.nodes if nid & 31 in ITEM}
+    page, first, second = next((leaf[a], a, b) for a in leaf for b in leaf
+                               if leaf[a] == leaf[b] and editor.nodes[a][2] != editor.nodes[b][2])
+    for bid in Map(bytes(editor.d)).of_node(editor.nodes[second][2] & ~31 | 0x0e):
+        at, size = editor.blocks[bid]
+        editor.d[at:at + size] = editor.d[at:at + size].replace(struct.pack("<I", second), struct.pack("<I", first))
+        editor.seal_block(bid)
+    editor.d[page:page + 512] = bytes(512)
+    judge.write(path, bytes(editor.d))
+    _, got, _ = convert(path, os.path.join(work, "twice.jsonl"))
+    wanted, stored = ({i["message_id"] or i["sha256"] for of in items.values() for i in of if i["status"] == "stored"} for items in (good, got))
+    equal(len(stored), len(wanted), "two rows with one id: stored items")
+    same(all(i["status"] == "failed" for i in got[first]), "two rows with one id: an item went back")
+
+
 def old_versions(work):
     """Stores of Outlook hold older pages and blocks, which must not take the place of those in use."""
     for path in [s for s in outlook.stores() if s.endswith(("MergePST__SampleContacts.pst", "Outlook_part1@2d9332e.pst"))]:
@@ -464,6 +488,8 @@ def main():
     for name, path in stores:
         if ONLY in name:
             test(name, path, work)
+    if ONLY in "one id twice":
+        one_id_twice(work)
     if judge.CORPUS and ONLY in "only item lost":
         only_item_lost(work)
         back_in_their_folders(work)

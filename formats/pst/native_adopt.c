@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define CONTENTS  0x0eu              /* node type of a contents table, MS-PST 2.2.2.1 */
-#define EACH_MAX  65536u             /* items, and rows without one, that are compared */
+#define EACH_MAX  65536u             /* items, and rows without one; of more, none is put back */
 #define SAME_MAX  1024u              /* items that were changed at one moment */
 #define VALUE_MAX 4096u              /* octets; a longer one is taken for none */
 #define ROWS_MAX  HAUL_PST_NODES_MAX /* of all tables together, each node of which may lead to the same rows */
@@ -79,13 +79,20 @@ static void read_items(haul_native *s, sides *to)
 
 /* ── rows ── */
 
-static void read_row(haul_tc *t, haul_arena *a, side *to)
+/* The first column of each property that rows repeat; t->n_columns = none. */
+static void find_columns(const haul_tc *t, size_t at[VALUES])
+{
+    for (size_t k = 0; k < VALUES; k++)
+        for (at[k] = 0; at[k] < t->n_columns && t->columns[at[k]].id != repeated[k];)
+            at[k]++;
+}
+
+static void read_row(haul_tc *t, const size_t at[VALUES], haul_arena *a, side *to)
 {
     haul_prop p;
-    for (size_t i = 0; i < t->n_columns; i++)
-        for (size_t k = 0; k < VALUES; k++)
-            if (t->columns[i].id == repeated[k] && haul_tc_cell(t, i, VALUE_MAX, a, &p, NULL) == HAUL_OK)
-                to->value[k] = hash_of(p.p, p.n);
+    for (size_t k = 0; k < VALUES; k++)
+        if (at[k] < t->n_columns && haul_tc_cell(t, at[k], VALUE_MAX, a, &p, NULL) == HAUL_OK)
+            to->value[k] = hash_of(p.p, p.n);
 }
 
 /* Of a contents table, those whose node is lost. */
@@ -94,26 +101,31 @@ static void read_table(haul_native *s, const haul_native_node *n, uint32_t *left
     haul_tc t = {0};
     haul_tc_row row;
     haul_arena a = {0};
+    size_t at[VALUES];
     haul_node node = haul_native_place(n);
     uint32_t folder = (n->nid & ~0x1fu) | HAUL_NID_FOLDER;
     haul_rc rc = haul_native_find(s, folder) ? haul_tc_open(&t, &s->direct.nodes, &node, NULL) : HAUL_END;
+    if (rc == HAUL_OK)
+        find_columns(&t, at);
     for (; rc == HAUL_OK && to->n < EACH_MAX && *left; --*left) {
         rc = haul_tc_next(&t, &row, NULL);
         if (rc != HAUL_OK || HAUL_NID_TYPE(row.own) != HAUL_NID_ITEM || haul_native_find(s, row.own))
             continue;
-        read_row(&t, &a, add(to, row.own, folder));
+        read_row(&t, at, &a, add(to, row.own, folder));
         haul_arena_reset(&a);
     }
     haul_tc_done(&t);
     haul_arena_done(&a);
 }
 
-static void read_rows(haul_native *s, sides *to)
+/* False: there are more. */
+static bool read_rows(haul_native *s, sides *to)
 {
     uint32_t left = ROWS_MAX;
     for (size_t i = 0; i < s->n_nodes && to->n < EACH_MAX && left; i++)
         if (HAUL_NID_TYPE(s->nodes[i].nid) == CONTENTS)
             read_table(s, &s->nodes[i], &left, to);
+    return to->n < EACH_MAX && left;
 }
 
 /* ── one and the other ── */
@@ -220,13 +232,22 @@ static haul_native_node *node_of(haul_native *s, const side *row, const sides *i
     return n ? s->nodes + (n - s->nodes) : NULL;
 }
 
+/* Rows are sorted by id. Of several with one id, none is to be believed: two items would become one node. */
+static bool is_only(const sides *rows, size_t r)
+{
+    const side *v = rows->v;
+    return (r == 0 || v[r - 1].nid != v[r].nid) && (r + 1 == rows->n || v[r + 1].nid != v[r].nid);
+}
+
 /* Nodes are looked for by their ids: none gets another before all are found. */
 static void adopt_all(haul_native *s, const sides *rows, const sides *items)
 {
     haul_native_node **nodes = haul_calloc(rows->n + 1, sizeof(*nodes));
     s->adopted = haul_calloc(rows->n + 1, sizeof(*s->adopted));
+    qsort(rows->v, rows->n, sizeof(*rows->v), by_nid);
     for (size_t r = 0; r < rows->n; r++)
-        nodes[r] = node_of(s, &rows->v[r], items);
+        if (is_only(rows, r))
+            nodes[r] = node_of(s, &rows->v[r], items);
     for (size_t r = 0; r < rows->n; r++)
         if (nodes[r])
             adopt(s, &rows->v[r], nodes[r]);
@@ -244,9 +265,7 @@ bool haul_native_adopt(haul_native *s)
 {
     sides items = {0}, rows = {0};
     read_items(s, &items);
-    if (items.n)
-        read_rows(s, &rows);
-    if (rows.n) {
+    if (items.n && items.n < EACH_MAX && read_rows(s, &rows) && rows.n) {
         compare_all(&rows, &items);
         adopt_all(s, &rows, &items);
     }
