@@ -187,6 +187,50 @@ Test(spool, bodies_larger_than_memory)
 }
 
 /* sha256sum over the same octets with CRLF line ends. */
+/* Octets of the mapping that begins at p which are in memory, by /proc/self/smaps. */
+static size_t resident_at(const char *p)
+{
+    char line[512], start[32];
+    size_t kb = SIZE_MAX;
+    bool ours = false;
+    (void)snprintf(start, sizeof(start), "%lx-", (unsigned long)(uintptr_t)p);
+    FILE *f = fopen("/proc/self/smaps", "r");
+    cr_assert_not_null(f);
+    while (kb == SIZE_MAX && fgets(line, sizeof(line), f)) {
+        ours |= strncmp(line, start, strlen(start)) == 0;
+        if (ours && strncmp(line, "Rss:", 4) == 0)
+            kb = strtoul(line + 4, NULL, 10);
+    }
+    fclose(f);
+    cr_assert_neq(kb, SIZE_MAX, "no mapping at %s", start);
+    return kb * 1024;
+}
+
+Test(spool, what_was_looked_at_leaves_memory)
+{
+    haul_auto(haul_spool) *s = haul_spool_new(false);
+    size_t step = 300001, n; /* in the middle of pages, and of what comes with them */
+    char *piece = calloc(1, 1 << 20);
+    for (unsigned i = 0; i < 48; i++)
+        push(s, piece, 1 << 20);
+    free(piece);
+    cr_assert_eq(haul_spool_freeze(s, NULL), HAUL_OK);
+    const char *p;
+    unsigned sum = 0;
+    cr_assert_eq(haul_spool_map(s, &p, &n, NULL), HAUL_OK);
+    for (size_t at = 0; at < n; at += step) {
+        for (size_t i = at; i < n && i < at + step; i += 64)
+            sum += (unsigned char)p[i];
+        haul_spool_let_go(s, p + at, step < n - at ? step : n - at);
+    }
+    cr_assert_eq(sum, 0);
+    size_t left = resident_at(p + HAUL_SPOOL_MEMORY);
+    cr_assert_leq(left, 256 * 1024, "%zu octets", left);
+    for (size_t i = 0; i < n; i += 4096)
+        sum += (unsigned char)p[i];
+    cr_assert_eq(sum, 0, "they come back");
+}
+
 Test(spool, digest_of_the_canonical_form)
 {
     static const char *const bodies[] = {"Subject: x\n\nbody\n", "Subject: x\r\n\r\nbody\r\n",

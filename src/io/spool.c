@@ -14,6 +14,9 @@
 #define FIRST_CAP  (64u * 1024u)
 #define WORK_SIZE  (64u * 1024u) /* octets handed to the digest, or to a sink, at a time */
 #define WORK_INPUT (WORK_SIZE / 2)
+#define AROUND                                                                                               \
+    (64u *                                                                                                   \
+     1024u) /* octets of a mapping that Linux brings along with the one that is looked at (fault_around_bytes) */
 
 /* The first octets stay in memory, so that the header is always there; only what is beyond
  * HAUL_SPOOL_MEMORY goes into the file. */
@@ -234,11 +237,11 @@ void haul_spool_let_go(haul_spool *s, const char *p, size_t n)
     if (!s || !s->map || page <= 0 || p < s->map || (size_t)(p - s->map) > s->map_len)
         return;
     size_t from = (size_t)(p - s->map), end = from + (n < s->map_len - from ? n : s->map_len - from);
-    size_t unit = (size_t)page;
-    from = (from < s->len ? s->len : from) + unit -
-           1; /* what is a copy of the memory in front has no file behind it */
-    from -= from % unit;
-    end -= end % unit;
+    from -= from < AROUND ? from : AROUND; /* came back with what was looked at behind it */
+    if (from < s->len)                     /* what is a copy of the memory in front has no file behind it */
+        from = s->len;
+    from -= from % (size_t)page;
+    end -= end % (size_t)page;
     if (end > from)
         (void)madvise(s->map + from, end - from, MADV_DONTNEED);
 }
