@@ -128,6 +128,34 @@ Test(prop, text_is_widened)
                      10);
 }
 
+/* Every line end becomes CRLF, a lone CR stays; checked octet by octet, wherever the ends lie. */
+Test(prop, lines)
+{
+    static const char octets[] = "\n\n\r\n\rabc \xc3\xbc\xff";
+    uint32_t seed = 1;
+    for (unsigned round = 0; round < 4000; round++) {
+        char text[100];
+        haul_auto_str crlf = {0}, wide = {0};
+        size_t n = round % sizeof(text);
+        for (size_t i = 0; i < n; i++) {
+            seed = seed * 1664525u + 1013904223u;
+            text[i] = (seed >> 8) % (1 + round % 20) ? 'x' : octets[(seed >> 16) % (sizeof(octets) - 1)];
+            if (text[i] == '\n' && (i == 0 || text[i - 1] != '\r'))
+                haul_str_addc(&crlf, '\r');
+            haul_str_addc(&crlf, text[i]);
+        }
+        haul_utf16_add(&wide, haul_strz(&crlf), crlf.len);
+        haul_bag b = {0};
+        haul_arena a = {0};
+        haul_put to = {&b, &a};
+        haul_put_lines(&to, HAUL_TAG(0x1000), text, n);
+        const haul_prop *p = haul_bag_get(&b, 0x1000);
+        cr_assert_eq(p->n, wide.len, "round %u", round);
+        cr_assert_arr_eq(p->p, haul_strz(&wide), wide.len, "round %u", round);
+        haul_arena_done(&a);
+    }
+}
+
 Test(prop, bag)
 {
     haul_bag b = {0};

@@ -39,34 +39,45 @@ static char *put_units(char *to, uint32_t cp)
     return put_unit(to, 0xdc00 + ((cp - 0x10000) & 0x3ff));
 }
 
-/* The ASCII at p as units; how much of it there was. */
-static size_t widen(char *to, const char *p, size_t n)
+/* The ASCII at p as units, up to `stop` (an ASCII octet; '\x80': there is none); how much of it there was. */
+static size_t widen(char *to, const char *p, size_t n, char stop)
 {
     size_t i = 0;
 #ifdef __SSE2__
+    __m128i zero = _mm_setzero_si128(), stops = _mm_set1_epi8(stop);
     for (; n - i >= 16; i += 16) {
-        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + i)), zero = _mm_setzero_si128();
-        if (_mm_movemask_epi8(v))
-            break;
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
+        int end = _mm_movemask_epi8(_mm_or_si128(v, _mm_cmpeq_epi8(v, stops)));
         _mm_storeu_si128((__m128i *)(void *)(to + 2 * i), _mm_unpacklo_epi8(v, zero));
         _mm_storeu_si128((__m128i *)(void *)(to + 2 * i + 16), _mm_unpackhi_epi8(v, zero));
+        if (end)
+            return i + (size_t)__builtin_ctz((unsigned)end);
     }
 #endif
-    for (; i < n && !(p[i] & 0x80); i++)
+    for (; i < n && !(p[i] & 0x80) && p[i] != stop; i++)
         put_unit(to + 2 * i, (unsigned char)p[i]);
     return i;
 }
 
-/* To `to`, where there is room for 2 n octets: no character of UTF-8, and no octet that is none, becomes more. */
-static char *put_utf16(char *to, const char *p, size_t n)
+/* To `to`, where there is room for 2 n octets, and 2 more for each line end that becomes CRLF: no character of UTF-8, and no octet
+ * that is none, becomes more. */
+static char *put_utf16(char *to, const char *p, size_t n, bool lines)
 {
+    const char *first = p;
     while (n) {
-        size_t run = widen(to, p, n);
+        size_t run = widen(to, p, n, lines ? '\n' : '\x80');
         to += 2 * run;
         p += run;
         n -= run;
         if (!n)
             break;
+        if (lines && *p == '\n') {
+            to = p > first && p[-1] == '\r' ? to : put_unit(to, '\r');
+            to = put_unit(to, '\n');
+            p++;
+            n--;
+            continue;
+        }
         uint32_t cp;
         size_t k = haul_utf8_next(p, n, &cp);
         to = put_units(to, k ? cp : 0xfffd);
@@ -79,7 +90,7 @@ static char *put_utf16(char *to, const char *p, size_t n)
 void haul_utf16_add(haul_str *to, const char *p, size_t n)
 {
     haul_str_room(to, 2 * n);
-    to->len = (size_t)(put_utf16(to->p + to->len, p, n) - to->p);
+    to->len = (size_t)(put_utf16(to->p + to->len, p, n, false) - to->p);
     to->p[to->len] = '\0';
 }
 
@@ -129,7 +140,7 @@ static void put_le(const haul_put *to, haul_key k, unsigned type, uint64_t v, si
 
 void haul_put_textn(const haul_put *to, haul_key k, const char *p, size_t n)
 {
-    char *at = haul_arena_alloc(to->a, 2 * n + 1), *end = put_utf16(at, p, n);
+    char *at = haul_arena_alloc(to->a, 2 * n + 1), *end = put_utf16(at, p, n, false);
     *end = '\0';
     put(to, k, HAUL_PT_UNICODE, at, (size_t)(end - at));
 }
@@ -142,26 +153,23 @@ void haul_put_text(const haul_put *to, haul_key k, const char *z)
 
 static size_t lines_in(const char *p, size_t n)
 {
-    size_t lines = 0;
-    for (const char *end = p + n; n && (p = memchr(p, '\n', (size_t)(end - p))); p++)
-        lines++;
+    size_t lines = 0, i = 0;
+#ifdef __SSE2__
+    for (__m128i ends = _mm_set1_epi8('\n'); n - i >= 16; i += 16) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
+        lines += (size_t)__builtin_popcount((unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, ends)));
+    }
+#endif
+    for (; i < n; i++)
+        lines += p[i] == '\n';
     return lines;
 }
 
 void haul_put_lines(const haul_put *to, haul_key k, const char *p, size_t n)
 {
-    char *first = haul_arena_alloc(to->a, 2 * (n + lines_in(p, n)) + 1), *at = first;
-    for (size_t from = 0; from < n;) {
-        const char *eol = memchr(p + from, '\n', n - from);
-        size_t end = eol ? (size_t)(eol - p) : n;
-        size_t text = end > from && eol && p[end - 1] == '\r' ? end - 1 : end;
-        at = put_utf16(at, p + from, text - from);
-        if (eol)
-            at = put_units(put_units(at, '\r'), '\n');
-        from = end + 1;
-    }
-    *at = '\0';
-    put(to, k, HAUL_PT_UNICODE, first, (size_t)(at - first));
+    char *at = haul_arena_alloc(to->a, 2 * (n + lines_in(p, n)) + 1), *end = put_utf16(at, p, n, true);
+    *end = '\0';
+    put(to, k, HAUL_PT_UNICODE, at, (size_t)(end - at));
 }
 
 void haul_put_int(const haul_put *to, haul_key k, int64_t v)
