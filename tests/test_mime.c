@@ -152,6 +152,29 @@ Test(header, found_by_its_name)
     cr_expect(haul_header_find("To:", 3, "to", &v) && v.len == 0);
 }
 
+/* Found by line ends is what walking from field to field finds. */
+Test(header, find_agrees_with_next)
+{
+    static const char *const pieces[] = {"To",    "to: a",  "T",        ":",      "\n",      "\n",    "\r\n",
+                                         "\n ",   "\r",     "\n\n",     "x",      "To: b\n", "From ", "to ",
+                                         " :c\n", "Too: d", "\nTO:e\n", "\xff: ", "\n\tTo:"};
+    uint32_t seed = 1;
+    for (unsigned round = 0; round < 40000; round++) {
+        haul_auto_str text = {0};
+        haul_span found, wanted = {0};
+        haul_field f;
+        for (unsigned k = 0; k < round % 23; k++) {
+            seed = seed * 1664525u + 1013904223u;
+            haul_str_addz(&text, pieces[(seed >> 16) % HAUL_COUNT(pieces)]);
+        }
+        for (size_t at = 0; !wanted.p && haul_header_next(haul_strz(&text), text.len, &at, &f);)
+            wanted = haul_span_is(f.name, "to") ? f.value : wanted;
+        bool is = haul_header_find(haul_strz(&text), text.len, "To", &found);
+        cr_assert_eq(is, wanted.p != NULL, "%s", haul_strz(&text));
+        cr_assert(!is || (found.p == wanted.p && found.len == wanted.len), "%s", haul_strz(&text));
+    }
+}
+
 Test(header, decode)
 {
     static const char *const rows[][2] = {

@@ -155,10 +155,14 @@ static size_t lines_in(const char *p, size_t n)
 {
     size_t lines = 0, i = 0;
 #ifdef __SSE2__
-    for (__m128i ends = _mm_set1_epi8('\n'); n - i >= 16; i += 16) {
+    __m128i ends = _mm_set1_epi8('\n'), one = _mm_set1_epi8(1), zero = _mm_setzero_si128(), sum = zero;
+    for (; n - i >= 16; i += 16) {
         __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
-        lines += (size_t)__builtin_popcount((unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, ends)));
+        sum = _mm_add_epi64(sum, _mm_sad_epu8(_mm_and_si128(_mm_cmpeq_epi8(v, ends), one), zero));
     }
+    uint64_t half[2];
+    _mm_storeu_si128((__m128i *)(void *)half, sum);
+    lines = (size_t)(half[0] + half[1]);
 #endif
     for (; i < n; i++)
         lines += p[i] == '\n';
