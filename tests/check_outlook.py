@@ -16,7 +16,7 @@ from email.message import EmailMessage
 import judge
 from judge import equal, same, say
 
-TOOL = os.environ.get("OUTLOOK_MESSAGE") or sys.exit(77)
+TOOL = os.environ.get("OUTLOOK_MESSAGE")
 SIZE_MAX = 4 << 20
 BATCH = 100
 LONG = bool(os.environ.get("HAUL_LONG"))
@@ -190,6 +190,8 @@ def corpus():
 
 
 def main():
+    if not TOOL:
+        sys.exit(77)
     paths = corpus()
     for path, line, octets in through(paths):
         check(path, line, octets)
