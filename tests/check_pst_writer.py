@@ -331,7 +331,8 @@ def split(top):
     run("convert", "--progress", "none", kept, os.path.join(top, "kept.jsonl"))
     equal([i["sha256"] for i in items_of(os.path.join(top, "kept.jsonl"))], [judge.sha256(sent[0].octets)], "kept")
     os.remove(kept)
-    run("convert", "--progress", "none", "--split-size", "16M", source, store)
+    done = run("convert", "--progress", "none", "--split-size", "16M", source, store)
+    same(b"2 files: %s and %s\n" % (store.encode(), store.encode().replace(b".pst", b"-2.pst")) in done.stdout, "split: the files are named")
     parts = sorted(p for p in os.listdir(top) if re.fullmatch(r"parts(-\d+)?\.pst", p))
     equal(parts, ["parts-2.pst", "parts.pst"], "split: stores")
     subjects = []

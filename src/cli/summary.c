@@ -145,6 +145,29 @@ static void pim_line(const haul_job *job, haul_str *to)
     haul_str_addc(to, '\n');
 }
 
+/* A target that became several files. */
+static void files_line(const haul_job *job, haul_str *to)
+{
+    haul_auto_str next = {0}, last = {0};
+    unsigned n = 1;
+    if (job->dry_run || !job->to->sink->further)
+        return;
+    for (;; n++) {
+        job->to->sink->further(job->target, n + 1, &next);
+        if (access(haul_strz(&next), F_OK) != 0)
+            break;
+        haul_str_clear(&last);
+        haul_str_addz(&last, next.p);
+    }
+    if (n == 1)
+        return;
+    haul_str_addf(to, "%u files: ", n);
+    haul_text_clean(to, job->target);
+    haul_str_addz(to, n == 2 ? " and " : " to ");
+    haul_text_clean(to, last.p);
+    haul_str_addc(to, '\n');
+}
+
 void haul_result_run(const haul_request *r, const haul_totals *t, const json_t *report, haul_str *to)
 {
     if (!t->found)
@@ -160,6 +183,7 @@ void haul_result_run(const haul_request *r, const haul_totals *t, const json_t *
     if (r->job.dry_run)
         haul_preflight_text(&r->job, report, to);
     haul_result_issues(t->issues, 0, to);
+    files_line(&r->job, to);
     report_line(&r->job, to);
     damage_line(&r->job, t, to);
     pim_line(&r->job, to);
