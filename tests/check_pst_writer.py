@@ -397,6 +397,14 @@ def refused(top, source):
     for options in ((), ("--merge",)):
         run("convert", "--progress", "none", *options, source, store, exits=(4,))
     equal(judge.read(store), b"!BDN precious", "a store of somebody else's")
+    for number in "23":  # what would be the name of a further store
+        where = os.path.join(top, "taken" + number)
+        os.makedirs(where)
+        judge.write(os.path.join(where, f"out-{number}.pst"), b"!BDN precious")
+        run("convert", "--progress", "none", "--split-size", "16M", os.path.join(top, "texts"), os.path.join(where, "out.pst"), exits=(4,))
+        equal(judge.read(os.path.join(where, f"out-{number}.pst")), b"!BDN precious", "a further store of somebody else's")
+        report = os.path.join(where, "out.pst.mailhaul/report.json")
+        same(not os.path.exists(report) or judge.adds_up(judge.report_of(os.path.join(where, "out.pst"))), "totals do not add up")
     run("convert", "--progress", "none", "--split-size", "1K", source, os.path.join(top, "x.pst"), exits=(2,))
 
 

@@ -80,6 +80,19 @@ haul_rc haul_pstw_files_log(haul_pstw_files *f, const char *title, haul_err *e)
     return rc == HAUL_OK ? haul_pstw_open(&setup, &f->store, e) : rc;
 }
 
+haul_rc haul_pstw_files_free(const haul_pstw_files *f, unsigned volume, haul_err *e)
+{
+    haul_auto_str name = {0};
+    struct stat info;
+    haul_pstw_file_name(f->name, volume, &name);
+    if (fstatat(f->dir, name.p, &info, AT_SYMLINK_NOFOLLOW) != 0 || (S_ISREG(info.st_mode) && !info.st_size))
+        return HAUL_OK;
+    return haul_fail(e, HAUL_E_TARGET,
+                     "%s is not empty: nothing can be added to a store that another program, or another run "
+                     "without its journal, has written; name a new one (--merge does not help here)",
+                     name.p);
+}
+
 haul_rc haul_pstw_files_begin(haul_pstw_files *f, haul_err *e)
 {
     haul_auto_str name = {0}, part = {0};

@@ -25,6 +25,8 @@ HAUL_MUST_USE haul_rc haul_pstw_files_init(haul_pstw_files *f, const char *targe
 void haul_pstw_files_done(haul_pstw_files *f);
 /* The log of the volume, taken up at f->logged: f->store. The store's own file is not touched yet. */
 HAUL_MUST_USE haul_rc haul_pstw_files_log(haul_pstw_files *f, const char *title, haul_err *e);
+/* HAUL_E_TARGET: there is a file of that volume's name, with something in it, that this journal does not know. */
+HAUL_MUST_USE haul_rc haul_pstw_files_free(const haul_pstw_files *f, unsigned volume, haul_err *e);
 /* Open the unfinished store, which is what the log says of it up to its last commit. */
 HAUL_MUST_USE haul_rc haul_pstw_files_begin(haul_pstw_files *f, haul_err *e);
 /* After haul_pstw_finish: give it its name, and close it. */

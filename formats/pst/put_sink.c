@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define SPLIT_MIN    (UINT64_C(16) * 1024 * 1024)
@@ -217,13 +216,11 @@ static haul_rc sink_open(haul_sink *s, const char *target, const haul_tokens *re
         rc = read_split(s, e);
     if (rc == HAUL_OK)
         rc = read_tokens(st, resume, e);
-    struct stat info;
-    if (rc == HAUL_OK && !st->files.logged && fstatat(st->files.dir, st->files.name, &info, 0) == 0 &&
-        info.st_size)
-        rc = haul_fail(e, HAUL_E_TARGET,
-                       "%s is not empty: nothing can be added to a store that another program, or another "
-                       "run without its journal, has written; name a new one (--merge does not help here)",
-                       target);
+    bool fresh = rc == HAUL_OK && !st->files.logged;
+    if (fresh)
+        rc = haul_pstw_files_free(&st->files, st->files.volume, e);
+    if (fresh && rc == HAUL_OK && st->split) /* hours later is too late */
+        rc = haul_pstw_files_free(&st->files, st->files.volume + 1, e);
     return rc == HAUL_OK ? open_log(st, e) : rc;
 }
 
@@ -323,7 +320,9 @@ static haul_rc next_volume(state *st, haul_err *e)
     st->files.volume++;
     st->files.logged = 0;
     st->files.finished = false;
-    rc = open_log(st, e);
+    rc = haul_pstw_files_free(&st->files, st->files.volume, e);
+    if (rc == HAUL_OK)
+        rc = open_log(st, e);
     return rc == HAUL_OK ? haul_pstw_files_begin(&st->files, e) : rc;
 }
 
