@@ -5,12 +5,10 @@
 #include "base/thread.h"
 #include "mime/outlook.h"
 
-#include <fcntl.h>
 #include <glib.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define SPLIT_MIN    (UINT64_C(16) * 1024 * 1024)
 #define TITLE        "Outlook Data File"         /* what Outlook itself calls a new one */
