@@ -127,7 +127,7 @@ class Write:
         said = "stopped" if m["stopped"] else self.want(done == items, f"readpst has {done} messages of {items}") + f"{done} messages"
         self.large.row("write", "readpst -e -j 0", m, said, others=True)
         target = self.large.path("pff")
-        m = self.large.run("pffexport", "-q", "-m", "items", "-t", target, store, seconds=self.options.seconds)
+        m = self.large.run("pffexport", "-q", "-m", "items", "-t", target, store, seconds=self.options.seconds, interrupted=(1,))
         found = sum(any(n in ("Message.txt", "OutlookHeaders.txt") for n in names) for _, _, names in os.walk(target + ".export"))
         said = (f"stopped after {self.options.seconds} s" if m["stopped"] else
                 self.want(found >= items, f"pffexport has {found} items of {items}") + f"{found} items")
