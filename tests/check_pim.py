@@ -13,6 +13,7 @@ import judge
 from judge import equal, run, same
 
 sys.path.append("/usr/lib/python3/dist-packages")
+BAD_DISK = os.environ.get("BAD_DISK") or os.path.join(os.path.dirname(judge.PROGRAM), "tests/bad_disk.so")
 
 ZONE = """BEGIN:VTIMEZONE
 TZID:Harbour time
@@ -166,6 +167,21 @@ def check_hostile(work):
     equal([("UID:" + uid) in found for uid in ("groups", "ours", "theirs")], [True, True, False], "calendars of hostile messages")
 
 
+def check_split(work):
+    """A store ends between two commits (--split-size), and the run right behind that: what the journal has then, the files have."""
+    if not os.path.exists(BAD_DISK) or judge.sanitized():
+        return
+    mails = [make(i) for i in range(20) for make in (event, card, lambda i: judge.message(i, body=b"The quick brown fox.\n" * 50000))]
+    judge.write(f"{work}/split.mbox", judge.mbox_of(mails))
+    command = ("convert", "--pim-files", "--split-size", "16M", "--progress", "none", f"{work}/split.mbox")
+    run(*command, f"{work}/one.pst")
+    run(*command, f"{work}/two.pst", exits=(4,), env=judge.environment(LD_PRELOAD=BAD_DISK, FULL_DISK="two-2.pst.part:1"))
+    stored = judge.report_of(f"{work}/two.pst")["totals"]["stored"]
+    same(stored, f"nothing was stored before the second store: {stored}")
+    run(*command, f"{work}/two.pst")
+    equal(judge.snapshot(f"{work}/two.pst.pim"), judge.snapshot(f"{work}/one.pst.pim"), "a run that ends where a store does")
+
+
 def main():
     work = judge.temporary(memory=True)
     for fmt in ("maildir", "mbox", "eml"):
@@ -173,6 +189,7 @@ def main():
     check_refused(work)
     check_hostile(work)
     check_killed(work)
+    check_split(work)
     judge.finish()
 
 

@@ -217,9 +217,9 @@ typedef struct haul_sink {
     const char *const
         *roles; /* by haul_role: the path text of the folder that has this role here, or NULL; or NULL */
     haul_limits limits; /* what the target does not take of a message; zero = nothing */
-    /* To the core: make these tokens, and every receipt given so far, durable now: before something is done that
+    /* To the core: make these tokens (others may come to them), and every receipt given so far, durable now: before something is done that
      * cannot be told from another's work without them. */
-    haul_rc (*save)(void *ctx, const haul_tokens *t, haul_err *e);
+    haul_rc (*save)(void *ctx, haul_tokens *t, haul_err *e);
     /* To the core, at least once a second while the sink waits: what for ("", "the server asks to wait 300 s").
      * True: the user wants to stop; return HAUL_E_INTERRUPTED from message, or end commit soon. */
     bool (*waiting)(void *ctx, const char *phase);

@@ -162,13 +162,22 @@ static haul_rc on_recorded(void *ctx, const char *path, const char *(*fn)(void *
     return haul_journal_each_in_folder(r->journal, path, on_record, &to, e);
 }
 
+/* What the journal will have, calendars, address books and the log have; then it is told where to go on (t), and has it. */
+static haul_rc commit_journal(haul_run *r, haul_tokens *t, haul_err *e)
+{
+    haul_rc rc = r->pim ? haul_pim_commit(r->pim, t, e) : HAUL_OK;
+    if (rc == HAUL_OK && r->audit)
+        rc = haul_audit_commit(r->audit, e);
+    if (rc == HAUL_OK)
+        rc = haul_journal_put_tokens(r->journal, t, e);
+    return rc == HAUL_OK ? haul_journal_commit(r->journal, e) : rc;
+}
+
 /* What a sink has to be sure of before it goes on. */
-static haul_rc on_save(void *ctx, const haul_tokens *t, haul_err *e)
+static haul_rc on_save(void *ctx, haul_tokens *t, haul_err *e)
 {
     haul_run *r = ctx;
-    haul_rc rc = haul_journal_put_tokens(r->journal, t, e);
-    if (rc == HAUL_OK)
-        rc = haul_journal_commit(r->journal, e);
+    haul_rc rc = commit_journal(r, t, e);
     return rc == HAUL_OK && r->report ? haul_report_commit(r->report, e) : rc;
 }
 
@@ -499,14 +508,8 @@ static haul_rc commit(haul_run *r, bool settle, haul_err *e)
     haul_rc rc = r->sink.ops->commit(&r->sink, r->tokens, e);
     if (rc == HAUL_OK)
         rc = take_deferred(r, e);
-    if (rc == HAUL_OK && r->pim)
-        rc = haul_pim_commit(r->pim, r->tokens, e);
-    if (rc == HAUL_OK && r->audit) /* what the journal has, the log has */
-        rc = haul_audit_commit(r->audit, e);
     if (rc == HAUL_OK)
-        rc = haul_journal_put_tokens(r->journal, r->tokens, e);
-    if (rc == HAUL_OK)
-        rc = haul_journal_commit(r->journal, e);
+        rc = commit_journal(r, r->tokens, e);
     if (rc != HAUL_OK)
         return rc;
     if (settle && r->flying)
