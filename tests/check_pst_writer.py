@@ -390,6 +390,62 @@ def split_fully(top):
             os.remove(os.path.join(top, f"divided{turn}{p}"))
 
 
+def split_shapes(top):
+    """What a store holds beside messages counts, too: folders that come behind them, folders of a message that is one too many, names of
+    properties."""
+    line = b"The quick brown fox jumps over the lazy dog, again and again.\n"
+    mails = [judge.message(i, body=line * 140) for i in range(750)]
+    fields = b"".join(b"X-Mailhaul-Field: f%03d%s=1\n" % (i, b"z" * 8000) for i in range(250))
+    shapes = {"folders": [(f"m/{i:03}", [m]) for i, m in enumerate(mails[:300])] + [(f"z/{i:04}" + "x" * 200, []) for i in range(4000)],
+              "behind": [("a", mails)] + [(f"z/{i:04}" + "x" * 200, []) for i in range(4000)],
+              "names": [("a", mails + [fields + mails[0]] + mails[:20])]}
+    for shape, folders in shapes.items():
+        source, store = os.path.join(top, shape), os.path.join(top, shape + ".pst")
+        for name, held in folders:
+            os.makedirs(os.path.join(source, name))
+            for i, m in enumerate(held):
+                judge.write(os.path.join(source, name, f"{i:05}.eml"), m)
+        run("convert", "--progress", "none", "--split-size", "16M", source, store)
+        sizes = {p: os.path.getsize(os.path.join(top, shape + p)) for p in volumes(store)}
+        same(max(sizes.values()) <= 16 << 20, f"split, {shape}: sizes {sizes}")
+        for p in sizes:
+            check(os.path.join(top, shape + p))
+        equal(judge.report_of(store).get("files", 1), len(sizes), f"split, {shape}: files in the report")
+        run("verify", store)
+        shutil.rmtree(source)
+
+
+def taken(top):
+    """Names of further stores that are somebody else's: there before, there by the time the store is finished, those of another run."""
+    source = os.path.join(top, "texts")
+    command = ("convert", "--progress", "none", "--split-size", "16M", source)
+    for number in "23":
+        where = os.path.join(top, "taken" + number)
+        os.makedirs(where)
+        judge.write(os.path.join(where, f"out-{number}.pst"), b"!BDN precious")
+        run(*command, os.path.join(where, "out.pst"), exits=(4,))
+        equal(judge.read(os.path.join(where, f"out-{number}.pst")), b"!BDN precious", "a further store of somebody else's")
+        report = os.path.join(where, "out.pst.mailhaul/report.json")
+        same(not os.path.exists(report) or judge.adds_up(judge.report_of(os.path.join(where, "out.pst"))), "totals do not add up")
+    late = os.path.join(top, "late")
+    os.makedirs(late)
+    process = subprocess.Popen([judge.PROGRAM, *command, os.path.join(late, "out.pst")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and not os.path.exists(os.path.join(late, "out-2.pst.part")):
+        time.sleep(0.001)
+    if process.poll() is None:
+        judge.write(os.path.join(late, "out-2.pst"), b"!BDN precious")
+    equal(process.wait(), 4, "a further store whose name is taken meanwhile: exit status")
+    equal(judge.read(os.path.join(late, "out-2.pst")), b"!BDN precious", "a further store of somebody else's, made meanwhile")
+    other = os.path.join(top, "other")
+    os.makedirs(os.path.join(other, "out-2.pst.mailhaul"))
+    run(*command, os.path.join(other, "out.pst"), exits=(4,))
+    one = os.path.join(top, "alone.pst")
+    judge.write(os.path.join(top, "alone-2.pst"), b"!BDN precious")
+    done = run("convert", "--progress", "none", os.path.join(source, "Empty.mbox"), os.path.join(source, "Small.mbox"), one)
+    same(b"alone-2.pst" not in done.stdout, "a store of somebody else's is called ours")
+    run("verify", one)
+
+
 def refused(top, source):
     """What is there is never added to; names that are no names."""
     store = os.path.join(top, "foreign.pst")
@@ -397,14 +453,6 @@ def refused(top, source):
     for options in ((), ("--merge",)):
         run("convert", "--progress", "none", *options, source, store, exits=(4,))
     equal(judge.read(store), b"!BDN precious", "a store of somebody else's")
-    for number in "23":  # what would be the name of a further store
-        where = os.path.join(top, "taken" + number)
-        os.makedirs(where)
-        judge.write(os.path.join(where, f"out-{number}.pst"), b"!BDN precious")
-        run("convert", "--progress", "none", "--split-size", "16M", os.path.join(top, "texts"), os.path.join(where, "out.pst"), exits=(4,))
-        equal(judge.read(os.path.join(where, f"out-{number}.pst")), b"!BDN precious", "a further store of somebody else's")
-        report = os.path.join(where, "out.pst.mailhaul/report.json")
-        same(not os.path.exists(report) or judge.adds_up(judge.report_of(os.path.join(where, "out.pst"))), "totals do not add up")
     run("convert", "--progress", "none", "--split-size", "1K", source, os.path.join(top, "x.pst"), exits=(2,))
 
 
@@ -469,6 +517,8 @@ def main():
     grow(top, source, sent)
     split(top)
     split_fully(top)
+    split_shapes(top)
+    taken(top)
     refused(top, source)
     if LONG:
         large(top)

@@ -51,6 +51,8 @@ HAUL_MUST_USE haul_rc haul_pstw_open(const haul_pstw_setup *setup, haul_pstw **r
 HAUL_MUST_USE haul_rc haul_pstw_use(haul_pstw *s, int fd, haul_err *e);
 void haul_pstw_free(haul_pstw *s); /* NULL is accepted */
 
+/* Whether the store has room for n more folders whose names and classes have so many octets together, or has nothing in it yet. */
+bool haul_pstw_fits_folders(const haul_pstw *s, size_t n, size_t octets);
 /* A folder below another one. name is UTF-8, class may be NULL. Returns its nid; 0: there are HAUL_PSTW_FOLDERS_MAX. */
 uint32_t haul_pstw_folder(haul_pstw *s, uint32_t parent, const char *name, const char *class, haul_role role);
 /* The same name, class and role for a folder that is there (the wastebasket, say). */

@@ -1,8 +1,10 @@
+#define _GNU_SOURCE /* renameat2 */
 #include "put_files.h"
 
 #include "crypt.h"
 
 #include "io/atomic.h"
+#include "model/format.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -82,9 +84,14 @@ haul_rc haul_pstw_files_log(haul_pstw_files *f, const char *title, haul_err *e)
 
 haul_rc haul_pstw_files_free(const haul_pstw_files *f, unsigned volume, haul_err *e)
 {
-    haul_auto_str name = {0};
+    haul_auto_str name = {0}, state = {0};
     struct stat info;
     haul_pstw_file_name(f->name, volume, &name);
+    haul_str_addf(&state, "%s" HAUL_STATE_DIR, name.p);
+    if (volume > 1 && fstatat(f->dir, state.p, &info, AT_SYMLINK_NOFOLLOW) == 0)
+        return haul_fail(e, HAUL_E_TARGET,
+                         "%s is the target of another run, whose state is in %s; choose another name", name.p,
+                         state.p);
     if (fstatat(f->dir, name.p, &info, AT_SYMLINK_NOFOLLOW) != 0 || (S_ISREG(info.st_mode) && !info.st_size))
         return HAUL_OK;
     return haul_fail(e, HAUL_E_TARGET,
@@ -102,9 +109,9 @@ haul_rc haul_pstw_files_begin(haul_pstw_files *f, haul_err *e)
         return HAUL_OK;
     haul_pstw_file_name(f->name, f->volume, &name);
     haul_str_addf(&part, "%s" HAUL_PSTW_UNFINISHED, name.p);
-    haul_rc rc = HAUL_OK;
-    if (f->logged && fstatat(f->dir, part.p, &info, AT_SYMLINK_NOFOLLOW) != 0)
-        rc = copy_store(f, name.p, part.p, e);
+    bool copied = f->logged && fstatat(f->dir, part.p, &info, AT_SYMLINK_NOFOLLOW) != 0;
+    haul_rc rc = copied ? copy_store(f, name.p, part.p, e) : HAUL_OK;
+    f->named |= copied;
     if (rc == HAUL_OK)
         rc = open_in(f->dir, part.p, O_CREAT | (f->logged ? 0 : O_TRUNC), &fd, e);
     if (rc == HAUL_OK)
@@ -114,18 +121,34 @@ haul_rc haul_pstw_files_begin(haul_pstw_files *f, haul_err *e)
     return rc;
 }
 
+/* Nothing is replaced but what is ours, and an empty file. Where a file system cannot tell, it is asked before. */
+static haul_rc give_name(const haul_pstw_files *f, const char *part, const char *name, haul_err *e)
+{
+    if (!f->named) {
+        if (renameat2(f->dir, part, f->dir, name, RENAME_NOREPLACE) == 0)
+            return HAUL_OK;
+        haul_rc rc = haul_pstw_files_free(f, f->volume, e);
+        if (rc != HAUL_OK)
+            return rc;
+    }
+    if (renameat(f->dir, part, f->dir, name) != 0)
+        return haul_fail_sys(e, HAUL_E_TARGET, "renaming %s to %s", part, name);
+    return HAUL_OK;
+}
+
 haul_rc haul_pstw_files_publish(haul_pstw_files *f, haul_err *e)
 {
     haul_auto_str name = {0}, part = {0};
     haul_pstw_file_name(f->name, f->volume, &name);
     haul_str_addf(&part, "%s" HAUL_PSTW_UNFINISHED, name.p);
-    if (renameat(f->dir, part.p, f->dir, name.p) != 0)
-        return haul_fail_sys(e, HAUL_E_TARGET, "renaming %s to %s", part.p, name.p);
+    haul_rc rc = give_name(f, part.p, name.p, e);
+    if (rc != HAUL_OK)
+        return rc;
     (void)fsync(f->dir); /* not every file system has that; the file itself is on disk */
     haul_pstw_free(f->store);
     f->store = NULL;
     f->begun = false;
-    f->finished = true;
+    f->finished = f->named = true;
     return HAUL_OK;
 }
 

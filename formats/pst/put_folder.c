@@ -14,13 +14,22 @@ haul_pstw_box *haul_pstw_box_of(const haul_pstw *s, uint32_t nid)
     return i < s->n && s->v[i].nid == nid ? &s->v[i] : NULL;
 }
 
+bool haul_pstw_has_others(const haul_pstw *s, uint32_t folder)
+{
+    size_t own = HAUL_PSTW_GIVEN;
+    for (uint32_t nid = folder; (nid >> 5) - FIRST_INDEX >= HAUL_PSTW_GIVEN && nid != HAUL_PSTW_ROOT;
+         nid = haul_pstw_box_of(s, nid)->parent)
+        own++;
+    return s->n > own;
+}
+
 haul_pstw_box *haul_pstw_box_add(haul_pstw *s, uint32_t nid, uint32_t parent, const char *name,
                                  const char *class, haul_role role)
 {
     s->v = haul_grown(s->v, s->n, &s->cap, sizeof(*s->v));
     haul_pstw_box *f = &s->v[s->n];
     *f = (haul_pstw_box){.nid = nid, .parent = parent, .claimed = UINT32_MAX};
-    haul_pstw_box_rename(f, name, class, role);
+    haul_pstw_box_rename(s, f, name, class, role);
     s->n++;
     haul_pstw_box *above = haul_pstw_box_of(s, parent);
     if (s->n > 1 && above) {
@@ -33,9 +42,17 @@ haul_pstw_box *haul_pstw_box_add(haul_pstw *s, uint32_t nid, uint32_t parent, co
     return f;
 }
 
-void haul_pstw_box_rename(haul_pstw_box *f, const char *name, const char *class, haul_role role)
+static size_t text_of(const char *name, const char *class)
+{
+    return strlen(name) + (class ? strlen(class) : 0);
+}
+
+void haul_pstw_box_rename(haul_pstw *s, haul_pstw_box *f, const char *name, const char *class, haul_role role)
 {
     char *old_name = f->name, *old_class = f->class;
+    s->tail += haul_pstw_tail_folders(1, text_of(name, class));
+    if (old_name)
+        s->tail -= haul_pstw_tail_folders(1, text_of(old_name, old_class));
     f->name = haul_strdup(name);
     f->class = class ? haul_strdup(class) : NULL;
     f->role = role;
@@ -56,6 +73,14 @@ static void log_folder(haul_pstw *s, uint8_t type, const haul_pstw_box *f)
     haul_pstw_log_add(s, type, to.p, to.len);
 }
 
+bool haul_pstw_fits_folders(const haul_pstw *s, size_t n, size_t octets)
+{
+    haul_pstw_state now;
+    haul_pstw_ndb_state(s->ndb, &now);
+    return !s->most || (!now.nodes && s->n == HAUL_PSTW_GIVEN) ||
+           haul_pstw_tail_size(s, 0, haul_pstw_tail_folders(n, octets)) <= s->most;
+}
+
 uint32_t haul_pstw_folder(haul_pstw *s, uint32_t parent, const char *name, const char *class, haul_role role)
 {
     if (s->n >= HAUL_PSTW_FOLDERS_MAX)
@@ -68,7 +93,7 @@ uint32_t haul_pstw_folder(haul_pstw *s, uint32_t parent, const char *name, const
 void haul_pstw_rename(haul_pstw *s, uint32_t nid, const char *name, const char *class, haul_role role)
 {
     haul_pstw_box *f = haul_pstw_box_of(s, nid);
-    haul_pstw_box_rename(f, name, class, role);
+    haul_pstw_box_rename(s, f, name, class, role);
     log_folder(s, HAUL_PSTW_LOG_RENAMED, f);
 }
 

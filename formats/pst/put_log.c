@@ -107,6 +107,21 @@ bool haul_pstw_log_read(haul_pstw *s, uint64_t at, uint8_t type)
 
 /* ── what a commit adds ── */
 
+void haul_pstw_log_names(haul_pstw *s)
+{
+    for (; s->logged_names < s->names.n; s->logged_names++) {
+        const haul_pstw_name *n = &s->names.v[s->logged_names];
+        haul_auto_str to = {0};
+        uint8_t head[5];
+        haul_put32(head, n->lid);
+        head[4] = n->name != NULL;
+        haul_str_add(&to, n->guid, 16);
+        haul_str_add(&to, head, sizeof(head));
+        haul_str_add(&to, n->name ? n->name : "", n->name ? strlen(n->name) + 1 : 1);
+        haul_pstw_log_add(s, HAUL_PSTW_LOG_NAME, to.p, to.len);
+    }
+}
+
 static void log_blocks(haul_pstw *s, size_t to)
 {
     const haul_pstw_block *v = haul_pstw_ndb_blocks(s->ndb);
@@ -159,6 +174,7 @@ haul_rc haul_pstw_log_sync(haul_pstw *s, uint64_t *ret_end, haul_err *e)
 {
     haul_pstw_state now;
     haul_pstw_ndb_state(s->ndb, &now);
+    haul_pstw_log_names(s);
     log_blocks(s, (size_t)now.blocks);
     log_nodes(s, (size_t)now.nodes);
     log_state(s, &now);
@@ -206,8 +222,10 @@ static bool take_name(haul_pstw *s, const uint8_t *p, size_t n)
     bool added;
     if (n < 21 || p[n - 1])
         return false;
-    return haul_pstw_names_id(&s->names, p, haul_nodes32(p + 16), p[20] ? (const char *)p + 21 : NULL,
-                              &added) != 0;
+    bool taken = haul_pstw_names_id(&s->names, p, haul_nodes32(p + 16), p[20] ? (const char *)p + 21 : NULL,
+                                    &added) != 0;
+    s->logged_names = s->names.n;
+    return taken;
 }
 
 static bool take_folder(haul_pstw *s, uint8_t type, const uint8_t *p, size_t n)
@@ -224,7 +242,7 @@ static bool take_folder(haul_pstw *s, uint8_t type, const uint8_t *p, size_t n)
         !haul_pstw_box_of(s, parent))
         return false;
     if (f)
-        haul_pstw_box_rename(f, name, *class ? class : NULL, (haul_role)role);
+        haul_pstw_box_rename(s, f, name, *class ? class : NULL, (haul_role)role);
     else
         haul_pstw_box_add(s, nid, parent, name, *class ? class : NULL, (haul_role)role);
     return haul_pstw_box_of(s, nid) != NULL;

@@ -311,14 +311,16 @@ static void make_row(haul_pstw *s, uint32_t folder, uint32_t nid, const haul_map
 
 static void log_row(haul_pstw *s)
 {
+    haul_pstw_log_names(s);
     uint64_t at = haul_pstw_log_add(s, HAUL_PSTW_LOG_ROW, s->row.p, s->row.len);
     haul_pstw_row_add(s, (const uint8_t *)s->row.p, s->row.len, at);
 }
 
 /* The message whose row was made is one too many. */
-static bool is_full(const haul_pstw *s, const haul_pstw_state *before)
+static bool is_full(const haul_pstw *s, const haul_pstw_state *before, uint32_t folder)
 {
-    return s->most && before->nodes && haul_pstw_tail_size(s, s->row.len) > s->most;
+    return s->most && (before->nodes || haul_pstw_has_others(s, folder)) &&
+           haul_pstw_tail_size(s, s->row.len, 0) > s->most;
 }
 
 haul_rc haul_pstw_message(haul_pstw *s, uint32_t folder, haul_mapi *m, haul_pstw_place place,
@@ -327,6 +329,7 @@ haul_rc haul_pstw_message(haul_pstw *s, uint32_t folder, haul_mapi *m, haul_pstw
     haul_pstw_state before;
     writing w = {.s = s, .e = e};
     haul_pstw_ndb_state(s->ndb, &before);
+    size_t names = s->names.n;
     uint32_t nid = haul_pstw_new_nid(s->ndb, place == HAUL_PSTW_ASSOCIATED ? HAUL_PSTW_NID_ASSOCIATED
                                                                            : HAUL_PSTW_NID_MESSAGE);
     written o = put_message(&w, m);
@@ -334,10 +337,11 @@ haul_rc haul_pstw_message(haul_pstw *s, uint32_t folder, haul_mapi *m, haul_pstw
     if (rc != HAUL_OK)
         return rc;
     make_row(s, folder, nid, m, place, &o);
-    if (w.rc == HAUL_OK && is_full(s, &before))
+    if (w.rc == HAUL_OK && is_full(s, &before, folder))
         w.rc = HAUL_END;
     if (w.rc != HAUL_OK) {
         haul_pstw_ndb_return(s->ndb, &before);
+        haul_pstw_names_cut(&s->names, names);
         return w.rc;
     }
     haul_pstw_node_add(s->ndb, nid, o.object.data, o.object.sub, folder);

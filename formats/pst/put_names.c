@@ -34,17 +34,22 @@ static size_t slot_of(const haul_pstw_names *m, const uint8_t guid[16], uint32_t
     return at;
 }
 
+static void fill_slots(haul_pstw_names *m)
+{
+    memset(m->slots, 0, m->n_slots * sizeof(*m->slots));
+    for (size_t i = 0; i < m->n; i++)
+        m->slots[slot_of(m, m->v[i].guid, m->v[i].lid, m->v[i].name)] = (uint32_t)(i + 1);
+}
+
 static void grow(haul_pstw_names *m)
 {
     if (m->n < m->cap)
         return;
     m->cap = m->cap ? m->cap * 2 : 64;
     m->v = haul_realloc(m->v, m->cap * sizeof(*m->v));
-    free(m->slots);
     m->n_slots = m->cap * 2;
-    m->slots = haul_calloc(m->n_slots, sizeof(*m->slots));
-    for (size_t i = 0; i < m->n; i++)
-        m->slots[slot_of(m, m->v[i].guid, m->v[i].lid, m->v[i].name)] = (uint32_t)(i + 1);
+    m->slots = haul_realloc(m->slots, m->n_slots * sizeof(*m->slots));
+    fill_slots(m);
 }
 
 uint16_t haul_pstw_names_id(haul_pstw_names *m, const uint8_t guid[16], uint32_t lid, const char *name,
@@ -63,6 +68,18 @@ uint16_t haul_pstw_names_id(haul_pstw_names *m, const uint8_t guid[16], uint32_t
     m->text += name ? strlen(name) : 0;
     m->slots[at] = (uint32_t)++m->n;
     return (uint16_t)(FIRST_ID + m->n - 1);
+}
+
+void haul_pstw_names_cut(haul_pstw_names *m, size_t n)
+{
+    if (n >= m->n)
+        return;
+    for (size_t i = n; i < m->n; i++) {
+        m->text -= m->v[i].name ? strlen(m->v[i].name) : 0;
+        free(m->v[i].name);
+    }
+    m->n = n;
+    fill_slots(m);
 }
 
 /* wGuid of a set, which is put into the stream when it is not there. */

@@ -23,6 +23,8 @@ typedef struct haul_pstw_names { /* zero-initialised = empty */
 /* The id (0x8000 …) of a name, given out when it is new: *ret_new. 0: the map is full. */
 uint16_t haul_pstw_names_id(haul_pstw_names *m, const uint8_t guid[16], uint32_t lid, const char *name,
                             bool *ret_new);
+/* Forget the names behind the first n: they are no one's. */
+void haul_pstw_names_cut(haul_pstw_names *m, size_t n);
 /* Write the map's property context. */
 haul_pstw_object haul_pstw_names_put(haul_pstw_names *m, haul_pstw_ndb *n);
 void haul_pstw_names_done(haul_pstw_names *m);

@@ -48,9 +48,10 @@ struct haul_pstw {
     haul_str props; /* of the store */
     bool has_key, bare;
     uint64_t most; /* octets of the file; 0 = as it comes */
-    uint64_t tail; /* what tables that are still to be written take, at most */
+    uint64_t tail; /* what folders and tables that are still to be written take, at most */
     uint8_t key[16];
-    haul_pstw_state logged; /* blocks and nodes that the log has */
+    haul_pstw_state logged; /* blocks and nodes that the log has, */
+    size_t logged_names;    /* and names */
     haul_rc rc;             /* of the log; sticks */
     haul_err err;
 };
@@ -72,6 +73,8 @@ enum {
 uint64_t haul_pstw_log_add(haul_pstw *s, uint8_t type, const void *p, size_t n);
 /* Rows: folder and nid of the message (4 octets each), haul_pstw_place, whether it is unread (1 each), then cells. */
 #define HAUL_PSTW_ROW_HEAD 16u
+/* The names that it does not have yet. */
+void haul_pstw_log_names(haul_pstw *s);
 /* The payload of a record, into s->scratch. False: it cannot be read; s->rc says why. */
 bool haul_pstw_log_read(haul_pstw *s, uint64_t at, uint8_t type);
 HAUL_MUST_USE haul_rc haul_pstw_log_sync(haul_pstw *s, uint64_t *ret_end, haul_err *e);
@@ -92,11 +95,16 @@ bool haul_pstw_cells_next(const char *p, size_t n, size_t *at, haul_pstw_cell *r
 
 /* ── folders (put_folder.c) ── */
 
+#define HAUL_PSTW_GIVEN 4u /* folders that every store has */
+
+/* Folders other than those that every store has, this one and those above it. */
+bool haul_pstw_has_others(const haul_pstw *s, uint32_t folder);
 haul_pstw_box *haul_pstw_box_of(const haul_pstw *s, uint32_t nid);
 /* Without logging. */
 haul_pstw_box *haul_pstw_box_add(haul_pstw *s, uint32_t nid, uint32_t parent, const char *name,
                                  const char *class, haul_role role);
-void haul_pstw_box_rename(haul_pstw_box *f, const char *name, const char *class, haul_role role);
+void haul_pstw_box_rename(haul_pstw *s, haul_pstw_box *f, const char *name, const char *class,
+                          haul_role role);
 /* A row of a table, of n octets (p) at that place of the log. */
 void haul_pstw_row_add(haul_pstw *s, const uint8_t *p, size_t n, uint64_t at);
 /* Tables of all folders; what is in the rows goes into sum. Then the folders themselves, which say entry ids. */
@@ -109,8 +117,10 @@ void haul_pstw_put_row(haul_pstw_tc *t, const haul_pstw_box *f, bool has_childre
 /* The last row of r has those cells. */
 void haul_pstw_tail_row(haul_pstw *s, haul_pstw_rows *r, haul_pstw_template_id id, const char *cells,
                         size_t n);
-/* Octets of the finished file, at most, if all that came were another node and a row of that size. */
-uint64_t haul_pstw_tail_size(const haul_pstw *s, size_t row);
+/* Octets of the finished file, at most, if all that came were another node, a row of that size, and as many more octets. */
+uint64_t haul_pstw_tail_size(const haul_pstw *s, size_t row, uint64_t more);
+/* What n folders take, at most, whose names and classes have so many octets together. */
+uint64_t haul_pstw_tail_folders(size_t n, size_t octets);
 
 void haul_pstw_put_object(haul_pstw *s, uint32_t nid, haul_pstw_object o, uint32_t parent);
 static inline uint32_t haul_pstw_sibling(uint32_t folder,

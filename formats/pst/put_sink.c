@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define SPLIT_MIN    (UINT64_C(16) * 1024 * 1024)
+#define CLASS_MAX    16u /* octets of a folder's class */
+#define VOLUMES_MAX  9999u
 #define TITLE        "Outlook Data File"         /* what Outlook itself calls a new one */
 #define AHEAD        64u                         /* messages on their way, at most, */
 #define AHEAD_OCTETS (UINT64_C(4) * 1024 * 1024) /* and octets of them, unless it is one alone */
@@ -41,8 +43,9 @@ typedef struct state {
     uint64_t octets;            /* of those that came and have none */
     haul_rc rc;                 /* the writer's: HAUL_END = the store is full, < 0 = it is lost, and why */
     haul_err err;
-    bool full;  /* the store; nothing is the writer's */
-    bool whole; /* originals are kept */
+    bool full;   /* the store; nothing is the writer's */
+    bool ending; /* the store gets its name next */
+    bool whole;  /* originals are kept */
     uint64_t split;
     bool changed;      /* tokens */
     unsigned known;    /* the volume that the journal goes on with: logs of those before may go */
@@ -175,14 +178,16 @@ static haul_rc read_tokens(state *st, const haul_tokens *t, haul_err *e)
 {
     const char *volume = t ? haul_tokens_get(t, "volume") : NULL, *log = t ? haul_tokens_get(t, "log") : NULL;
     const char *finished = t ? haul_tokens_get(t, "finished") : NULL;
+    const char *named = t ? haul_tokens_get(t, "named") : NULL; /* NULL: of an older version */
     uint64_t n;
     if (!volume || !log)
         return HAUL_OK;
-    if (!haul_parse_u64(volume, strlen(volume), &n) || !n || n > 9999 ||
+    if (!haul_parse_u64(volume, strlen(volume), &n) || !n || n > VOLUMES_MAX ||
         !haul_parse_u64(log, strlen(log), &st->files.logged))
         return haul_fail(e, HAUL_E_STATE, "the journal's place in the store is no number");
     st->files.volume = st->known = (unsigned)n;
     st->files.finished = finished && *finished == '1';
+    st->files.named = !named || *named == '1';
     return HAUL_OK;
 }
 
@@ -281,6 +286,8 @@ static void put_tokens(const state *st, haul_tokens *to)
     snprintf(text, sizeof(text), "%llu", (unsigned long long)st->files.logged);
     haul_tokens_put(to, "log", text);
     haul_tokens_put(to, "finished", st->files.finished ? "1" : "0");
+    haul_tokens_put(to, "named",
+                    st->files.named || st->ending ? "1" : "0"); /* it may have it when that is read */
 }
 
 static haul_rc save(state *st, haul_err *e)
@@ -290,14 +297,20 @@ static haul_rc save(state *st, haul_err *e)
     return st->sink->save(st->sink->ctx, t, e);
 }
 
-static haul_rc end_volume(state *st, haul_err *e)
+/* All that is in the store, so that the journal knows it. */
+static haul_rc keep(state *st, haul_err *e)
 {
-    size_t left_out = 0;
     haul_rc rc = haul_pstw_files_begin(&st->files, e);
     if (rc == HAUL_OK)
         rc = haul_pstw_commit(st->files.store, &st->files.logged, e);
-    if (rc == HAUL_OK) /* a store that has its name is one that the journal knows */
-        rc = save(st, e);
+    return rc == HAUL_OK ? save(st, e) : rc;
+}
+
+static haul_rc end_volume(state *st, haul_err *e)
+{
+    size_t left_out = 0;
+    st->ending = true;
+    haul_rc rc = keep(st, e); /* a store that has its name is one that the journal knows */
     if (rc == HAUL_OK)
         rc = haul_pstw_finish(st->files.store, &left_out, e);
     if (rc == HAUL_OK)
@@ -313,11 +326,13 @@ static haul_rc end_volume(state *st, haul_err *e)
 static haul_rc next_volume(state *st, haul_err *e)
 {
     haul_rc rc = end_volume(st, e);
+    if (rc == HAUL_OK && st->files.volume == VOLUMES_MAX)
+        rc = haul_fail(e, HAUL_E_LIMIT, "more than %u stores; choose a larger --split-size", VOLUMES_MAX);
     if (rc != HAUL_OK)
         return rc;
     st->files.volume++;
     st->files.logged = 0;
-    st->files.finished = false;
+    st->files.finished = st->files.named = st->ending = false;
     rc = haul_pstw_files_free(&st->files, st->files.volume, e);
     if (rc == HAUL_OK)
         rc = open_log(st, e);
@@ -329,12 +344,13 @@ static haul_rc next_volume(state *st, haul_err *e)
 /* Nothing is the writer's. */
 static haul_rc leave_full(state *st, haul_err *e)
 {
-    if (!st->split)
-        return haul_fail(e, HAUL_E_TARGET,
-                         "%s has 50 GB, and Outlook opens none that is larger; have several made with "
-                         "--split-size 40G",
-                         st->files.name);
-    haul_rc rc = next_volume(st, e);
+    haul_rc rc = st->split ? next_volume(st, e) : keep(st, e);
+    if (rc == HAUL_OK && !st->split)
+        return haul_fail(
+            e, HAUL_E_TARGET,
+            "%s has 50 GB, and Outlook opens none that is larger; go on with --split-size 40G, which makes "
+            "several",
+            st->files.name);
     st->full = false;
     st->rc = HAUL_OK;
     return rc;
@@ -345,6 +361,11 @@ static void give(state *st, writing *w)
     w->folder = st->v[w->id].nid;
     st->given++;
     haul_thread_give(st->writer, w);
+}
+
+static bool fits(const state *st, const place *p)
+{
+    return haul_pstw_fits_folders(st->files.store, p->n, strlen(p->path) + p->n * CLASS_MAX);
 }
 
 /* All that came, in order, into the store that has room for it and the folder that is there for it. */
@@ -361,6 +382,8 @@ static haul_rc give_all(haul_sink *s, haul_err *e)
             give(st, w);
         else if (haul_thread_out(st->writer))
             rc = settle(s, 0, &why);
+        else if (!fits(st, &st->v[w->id]))
+            st->full = true;
         else
             rc = use_folder(st, &st->v[w->id], &why);
     }
@@ -441,6 +464,8 @@ static haul_rc sink_folder(haul_sink *s, uint32_t id, const haul_path *path, hau
         return rc;
     if (!is_there(st, p))
         rc = haul_pstw_files_begin(&st->files, e);
+    if (rc == HAUL_OK && !is_there(st, p) && !fits(st, p))
+        rc = leave_full(st, e);
     return rc == HAUL_OK ? use_folder(st, p, e) : rc;
 }
 
@@ -545,9 +570,14 @@ static bool sink_is_file(const char *target, const haul_values *values)
     return true;
 }
 
-static void sink_further(const char *target, unsigned n, haul_str *ret)
+static bool sink_further(const char *target, unsigned n, const haul_tokens *t, haul_str *ret)
 {
+    const char *volume = t ? haul_tokens_get(t, "volume") : NULL;
+    uint64_t last = t ? 1 : VOLUMES_MAX;
+    if (volume)
+        (void)haul_parse_u64(volume, strlen(volume), &last);
     haul_pstw_file_name(target, n, ret);
+    return n <= last;
 }
 
 /* Outlook takes names of up to 255 characters, and no two in one folder that differ in case only. A '/' it would take; paths here

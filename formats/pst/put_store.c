@@ -70,21 +70,11 @@ haul_rc haul_pstw_use(haul_pstw *s, int fd, haul_err *e)
     return haul_pstw_ndb_failed(s->ndb, e);
 }
 
+/* The log has it when something that stays needs it, and at the next commit. */
 uint16_t haul_pstw_named(haul_pstw *s, const uint8_t guid[16], uint32_t lid, const char *name)
 {
     bool added;
-    uint16_t id = haul_pstw_names_id(&s->names, guid, lid, name, &added);
-    if (!id || !added)
-        return id;
-    haul_auto_str to = {0};
-    uint8_t head[5];
-    haul_put32(head, lid);
-    head[4] = name != NULL;
-    haul_str_add(&to, guid, 16);
-    haul_str_add(&to, head, sizeof(head));
-    haul_str_add(&to, name ? name : "", name ? strlen(name) + 1 : 1);
-    haul_pstw_log_add(s, HAUL_PSTW_LOG_NAME, to.p, to.len);
-    return id;
+    return haul_pstw_names_id(&s->names, guid, lid, name, &added);
 }
 
 haul_rc haul_pstw_commit(haul_pstw *s, uint64_t *ret_log, haul_err *e)

@@ -5,7 +5,8 @@
 #define NODE        36u /* octets of an entry of the node B-tree, with its share of the pages above (2.2.2.7.7) */
 #define BLOCK       27u   /* … of the block B-tree */
 #define BLOCK_ENDS  128u  /* trailer, padding, and what names it: list of blocks, subnode */
-#define FOLDER      3200u /* its own properties, its row, its three tables with nothing in them */
+#define FOLDER      1600u /* its own properties, its row, its three tables with nothing in them, */
+#define FOLDER_TEXT 5u    /* and for each octet of its name and class, which are in both */
 #define NAME        48u   /* a named property, its text aside: stream of entries, buckets, set */
 #define FIXED       65536u
 #define PAGE_ENDS   80u /* of a page of a heap: header and map */
@@ -71,11 +72,16 @@ void haul_pstw_tail_row(haul_pstw *s, haul_pstw_rows *r, haul_pstw_template_id i
     s->tail += r->tail;
 }
 
-uint64_t haul_pstw_tail_size(const haul_pstw *s, size_t row)
+uint64_t haul_pstw_tail_folders(size_t n, size_t octets)
+{
+    return (uint64_t)n * FOLDER + (uint64_t)octets * FOLDER_TEXT;
+}
+
+uint64_t haul_pstw_tail_size(const haul_pstw *s, size_t row, uint64_t more)
 {
     haul_pstw_state now;
     haul_pstw_ndb_state(s->ndb, &now);
-    uint64_t n = s->tail + FIXED + (uint64_t)s->n * FOLDER + s->names.n * NAME + s->names.text * 4;
+    uint64_t n = s->tail + more + FIXED + s->names.n * NAME + s->names.text * 4;
     n += now.nodes * NODE + now.blocks * BLOCK;
     n += NODE + row + block_of(s);
     return now.end + n + n / 20 /* maps, and what is left free where a block does not fit a region */

@@ -145,26 +145,18 @@ static void pim_line(const haul_job *job, haul_str *to)
     haul_str_addc(to, '\n');
 }
 
-/* A target that became several files. */
-static void files_line(const haul_job *job, haul_str *to)
+/* A target that became several files: the first and the last. */
+static void files_line(const haul_job *job, const json_t *report, haul_str *to)
 {
-    haul_auto_str next = {0}, last = {0};
-    unsigned n = 1;
-    if (job->dry_run || !job->to->sink->further)
+    haul_auto_str last = {0};
+    json_int_t n = json_integer_value(json_object_get(report, "files"));
+    if (n < 2 || !job->to->sink->further)
         return;
-    for (;; n++) {
-        job->to->sink->further(job->target, n + 1, &next);
-        if (access(haul_strz(&next), F_OK) != 0)
-            break;
-        haul_str_clear(&last);
-        haul_str_addz(&last, next.p);
-    }
-    if (n == 1)
-        return;
-    haul_str_addf(to, "%u files: ", n);
+    (void)job->to->sink->further(job->target, (unsigned)n, NULL, &last);
+    haul_str_addf(to, "%lld files: ", (long long)n);
     haul_text_clean(to, job->target);
     haul_str_addz(to, n == 2 ? " and " : " to ");
-    haul_text_clean(to, last.p);
+    haul_text_clean(to, haul_strz(&last));
     haul_str_addc(to, '\n');
 }
 
@@ -183,7 +175,7 @@ void haul_result_run(const haul_request *r, const haul_totals *t, const json_t *
     if (r->job.dry_run)
         haul_preflight_text(&r->job, report, to);
     haul_result_issues(t->issues, 0, to);
-    files_line(&r->job, to);
+    files_line(&r->job, report, to);
     report_line(&r->job, to);
     damage_line(&r->job, t, to);
     pim_line(&r->job, to);

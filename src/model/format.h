@@ -160,6 +160,9 @@ void haul_naming_escape_at(const haul_naming *n, haul_name_level level, const ch
                            bool *ret_cut);
 bool haul_naming_unescape(const haul_naming *n, const char *name, haul_str *to);
 
+/* What the directory of a target's journal is called in it, or beside a file behind the file's name. */
+#define HAUL_STATE_DIR ".mailhaul"
+
 typedef struct haul_path { /* a mapped folder in the target */
     size_t n;
     const char *const
@@ -245,8 +248,9 @@ struct haul_sink_ops {
     const char *unfinished;
     /* True when this target is one file, so that state goes beside it; NULL = always a directory. */
     bool (*is_file)(const char *target, const haul_values *values);
-    /* NULL, or: the path of file n (from 2) of a target that becomes several. Places in it begin with its name and '/'. */
-    void (*further)(const char *target, unsigned n, haul_str *ret);
+    /* NULL, or: the path of file n (from 2) of a target that becomes several. Places in it begin with its name and '/'. False:
+     * by what it saved (t; NULL = that is not known) it has fewer. */
+    bool (*further)(const char *target, unsigned n, const haul_tokens *t, haul_str *ret);
     /* Naming for these options; constant data. */
     const haul_naming *(*naming)(const haul_values *values);
     /* resume: the tokens of the last commit, NULL on a first run. Whatever lies beyond them in the target

@@ -574,6 +574,9 @@ static haul_rc report(haul_run *r, haul_rc rc, json_t **ret_report, haul_err *e)
         roll_back(r);
     json_t *json = haul_report_json(r->report, &r->totals, r->to, rc == HAUL_OK || !e ? NULL : e->text);
     haul_preflight_report(r, json);
+    unsigned files = haul_store_files(r);
+    if (files > 1)
+        json_object_set_new(json, "files", json_integer(files));
     haul_select_report(r->select, json);
     haul_rc done = haul_report_write(r->report, json, r->job->dry_run ? NULL : r->state.p, &why);
     if (ret_report)

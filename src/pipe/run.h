@@ -82,6 +82,8 @@ HAUL_MUST_USE haul_rc haul_store_message(haul_run *r, haul_err *e);
 HAUL_MUST_USE haul_rc haul_store_commit(haul_run *r, bool settle, haul_err *e);
 /* Before anything is accounted for that no receipt tells of: items come in the order of the source. */
 HAUL_MUST_USE haul_rc haul_store_receipts(haul_run *r, haul_err *e);
+/* Files that the target has become, by the journal; most targets are one. */
+unsigned haul_store_files(const haul_run *r);
 /* The run ends without a commit: the receipts that are out. */
 void haul_store_give_up(haul_run *r, haul_rc rc, const haul_err *why);
 /* Before the journal is asked for this digest (--dedupe): a message that has it may be without a receipt. */

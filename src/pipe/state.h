@@ -4,8 +4,6 @@
 
 #include "pipe/job.h"
 
-#define HAUL_STATE_DIR ".mailhaul"
-
 /* The state directory of a target: --state, TARGET/.mailhaul, TARGET.mailhaul beside a single file, or of a URL
  * $XDG_STATE_HOME/mailhaul/user@host:port%2FFolder (~/.local/state where that is not set). The same for every way to
  * write the same URL. "" when there is no home. */

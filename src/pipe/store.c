@@ -178,6 +178,7 @@ static haul_rc on_save(void *ctx, haul_tokens *t, haul_err *e)
 {
     haul_run *r = ctx;
     haul_rc rc = commit_journal(r, t, e);
+    r->batch_octets = rc == HAUL_OK ? 0 : r->batch_octets; /* what a run that ends then has not kept */
     return rc == HAUL_OK && r->report ? haul_report_commit(r->report, e) : rc;
 }
 
@@ -545,6 +546,18 @@ haul_rc haul_store_receipts(haul_run *r, haul_err *e)
         return HAUL_OK;
     haul_rc rc = r->to->sink->receipts(&r->sink, e);
     return rc == HAUL_OK ? take_deferred(r, e) : rc;
+}
+
+unsigned haul_store_files(const haul_run *r)
+{
+    haul_auto(haul_tokens) *tokens = haul_tokens_new();
+    haul_auto_str path = {0};
+    unsigned n = 1;
+    if (!r->journal || !r->to->sink->further || haul_journal_get_tokens(r->journal, tokens, NULL) != HAUL_OK)
+        return n;
+    while (r->to->sink->further(r->job->target, n + 1, tokens, &path))
+        n++;
+    return n;
 }
 
 void haul_store_give_up(haul_run *r, haul_rc rc, const haul_err *why)

@@ -571,22 +571,31 @@ static haul_rc read_remote(verify *v, haul_err *e)
     return rc == HAUL_OK ? rc : haul_wrap(e, rc, "%s", v->job->target);
 }
 
-/* Of a target that became several files, those after the first. */
+static haul_rc read_file(verify *v, const char *path, haul_err *e)
+{
+    const char *slash = strrchr(path, '/');
+    v->file = slash ? slash + 1 : path;
+    haul_rc rc = read_tree(v, path, v->format, false, e);
+    v->file = NULL;
+    return rc;
+}
+
+/* Of a target that became several files, those after the first. One that is gone shows in what is missed. */
 static haul_rc read_further(verify *v, haul_err *e)
 {
-    haul_rc rc = HAUL_OK;
+    haul_auto(haul_tokens) *tokens = haul_tokens_new();
     haul_auto_str path = {0};
-    if (!v->format || !v->format->sink || !v->format->sink->further)
-        return rc;
-    for (unsigned n = 2; rc == HAUL_OK; n++) {
-        v->format->sink->further(v->job->target, n, &path);
-        if (access(haul_strz(&path), F_OK) != 0)
+    bool several = v->format && v->format->sink && v->format->sink->further;
+    haul_rc rc = several && v->journal ? haul_journal_get_tokens(v->journal, tokens, e) : HAUL_OK;
+    for (unsigned n = 2; several && rc == HAUL_OK; n++) {
+        if (!v->format->sink->further(v->job->target, n, v->journal ? tokens : NULL, &path))
             break;
-        const char *slash = strrchr(path.p, '/');
-        v->file = slash ? slash + 1 : path.p;
-        rc = read_tree(v, path.p, v->format, false, e);
+        bool there = access(haul_strz(&path), F_OK) == 0;
+        if (!there && !v->journal)
+            break;
+        if (there)
+            rc = read_file(v, path.p, e);
     }
-    v->file = NULL;
     return rc;
 }
 
