@@ -3,6 +3,7 @@ node_modules that has it, npm's pst-extractor: the same folders, counts, subject
 complaint. `mailhaul check` finds nothing. Runs that are killed end in the same octets; a grown source adds what is new; a store that
 would be too large becomes several. HAUL_LONG=1: more kills, and large ones: SCALE messages (20 000), 5 000 folders, an attachment of 300 MB."""
 import base64
+import collections
 import email
 import email.policy
 import hashlib
@@ -415,6 +416,43 @@ def split_shapes(top):
         shutil.rmtree(source)
 
 
+def split_grown(top):
+    """A run that ends a message in front of the end of a store, and goes on when there are more: divided as in one go. The folder's path is
+    long, and must not count again."""
+    deep = os.path.join(top, "deep", *(f"{k:02}" + "d" * 240 for k in range(7)))
+    os.makedirs(deep)
+    mails = [judge.message(i, body=b"The quick brown fox jumps over it\n" * 40) for i in range(7500)]
+
+    def convert(n, name):
+        judge.write(os.path.join(deep, "m.mbox"), judge.mbox_of(mails[:n]))
+        run("convert", "--progress", "none", "--split-size", "16M", os.path.join(top, "deep"), os.path.join(top, name))
+
+    convert(len(mails), "go.pst")
+    wanted = [d for d, _ in volumes(os.path.join(top, "go.pst")).values()]
+    held = collections.Counter("go-2.pst/" in i["stored_as"] or ("go-" in i["stored_as"] and "later") for i in items_of(os.path.join(top, "go.pst")))
+    convert(held[False] + held[True] - 1, "grew.pst")
+    convert(len(mails), "grew.pst")
+    same(len(wanted) == 3 and held["later"], f"split, grown: {len(wanted)} stores, {held}")
+    equal([d for d, _ in volumes(os.path.join(top, "grew.pst")).values()], wanted, "split, grown: stores")
+
+
+def split_roles(top):
+    """A folder that comes into a further store for the sake of one below it keeps what it is for."""
+    source, store = os.path.join(top, "roles"), os.path.join(top, "roles.pst")
+    large = [judge.message(i, body=b"x y z\n" * 400000) for i in range(6)]
+    make_source(source, [])
+    for folder, mails in ((".Trash", [judge.message(90)]), (".Trash.Sub", large)):
+        for sub in ("cur", "new", "tmp"):
+            os.makedirs(os.path.join(source, folder, sub))
+        for i, m in enumerate(mails):
+            judge.write(os.path.join(source, folder, "cur", f"1700000000.{i}.host:2,S"), m)
+    run("convert", "--progress", "none", "--split-size", "16M", source, store)
+    for p in volumes(store):
+        done = json.loads(run("inspect", "--json", os.path.join(top, "roles" + p)).stdout)
+        roles = {f["path"]: f["role"] for f in done["sources"][0]["folders"]}
+        same(roles.get("Trash", "trash") == "trash" and list(roles.values()).count("trash") <= 1, f"split, roles of {p}: {roles}")
+
+
 def taken(top):
     """Names of further stores that are somebody else's: there before, there by the time the store is finished, those of another run."""
     source = os.path.join(top, "texts")
@@ -518,6 +556,8 @@ def main():
     split(top)
     split_fully(top)
     split_shapes(top)
+    split_grown(top)
+    split_roles(top)
     taken(top)
     refused(top, source)
     if LONG:

@@ -51,6 +51,7 @@ typedef struct state {
     unsigned known;    /* the volume that the journal goes on with: logs of those before may go */
     unsigned dropped;  /* volumes whose logs are gone */
     GHashTable *names; /* "PARENT NAME" → nid */
+    GHashTable *ids;   /* place.path → 1 + id, of those that were declared */
     place *v;
     size_t n;
     haul_str line;
@@ -214,6 +215,7 @@ static haul_rc sink_open(haul_sink *s, const char *target, const haul_tokens *re
     st->whole = haul_values_choice(s->values, &haul_pst_options[HAUL_PST_ORIGINAL]) == 1;
     st->writer = haul_thread_new(write_message, st, AHEAD);
     st->names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    st->ids = g_hash_table_new(g_str_hash, g_str_equal);
     haul_rc rc = haul_pstw_files_init(&st->files, target, s->own, e);
     if (rc == HAUL_OK)
         rc = read_split(s, e);
@@ -265,12 +267,44 @@ static uint32_t folder_below(state *st, uint32_t parent, const char *name, haul_
     return nid;
 }
 
+static bool is_there(const state *st, const place *p)
+{
+    uint32_t nid = HAUL_PSTW_TOP;
+    for (size_t i = 0; i < p->n && nid; i++) {
+        char *key = g_strdup_printf("%u %s", nid, p->parts[i]);
+        nid = GPOINTER_TO_UINT(g_hash_table_lookup(st->names, key));
+        g_free(key);
+    }
+    return nid != 0;
+}
+
+static void escape(const char *name, haul_str *to)
+{
+    for (; *name; name++) {
+        if (*name == '/' || *name == '\\')
+            haul_str_addc(to, '\\');
+        haul_str_addc(to, *name);
+    }
+}
+
+/* Of the folder of that path, where it was declared: parents come into a further store before their own messages do. */
+static haul_role role_at(const state *st, const haul_str *path)
+{
+    uint32_t id = GPOINTER_TO_UINT(g_hash_table_lookup(st->ids, path->p));
+    return id ? st->v[id - 1].role : HAUL_ROLE_NONE;
+}
+
 /* Nothing is the writer's. */
 static haul_rc use_folder(state *st, place *p, haul_err *e)
 {
     uint32_t nid = HAUL_PSTW_TOP;
-    for (size_t i = 0; i < p->n && nid; i++)
-        nid = folder_below(st, nid, p->parts[i], i + 1 == p->n ? p->role : HAUL_ROLE_NONE);
+    haul_auto_str path = {0};
+    for (size_t i = 0; i < p->n && nid; i++) {
+        if (i)
+            haul_str_addc(&path, '/');
+        escape(p->parts[i], &path);
+        nid = folder_below(st, nid, p->parts[i], i + 1 == p->n ? p->role : role_at(st, &path));
+    }
     p->nid = nid;
     return nid ? HAUL_OK
                : haul_fail(e, HAUL_E_LIMIT, "more than %u folders do not fit a store", HAUL_PSTW_FOLDERS_MAX);
@@ -382,7 +416,7 @@ static haul_rc give_all(haul_sink *s, haul_err *e)
             give(st, w);
         else if (haul_thread_out(st->writer))
             rc = settle(s, 0, &why);
-        else if (!fits(st, &st->v[w->id]))
+        else if (!is_there(st, &st->v[w->id]) && !fits(st, &st->v[w->id]))
             st->full = true;
         else
             rc = use_folder(st, &st->v[w->id], &why);
@@ -409,26 +443,6 @@ static haul_rc flush(haul_sink *s, haul_err *e)
 }
 
 /* ── folders that are declared ── */
-
-static bool is_there(const state *st, const place *p)
-{
-    uint32_t nid = HAUL_PSTW_TOP;
-    for (size_t i = 0; i < p->n && nid; i++) {
-        char *key = g_strdup_printf("%u %s", nid, p->parts[i]);
-        nid = GPOINTER_TO_UINT(g_hash_table_lookup(st->names, key));
-        g_free(key);
-    }
-    return nid != 0;
-}
-
-static void escape(const char *name, haul_str *to)
-{
-    for (; *name; name++) {
-        if (*name == '/' || *name == '\\')
-            haul_str_addc(to, '\\');
-        haul_str_addc(to, *name);
-    }
-}
 
 static place *place_of(state *st, uint32_t id)
 {
@@ -460,6 +474,8 @@ static haul_rc sink_folder(haul_sink *s, uint32_t id, const haul_path *path, hau
     }
     p->path = haul_strdup(haul_strz(&text));
     haul_rc rc = flush(s, e);
+    if (rc == HAUL_OK) /* not before: messages that came earlier must not meet it */
+        g_hash_table_insert(st->ids, p->path, GUINT_TO_POINTER(id + 1));
     if (rc != HAUL_OK || (path->known && st->files.volume > 1)) /* one of the stores has it */
         return rc;
     if (!is_there(st, p))
@@ -553,6 +569,7 @@ static void sink_close(haul_sink *s)
     haul_thread_free(st->writer);
     haul_pstw_files_done(&st->files);
     g_hash_table_destroy(st->names);
+    g_hash_table_destroy(st->ids);
     for (size_t i = 0; i < st->n; i++) {
         for (size_t k = 0; k < st->v[i].n; k++)
             free(st->v[i].parts[k]);
