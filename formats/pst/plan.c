@@ -204,7 +204,7 @@ static void compare_kind(planner *w, size_t i, unsigned kind, haul_pst_place *to
 static bool has_lost(planner *w, const node *f)
 {
     haul_pst_counts c = {0};
-    if (f->lost || f->items <= 0 || w->absent == ABSENT_MAX || !enters_table(w, f, HAUL_NID_ITEM))
+    if (f->lost || f->items <= 0 || !enters_table(w, f, HAUL_NID_ITEM))
         return false;
     haul_arena_reset(&w->scratch);
     return w->p->ops->counts(w->p, f->nid, HAUL_NID_ITEM, &w->scratch, &c, NULL) == HAUL_OK && c.absent;
