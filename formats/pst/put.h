@@ -67,8 +67,8 @@ void haul_pstw_set(haul_pstw *s, uint32_t folder, uint32_t tag, const void *p, s
 /* Entry id of a folder or message (2.4.3.2) in the store with that record key. */
 void haul_pstw_entry_id(const uint8_t record_key[16], uint32_t nid, uint8_t ret[HAUL_PSTW_ENTRY_ID]);
 
-/* Write a message into a folder. HAUL_SKIP: it does not fit, or m cannot be read to its end; HAUL_END: the store has messages, and
- * with this one would be larger than haul_pstw_setup says. Nothing of it stays then. */
+/* Write a message into a folder. HAUL_SKIP: it does not fit, or m cannot be read to its end; HAUL_END: the store has other
+ * messages, or folders that this one is not below, and with it would be larger than haul_pstw_setup says. Nothing of it stays then. */
 HAUL_MUST_USE haul_rc haul_pstw_message(haul_pstw *s, uint32_t folder, haul_mapi *m, haul_pstw_place place,
                                         uint32_t *ret_nid, haul_err *e);
 

@@ -133,6 +133,8 @@ void haul_pstw_tc_u32(haul_pstw_tc *t, uint32_t tag, uint32_t v);
 void haul_pstw_tc_text(haul_pstw_tc *t, uint16_t id, const char *utf8);
 haul_pstw_object haul_pstw_tc_end(haul_pstw_tc *t);
 
+/* Octets of a column in a row: the value, or where it is. */
+uint8_t haul_pstw_cell_size(uint32_t tag);
 /* Octets of a type whose values can be in a record or row; 0 for the others. */
 unsigned haul_pstw_fixed(uint32_t tag);
 /* A value outside its record: in the heap, or in a subnode when it is too large (2.3.3.2 HNID). 0 = empty. */

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint8_t cell_size(uint32_t tag)
+uint8_t haul_pstw_cell_size(uint32_t tag)
 {
     unsigned size = haul_pstw_fixed(tag);
     return (uint8_t)(size ? size : 4); /* others are an HNID */
@@ -68,7 +68,7 @@ void haul_pstw_tc_init(haul_pstw_tc *t, haul_pstw_ndb *n, const haul_pstw_column
     t->columns = haul_calloc(t->n_columns, sizeof(*t->columns));
     for (size_t i = 0; i < t->n_columns; i++) {
         t->columns[i] = i < n_columns ? columns[i] : (haul_pstw_column){.tag = more[i - n_columns]};
-        t->columns[i].size = cell_size(t->columns[i].tag);
+        t->columns[i].size = haul_pstw_cell_size(t->columns[i].tag);
     }
     lay_out(t, n_columns);
     if (n_more)

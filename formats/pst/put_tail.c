@@ -27,10 +27,8 @@ static size_t width_of(haul_pstw_template_id id)
 {
     const haul_pstw_template *t = &haul_pstw_templates[id];
     size_t n = (t->n + 7) / 8;
-    for (size_t i = 0; i < t->n; i++) {
-        unsigned fixed = haul_pstw_fixed(t->columns[i].tag);
-        n += fixed ? fixed : 4;
-    }
+    for (size_t i = 0; i < t->n; i++)
+        n += haul_pstw_cell_size(t->columns[i].tag);
     return n;
 }
 
