@@ -54,18 +54,24 @@ void haul_keywords_text(const haul_msg *m, haul_str *to)
         haul_str_addf(to, "%s%s", i ? "\n" : "", sorted[i]);
 }
 
+/* What items.jsonl will say of m, but for the place or the reason. */
+static haul_item_line line_of(haul_run *r, const haul_msg *m, haul_status_id status)
+{
+    return (haul_item_line){.msg = m,
+                            .folder = folder_of(r, m)->path,
+                            .status = status,
+                            .sha256 = m->sha256,
+                            .size = m->size,
+                            .has_size = true};
+}
+
 haul_rc haul_store_refused(haul_run *r, const haul_msg *m, const haul_err *why, haul_err *e)
 {
     const char *text = why && why->text[0] ? why->text : "the target refused it";
     r->refused |= m == r->msg;
     haul_msg_issue(own(m), HAUL_ISSUE_TARGET_REFUSED, "%s", text);
-    haul_item_line line = {.msg = m,
-                           .folder = folder_of(r, m)->path,
-                           .status = HAUL_FAILED,
-                           .reason = text,
-                           .sha256 = m->sha256,
-                           .size = m->size,
-                           .has_size = true};
+    haul_item_line line = line_of(r, m, HAUL_FAILED);
+    line.reason = text;
     return haul_run_account(r, &line, e);
 }
 
@@ -97,13 +103,8 @@ static haul_rc record_stored(haul_run *r, const haul_msg *m, const char *place, 
     }
     r->totals.octets += m->size;
     folder_of(r, m)->count->pending++;
-    haul_item_line line = {.msg = m,
-                           .folder = folder_of(r, m)->path,
-                           .status = HAUL_STORED,
-                           .stored_as = place,
-                           .sha256 = m->sha256,
-                           .size = m->size,
-                           .has_size = true};
+    haul_item_line line = line_of(r, m, HAUL_STORED);
+    line.stored_as = place;
     return haul_run_account(r, &line, e);
 }
 
