@@ -453,6 +453,17 @@ def split_roles(top):
         same(roles.get("Trash", "trash") == "trash" and list(roles.values()).count("trash") <= 1, f"split, roles of {p}: {roles}")
 
 
+def inbox(top):
+    """The Inbox is the only folder that no property names: the table of receive folders does, for every engine."""
+    source, store = os.path.join(top, "inbox"), os.path.join(top, "inbox.pst")
+    make_source(source, [])
+    judge.write(os.path.join(source, "cur", "1700000000.1.host:2,S"), judge.message(1))
+    run("convert", "--progress", "none", source, store)
+    for engine in ("native", "libpff", "both"):
+        done = json.loads(run("inspect", "--json", "--engine", engine, store).stdout)
+        equal([f["role"] for f in done["sources"][0]["folders"] if f["path"] == "INBOX"], ["inbox"], f"inbox: {engine}")
+
+
 def taken(top):
     """Names of further stores that are somebody else's: there before, there by the time the store is finished, those of another run."""
     source = os.path.join(top, "texts")
@@ -558,6 +569,7 @@ def main():
     split_shapes(top)
     split_grown(top)
     split_roles(top)
+    inbox(top)
     taken(top)
     refused(top, source)
     if LONG:

@@ -19,6 +19,7 @@ enum {
 };
 #define HAUL_NID_NAMES      0x61u /* the map of names */
 #define HAUL_NID_ROOT       0x122u
+#define HAUL_NID_RECEIVE    0x62bu  /* the table of receive folders */
 #define HAUL_NID_RECIPIENTS 0x692u  /* a subnode: the table of recipients */
 #define HAUL_NID_SUBTREE    0x8022u /* what Outlook gives the top of the visible folders */
 
@@ -56,7 +57,7 @@ typedef struct haul_pst_ops {
     void (*close)(haul_pst *p);
     /* Properties of the message store. HAUL_SKIP: there is none, or it cannot be read. */
     haul_rc (*store)(haul_pst *p, haul_arena *a, haul_bag *ret, haul_err *e);
-    /* The folder that mail is received in, from the table of receive folders; 0 = none is said. */
+    /* The folder that mail is received in, from the table of receive folders (haul_pst_receiver); 0 = none is said. */
     uint32_t (*receive)(haul_pst *p);
     /* Children of folder nid by kind, from the node tree: HAUL_NID_FOLDER (search folders too), HAUL_NID_ITEM or
      * HAUL_NID_ASSOCIATED. None for an unknown nid. Touches nothing of the folder itself. */
@@ -109,6 +110,15 @@ HAUL_MUST_USE haul_rc haul_pst_native_open(int fd, uint64_t size, bool asks,
 HAUL_MUST_USE haul_rc haul_pst_both_open(int fd, uint64_t size,
                                          void (*issue)(void *, haul_issue_id, const char *), void *ctx,
                                          haul_pst **ret, haul_err *e);
+
+/* Where mail is received: the row of the table of receive folders (node HAUL_NID_RECEIVE; message class and node id of a folder,
+ * one row each) whose class is that of mail, or the nearest that it is derived from. */
+#define HAUL_PST_RECEIVERS_MAX 256u /* rows that are looked at */
+typedef struct haul_pst_receiver {  /* zero-initialised = none yet */
+    uint32_t nid;                   /* 0 = none */
+    size_t fits;
+} haul_pst_receiver;
+void haul_pst_receiver_row(haul_pst_receiver *r, const haul_bag *row, haul_arena *a);
 
 /* Whose issues are told from here on; NULL = the store's. */
 static inline void haul_pst_reads(haul_pst *p, haul_msg *msg)

@@ -3,12 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STORE 0x21u /* MS-PST 2.4.1 */
-/* The table of receive folders, seen in PSTs and OSTs: message class and node id of a folder, one row each. */
-#define RECEIVE_TABLE  0x62bu
-#define RECEIVE_FOLDER 0x6605u
-#define RECEIVE_MAX    256u
-#define MESSAGE_CLASS  0x001au
+#define STORE          0x21u   /* MS-PST 2.4.1 */
 #define SUBTREE_ENTRY  0x35e0u /* PidTagIpmSubTreeEntryId */
 #define CONTENTS       0x0eu   /* node types of tables, 2.2.2.1 */
 #define ASSOC_CONTENTS 0x0fu
@@ -72,29 +67,28 @@ static haul_pst_children native_children(haul_pst *p, uint32_t nid, unsigned kin
     return haul_native_children((haul_native *)p, nid, kind);
 }
 
-/* The row for the message class "", which all others fall back to. */
 static uint32_t native_receive(haul_pst *p)
 {
     haul_native *s = (haul_native *)p;
-    const haul_native_node *n = haul_native_find(s, RECEIVE_TABLE);
+    const haul_native_node *n = haul_native_find(s, HAUL_NID_RECEIVE);
     haul_node node = n ? haul_native_place(n) : (haul_node){0};
+    haul_pst_receiver found = {0};
     haul_tc t = {0};
     haul_tc_row row;
     haul_arena a = {0};
-    uint32_t nid = 0;
-    haul_rc rc = n ? haul_tc_open(&t, &s->direct.nodes, &node, NULL) : HAUL_END;
-    for (size_t i = 0; rc != HAUL_END && i < RECEIVE_MAX && !nid; i++) {
+    bool more = n && haul_tc_open(&t, &s->direct.nodes, &node, NULL) == HAUL_OK;
+    for (size_t i = 0; more && i < HAUL_PST_RECEIVERS_MAX; i++) {
         haul_bag b = {0};
-        rc = rc == HAUL_OK || i ? haul_tc_next(&t, &row, NULL) : HAUL_END;
+        haul_rc rc = haul_tc_next(&t, &row, NULL);
+        more = rc != HAUL_END;
         if (rc != HAUL_OK)
             continue;
         haul_native_row(s, &t, &a, &b);
-        if (!haul_bag_str(&b, MESSAGE_CLASS, &a))
-            nid = (uint32_t)haul_prop_int_or(haul_bag_get(&b, RECEIVE_FOLDER), 0);
+        haul_pst_receiver_row(&found, &b, &a);
     }
     haul_tc_done(&t);
     haul_arena_done(&a);
-    return nid;
+    return found.nid;
 }
 
 /* ── the contents table ── */

@@ -4,12 +4,7 @@
 #include <string.h>
 
 /* PidTagLtpRowId, MS-PST 2.3.4.4.1: what a row of a contents table is about. */
-#define ROW_ID 0x67f2u
-/* The table of receive folders, seen in PSTs and OSTs: message class and node id of a folder, one row each. */
-#define RECEIVE_TABLE  0x62bu
-#define RECEIVE_FOLDER 0x6605u
-#define MESSAGE_CLASS  0x001au
-#define RECEIVE_MAX    256
+#define ROW_ID         0x67f2u
 
 #define STORE          0x21u /* MS-PST 2.4.1 */
 #define CONTENTS       0x0eu /* node types of tables, 2.2.2.1 */
@@ -56,25 +51,24 @@ static haul_rc pff_store(haul_pst *p, haul_arena *a, haul_bag *ret, haul_err *e)
     return rc;
 }
 
-/* The row for the message class "", which all others fall back to. */
 static uint32_t pff_receive(haul_pst *p)
 {
     haul_pff *s = (haul_pff *)p;
     libpff_item_t *table = NULL;
+    haul_pst_receiver found = {0};
     haul_arena a = {0};
-    uint32_t nid = 0;
     int n = 0;
-    if (libpff_file_get_item_by_identifier(s->file, RECEIVE_TABLE, &table, NULL) == 1 &&
+    if (libpff_file_get_item_by_identifier(s->file, HAUL_NID_RECEIVE, &table, NULL) == 1 &&
         libpff_item_get_number_of_record_sets(table, &n, NULL) != 1)
         n = 0;
-    for (int i = 0; i < n && i < RECEIVE_MAX && !nid; i++) {
+    for (int i = 0; i < n && i < (int)HAUL_PST_RECEIVERS_MAX; i++) {
         haul_bag row = {0};
-        if (haul_pff_bag(s, table, i, 0, &a, &row, NULL) == HAUL_OK && !haul_bag_str(&row, MESSAGE_CLASS, &a))
-            nid = (uint32_t)haul_prop_int_or(haul_bag_get(&row, RECEIVE_FOLDER), 0);
+        if (haul_pff_bag(s, table, i, 0, &a, &row, NULL) == HAUL_OK)
+            haul_pst_receiver_row(&found, &row, &a);
     }
     libpff_item_free(&table, NULL);
     haul_arena_done(&a);
-    return nid;
+    return found.nid;
 }
 
 static haul_pst_children pff_children(haul_pst *p, uint32_t nid, unsigned kind)

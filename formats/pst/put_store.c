@@ -93,17 +93,20 @@ static void put_empty_table(haul_pstw *s, uint32_t nid, haul_pstw_template_id id
     haul_pstw_put_object(s, nid, haul_pstw_tc_end(&t), 0);
 }
 
+/* What MAPI has in a store that mail is delivered to ("MAPI Receive Folders"; seen in Outlook's own): mail, reports and all that is
+ * not said in the Inbox, messages between programs (IPC) in the root folder. In a store without an Inbox, all in the latter. */
 static void put_receive_table(haul_pstw *s)
 {
+    static const char *const classes[] = {NULL, "IPM", "Report.IPM", "IPC"};
+    uint32_t inbox = haul_pstw_role(s, HAUL_ROLE_INBOX), n = inbox ? HAUL_COUNT(classes) : 1;
     haul_pstw_tc t;
-    uint32_t inbox = haul_pstw_role(s, HAUL_ROLE_INBOX);
-    haul_pstw_table(&t, s->ndb, HAUL_PSTW_T_RECEIVE, 2);
-    haul_pstw_tc_row(&t, 1, 2);
-    haul_pstw_tc_u32(&t, 0x66050003, HAUL_PSTW_ROOT);
-    if (inbox) {
-        haul_pstw_tc_row(&t, 2, 3);
-        haul_pstw_tc_u32(&t, 0x66050003, inbox);
-        haul_pstw_tc_text(&t, 0x001a, "IPM");
+    haul_pstw_table(&t, s->ndb, HAUL_PSTW_T_RECEIVE, n);
+    for (uint32_t i = 0; i < n; i++) {
+        bool to_inbox = inbox && i + 1 < HAUL_COUNT(classes);
+        haul_pstw_tc_row(&t, i + 1, i + 2);
+        haul_pstw_tc_u32(&t, 0x66050003, to_inbox ? inbox : HAUL_PSTW_ROOT);
+        if (classes[i])
+            haul_pstw_tc_text(&t, 0x001a, classes[i]);
     }
     haul_pstw_put_object(s, RECEIVE_FOLDER, haul_pstw_tc_end(&t), 0);
 }
