@@ -354,6 +354,10 @@ def volumes(store):
     return {p.replace(stem, "", 1): (judge.sha256(judge.read(os.path.join(top, p))), os.stat(os.path.join(top, p)).st_ino) for p in names}
 
 
+def digests(store):
+    return [digest for digest, _ in volumes(store).values()]
+
+
 def split_fully(top):
     """Texts of a MB, which take twice that, and many recipients, which take most in tables: no store is larger than was asked for, and each
     is nearly as large; runs that are killed divide them as one that was not; another run touches nothing, empty folders or not."""
@@ -386,7 +390,7 @@ def split_fully(top):
             p.send_signal(signal.SIGKILL)
             p.wait()
         run(*command, cut)
-        equal([d for d, _ in volumes(cut).values()], [d for d, _ in whole.values()], f"split and killed three times ({turn})")
+        equal(digests(cut), digests(store), f"split and killed three times ({turn})")
         for p in volumes(cut):
             os.remove(os.path.join(top, f"divided{turn}{p}"))
 
@@ -428,12 +432,12 @@ def split_grown(top):
         run("convert", "--progress", "none", "--split-size", "16M", os.path.join(top, "deep"), os.path.join(top, name))
 
     convert(len(mails), "go.pst")
-    wanted = [d for d, _ in volumes(os.path.join(top, "go.pst")).values()]
+    wanted = digests(os.path.join(top, "go.pst"))
     held = collections.Counter("go-2.pst/" in i["stored_as"] or ("go-" in i["stored_as"] and "later") for i in items_of(os.path.join(top, "go.pst")))
     convert(held[False] + held[True] - 1, "grew.pst")
     convert(len(mails), "grew.pst")
     same(len(wanted) == 3 and held["later"], f"split, grown: {len(wanted)} stores, {held}")
-    equal([d for d, _ in volumes(os.path.join(top, "grew.pst")).values()], wanted, "split, grown: stores")
+    equal(digests(os.path.join(top, "grew.pst")), wanted, "split, grown: stores")
 
 
 def split_roles(top):
@@ -476,6 +480,25 @@ def taken(top):
         equal(judge.read(os.path.join(where, f"out-{number}.pst")), b"!BDN precious", "a further store of somebody else's")
         report = os.path.join(where, "out.pst.mailhaul/report.json")
         same(not os.path.exists(report) or judge.adds_up(judge.report_of(os.path.join(where, "out.pst"))), "totals do not add up")
+    for name in ("out.pst.part", "out-2.pst.part", "out-3.pst.part"):
+        where = os.path.join(top, "taken-" + name)
+        os.makedirs(where)
+        judge.write(os.path.join(where, name), b"precious")
+        done = run(*command, os.path.join(where, "out.pst"), exits=(4,))
+        equal(judge.read(os.path.join(where, name)), b"precious", f"{name} of somebody else's")
+        same(name.encode() in done.stderr, f"{name} of somebody else's is not named: {done.stderr}")
+        os.remove(os.path.join(where, name))
+        run(*command, os.path.join(where, "out.pst"))
+        equal(digests(os.path.join(where, "out.pst")), digests(os.path.join(top, "texts.pst")), f"{name} was somebody else's, and is gone")
+    killed = os.path.join(top, "killed")
+    os.makedirs(killed)
+    process = subprocess.Popen([judge.PROGRAM, *command, os.path.join(killed, "out.pst")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and not os.path.exists(os.path.join(killed, "out.pst.part")):
+        time.sleep(0.0005)
+    process.kill()
+    process.wait()
+    run(*command, os.path.join(killed, "out.pst"))
+    equal(digests(os.path.join(killed, "out.pst")), digests(os.path.join(top, "texts.pst")), "ended as soon as the store was there")
     late = os.path.join(top, "late")
     os.makedirs(late)
     process = subprocess.Popen([judge.PROGRAM, *command, os.path.join(late, "out.pst")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -82,6 +82,26 @@ haul_rc haul_pstw_files_log(haul_pstw_files *f, const char *title, haul_err *e)
     return rc == HAUL_OK ? haul_pstw_open(&setup, &f->store, e) : rc;
 }
 
+static bool holds_something(const haul_pstw_files *f, const char *name)
+{
+    struct stat info;
+    return fstatat(f->dir, name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+           (!S_ISREG(info.st_mode) || info.st_size > 0);
+}
+
+static haul_rc part_free(const haul_pstw_files *f, const char *name, haul_err *e)
+{
+    haul_auto_str part = {0};
+    haul_str_addf(&part, "%s" HAUL_PSTW_UNFINISHED, name);
+    if (!holds_something(f, part.p))
+        return HAUL_OK;
+    return haul_fail(
+        e, HAUL_E_TARGET,
+        "%s is not empty, and no journal of this run knows it, but a store that is not finished would have "
+        "that name; remove it, or name another store",
+        part.p);
+}
+
 haul_rc haul_pstw_files_free(const haul_pstw_files *f, unsigned volume, haul_err *e)
 {
     haul_auto_str name = {0}, state = {0};
@@ -92,8 +112,8 @@ haul_rc haul_pstw_files_free(const haul_pstw_files *f, unsigned volume, haul_err
         return haul_fail(e, HAUL_E_TARGET,
                          "%s is the target of another run, whose state is in %s; choose another name", name.p,
                          state.p);
-    if (fstatat(f->dir, name.p, &info, AT_SYMLINK_NOFOLLOW) != 0 || (S_ISREG(info.st_mode) && !info.st_size))
-        return HAUL_OK;
+    if (!holds_something(f, name.p))
+        return f->claimed && volume == f->volume ? HAUL_OK : part_free(f, name.p, e);
     return haul_fail(e, HAUL_E_TARGET,
                      "%s is not empty: nothing can be added to a store that another program, or another run "
                      "without its journal, has written; name a new one (--merge does not help here)",

@@ -187,6 +187,7 @@ static haul_rc read_tokens(state *st, const haul_tokens *t, haul_err *e)
         !haul_parse_u64(log, strlen(log), &st->files.logged))
         return haul_fail(e, HAUL_E_STATE, "the journal's place in the store is no number");
     st->files.volume = st->known = (unsigned)n;
+    st->files.claimed = true;
     st->files.finished = finished && *finished == '1';
     st->files.named = !named || *named == '1';
     return HAUL_OK;
@@ -227,6 +228,38 @@ static haul_rc sink_open(haul_sink *s, const char *target, const haul_tokens *re
     if (fresh && rc == HAUL_OK && st->split) /* hours later is too late */
         rc = haul_pstw_files_free(&st->files, st->files.volume + 1, e);
     return rc == HAUL_OK ? open_log(st, e) : rc;
+}
+
+/* ── the place in the store that the journal has ── */
+
+static void put_tokens(const state *st, haul_tokens *to)
+{
+    char text[24];
+    snprintf(text, sizeof(text), "%u", st->files.volume);
+    haul_tokens_put(to, "volume", text);
+    snprintf(text, sizeof(text), "%llu", (unsigned long long)st->files.logged);
+    haul_tokens_put(to, "log", text);
+    haul_tokens_put(to, "finished", st->files.finished ? "1" : "0");
+    haul_tokens_put(to, "named",
+                    st->files.named || st->ending ? "1" : "0"); /* it may have it when that is read */
+}
+
+static haul_rc save(state *st, haul_err *e)
+{
+    haul_auto(haul_tokens) *t = haul_tokens_new();
+    put_tokens(st, t);
+    return st->sink->save(st->sink->ctx, t, e);
+}
+
+/* The unfinished store is made only when the journal knows that it is ours: then it may be there, and with what is in it, when this
+ * is read. */
+static haul_rc begin(state *st, haul_err *e)
+{
+    if (st->files.begun)
+        return HAUL_OK;
+    haul_rc rc = st->files.claimed ? HAUL_OK : save(st, e);
+    st->files.claimed |= rc == HAUL_OK;
+    return rc == HAUL_OK ? haul_pstw_files_begin(&st->files, e) : rc;
 }
 
 /* ── folders ── */
@@ -312,29 +345,10 @@ static haul_rc use_folder(state *st, place *p, haul_err *e)
 
 /* ── volumes ── */
 
-static void put_tokens(const state *st, haul_tokens *to)
-{
-    char text[24];
-    snprintf(text, sizeof(text), "%u", st->files.volume);
-    haul_tokens_put(to, "volume", text);
-    snprintf(text, sizeof(text), "%llu", (unsigned long long)st->files.logged);
-    haul_tokens_put(to, "log", text);
-    haul_tokens_put(to, "finished", st->files.finished ? "1" : "0");
-    haul_tokens_put(to, "named",
-                    st->files.named || st->ending ? "1" : "0"); /* it may have it when that is read */
-}
-
-static haul_rc save(state *st, haul_err *e)
-{
-    haul_auto(haul_tokens) *t = haul_tokens_new();
-    put_tokens(st, t);
-    return st->sink->save(st->sink->ctx, t, e);
-}
-
 /* All that is in the store, so that the journal knows it. */
 static haul_rc keep(state *st, haul_err *e)
 {
-    haul_rc rc = haul_pstw_files_begin(&st->files, e);
+    haul_rc rc = begin(st, e);
     if (rc == HAUL_OK)
         rc = haul_pstw_commit(st->files.store, &st->files.logged, e);
     return rc == HAUL_OK ? save(st, e) : rc;
@@ -366,11 +380,11 @@ static haul_rc next_volume(state *st, haul_err *e)
         return rc;
     st->files.volume++;
     st->files.logged = 0;
-    st->files.finished = st->files.named = st->ending = false;
+    st->files.claimed = st->files.finished = st->files.named = st->ending = false;
     rc = haul_pstw_files_free(&st->files, st->files.volume, e);
     if (rc == HAUL_OK)
         rc = open_log(st, e);
-    return rc == HAUL_OK ? haul_pstw_files_begin(&st->files, e) : rc;
+    return rc == HAUL_OK ? begin(st, e) : rc;
 }
 
 /* ── messages, into whichever store ── */
@@ -479,7 +493,7 @@ static haul_rc sink_folder(haul_sink *s, uint32_t id, const haul_path *path, hau
     if (rc != HAUL_OK || (path->known && st->files.volume > 1)) /* one of the stores has it */
         return rc;
     if (!is_there(st, p))
-        rc = haul_pstw_files_begin(&st->files, e);
+        rc = begin(st, e);
     if (rc == HAUL_OK && !is_there(st, p) && !fits(st, p))
         rc = leave_full(st, e);
     return rc == HAUL_OK ? use_folder(st, p, e) : rc;
@@ -507,7 +521,7 @@ static haul_rc sink_message(haul_sink *s, uint32_t id, const haul_msg *m, haul_e
     state *st = s->state;
     if (id >= st->n || !st->v[id].path)
         return haul_fail(e, HAUL_E_TARGET, "a message for folder %u, which was never declared", (unsigned)id);
-    haul_rc rc = haul_pstw_files_begin(&st->files, e);
+    haul_rc rc = begin(st, e);
     if (rc == HAUL_OK)
         rc = wait_for_room(s, m->stored_size, e);
     if (rc != HAUL_OK)
