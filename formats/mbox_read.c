@@ -60,13 +60,27 @@ void haul_mbox_done(haul_mbox *mb)
     haul_str_done(&mb->from);
 }
 
+/* The first octets, `want` of them and more: up to something that is no preamble, and a line of it, as far as can be seen. After a
+ * crash a file may begin with megabytes of NULs. *ret_at: the octets of the preamble. */
+static haul_rc look_at_start(haul_mbox *mb, size_t want, window *ret, size_t *ret_at, haul_err *e)
+{
+    for (size_t more = want;; more *= 2) {
+        haul_rc rc = look(mb, more, ret, e);
+        if (rc != HAUL_OK)
+            return rc;
+        *ret_at = haul_mbox_preamble(ret->p, ret->n);
+        if (ret->eof || ret->n - *ret_at >= want || more >= HAUL_IN_PEEK_MAX)
+            return HAUL_OK;
+    }
+}
+
 haul_rc haul_mbox_check(haul_mbox *mb, bool *ret_is, bool *ret_empty, haul_err *e)
 {
     window w;
-    haul_rc rc = look(mb, HAUL_MBOX_LOOK, &w, e);
+    size_t at;
+    haul_rc rc = look_at_start(mb, HAUL_MBOX_LOOK, &w, &at, e);
     if (rc != HAUL_OK)
         return rc;
-    size_t at = haul_mbox_preamble(w.p, w.n);
     *ret_is = haul_mbox_starts_from(w.p + at, w.n - at);
     *ret_empty = w.n == 0;
     return HAUL_OK;
@@ -76,10 +90,11 @@ haul_rc haul_mbox_check(haul_mbox *mb, bool *ret_is, bool *ret_empty, haul_err *
 static haul_rc begin(haul_mbox *mb, haul_err *e)
 {
     window w;
-    haul_rc rc = look(mb, EOL_LOOK, &w, e);
+    size_t at;
+    haul_rc rc = look_at_start(mb, EOL_LOOK, &w, &at, e);
     if (rc != HAUL_OK)
         return rc;
-    size_t at = haul_mbox_preamble(w.p, w.n), n = w.n < EOL_LOOK ? w.n : EOL_LOOK;
+    size_t n = w.n - at < EOL_LOOK ? w.n : at + EOL_LOOK;
     mb->begun = true;
     mb->at_from = haul_mbox_starts_from(w.p + at, w.n - at);
     mb->done = w.eof && at == w.n;

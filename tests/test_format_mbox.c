@@ -302,6 +302,21 @@ Test(mbox, block_in_front)
         expect_split(rows[i].file, strlen(rows[i].file), HAUL_MBOX_AUTO, rows[i].want);
 }
 
+/* What a crash left in front of the first From_ line, whatever windows there are. */
+Test(mbox, long_front)
+{
+    static const size_t fronts[] = {4096, 65500, 65535, 65536, 70000, 1u << 20};
+    for (size_t i = 0; i < HAUL_COUNT(fronts); i++)
+        for (size_t k = 0; k < 2; k++) {
+            haul_auto_str file = {0}, want = {0};
+            for (size_t n = 0; n < fronts[i]; n++)
+                haul_str_addc(&file, k ? '\n' : '\0');
+            haul_str_addz(&file, F "S: 1\n\nx\ry\n\n" F "S: 2\n");
+            haul_str_addf(&want, "@%zu[S: 1//x^y/] @%zu[S: 2/]", fronts[i], fronts[i] + 45);
+            expect_split(file.p, file.len, HAUL_MBOX_AUTO, want.p);
+        }
+}
+
 /* Messages around and beyond every window: quoted lines and separators at all offsets of a border. */
 Test(mbox, large)
 {
