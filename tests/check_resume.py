@@ -327,6 +327,44 @@ def again(work, fmt):
     equal(judge.report_of(target)["totals"]["already_stored"], 80, f"{fmt}: a grown store again: already stored")
 
 
+def completed(work, fmt):
+    """A message that was at the end of its file, and not all there, is stored again when it is, also when others came behind it."""
+    path, target = os.path.join(work, "delivery.mbox"), fresh(work, "delivery", fmt, None)
+    sent = messages(0, 4)
+    whole, begun = judge.mbox_of(sent), judge.mbox_of(sent[:3])[:-12]
+    same(whole.startswith(begun), "a file that grows")
+    judge.write(path, begun)
+    run("convert", "--to", to(fmt), path, target)
+    judge.write(path, whole)
+    run("convert", "--to", to(fmt), path, target)
+    report = judge.report_of(target)
+    equal((report["totals"]["already_stored"], report["totals"]["stored"]), (2, 2), f"{fmt}: an end that grew: already stored, stored")
+    equal(report["totals"]["issues"].get("source.changed"), 1, f"{fmt}: an end that grew: source.changed")
+    run("convert", "--to", to(fmt), path, target)
+    equal(judge.report_of(target)["totals"]["already_stored"], 4, f"{fmt}: an end that grew, again: already stored")
+
+
+def namesakes(work, fmt):
+    """Files of two people that are called the same, in two runs, are two sources; one that was moved is the same."""
+    target = fresh(work, "namesakes", fmt, None)
+    ada, bob, moved = (os.path.join(work, d, "Inbox.mbox") for d in ("ada", "bob", "moved"))
+    judge.write(ada, judge.mbox_of(messages(0, 4)))
+    judge.write(bob, judge.mbox_of(messages(0, 1) + messages(10, 3)))
+    for path in (ada, bob, ada):
+        run("convert", "--to", to(fmt), path, target)
+        equal(judge.report_of(target)["totals"]["stored"], 0 if path is ada and judge.report_of(target)["totals"]["already_stored"] else 4,
+              f"{fmt}: namesakes: stored of {path}")
+    run("verify", target, ada, bob)
+    os.makedirs(os.path.dirname(moved))
+    os.rename(bob, moved)
+    done = run("convert", "--to", to(fmt), moved, target)
+    totals = judge.report_of(target)["totals"]
+    equal((totals["stored"], totals["already_stored"]), (0, 4), f"{fmt}: namesakes: a source that was moved")
+    equal(totals["issues"].get("source.moved"), 1, f"{fmt}: namesakes: source.moved")
+    for path in (ada, bob, moved):
+        shutil.rmtree(os.path.dirname(path))
+
+
 def main():
     work = judge.temporary(memory=True)
     trace = can_trace(work)
@@ -346,6 +384,8 @@ def main():
             + (", interrupted once" if stopped else ", SIGINT came too late"))
         grown(work, fmt, trace)
         merged(work, fmt, trace)
+        completed(work, fmt)
+        namesakes(work, fmt)
     if os.access(MAKE, os.X_OK):
         outlook(work, trace)
     judge.finish()

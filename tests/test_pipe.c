@@ -131,7 +131,7 @@ Test(report, sources_have_names_of_their_own)
     haul_err e = {0};
     cr_assert_eq(haul_report_open(&job, NULL, &r, &e), HAUL_OK);
     for (size_t i = 0; i < HAUL_COUNT(labels); i++)
-        cr_expect_str_eq(haul_report_source(r, NULL, "/x", labels[i]), names[i]);
+        cr_expect_str_eq(haul_report_source(r, NULL, "/x", labels[i], NULL), names[i]);
     haul_report_free(r);
 }
 

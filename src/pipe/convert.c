@@ -226,7 +226,7 @@ static haul_rc known_by_id(haul_run *r, bool *ret_reused, haul_err *e)
         return HAUL_OK;
     if (rc != HAUL_OK)
         return rc;
-    if (seen || r->msg->may_grow) {
+    if (seen || r->msg->may_grow || rec.lost & HAUL_LOST_END) {
         *ret_reused = true; /* the digest decides */
         return HAUL_OK;
     }
@@ -472,8 +472,11 @@ static haul_rc read_source(haul_run *r, const char *path, haul_err *e)
     haul_rc rc = haul_tree_open(path, &t, e);
     r->source_path = path;
     char *label = t ? haul_strdup(haul_tree_label(t)) : haul_tree_label_of(path, path);
-    r->source = haul_report_source(r->report, r->journal, path, label);
+    const char *was;
+    r->source = haul_report_source(r->report, r->journal, path, label, &was);
     free(label);
+    if (was && rc == HAUL_OK)
+        haul_run_notice(r, r->source, HAUL_ISSUE_SOURCE_MOVED, was);
     haul_rc logged = haul_log_source(r, path, false, rc == HAUL_OK ? e : NULL);
     rc = rc == HAUL_OK ? logged : rc;
     if (rc == HAUL_OK)

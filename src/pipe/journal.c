@@ -38,6 +38,7 @@ static const char as_new[] =
     X(SOURCE_NAME, "SELECT name FROM source WHERE path = ?1")                                                \
     X(SOURCE_PATH, "SELECT path FROM source WHERE name = ?1 ORDER BY path LIMIT 1")                          \
     X(SOURCE_ADD, "INSERT OR IGNORE INTO source VALUES(?1, ?2)")                                             \
+    X(SOURCE_LEAVE, "DELETE FROM source WHERE name = ?2 AND path <> ?1")                                     \
     X(FOLDER_GET, "SELECT target FROM folder WHERE source = ?1 AND path = ?2")                               \
     X(FOLDER_ALL, "SELECT DISTINCT target FROM folder ORDER BY target")                                      \
     X(FOLDER_ADD, "INSERT INTO folder VALUES(?1, ?2, ?3)")                                                   \
@@ -531,11 +532,15 @@ const char *haul_journal_source_path(haul_journal *j, const char *name)
 
 haul_rc haul_journal_add_source(haul_journal *j, const char *path, const char *name, haul_err *e)
 {
+    static const int both[] = {ST_SOURCE_LEAVE, ST_SOURCE_ADD};
     haul_rc rc = begin(j, e);
-    sqlite3_stmt *s = stmt(j, ST_SOURCE_ADD);
-    bind_text(s, 1, path);
-    bind_text(s, 2, name);
-    return rc == HAUL_OK ? run_stmt(j, s, "writing", e) : rc;
+    for (size_t i = 0; i < HAUL_COUNT(both) && rc == HAUL_OK; i++) {
+        sqlite3_stmt *s = stmt(j, both[i]);
+        bind_text(s, 1, path);
+        bind_text(s, 2, name);
+        rc = run_stmt(j, s, "writing", e);
+    }
+    return rc;
 }
 
 const char *haul_journal_folder(haul_journal *j, const char *source, const char *path)

@@ -13,7 +13,12 @@
 typedef struct haul_journal haul_journal;
 
 /* What a target could not hold of an item, so that verify does not ask for it. */
-enum { HAUL_LOST_FLAGS = 1, HAUL_LOST_KEYWORDS = 2, HAUL_LOST_TIME = 4 };
+enum {
+    HAUL_LOST_FLAGS = 1,
+    HAUL_LOST_KEYWORDS = 2,
+    HAUL_LOST_TIME = 4,
+    HAUL_LOST_END = 8, /* perhaps: the file that it was at the end of may have grown since */
+};
 
 typedef struct haul_record { /* one stored item */
     int64_t row;             /* of an existing record, 0 = new */

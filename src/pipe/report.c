@@ -84,39 +84,53 @@ static bool name_taken(const haul_report *r, const char *name)
     return false;
 }
 
-/* A name that an earlier run gave to another source of this run is not free either. */
-static bool name_free(const haul_report *r, haul_journal *j, const char *real, const char *name)
+static bool is_source(const haul_report *r, const char *real)
 {
+    bool is = false;
+    for (const char *const *s = r->job->sources; *s && !is; s++) {
+        char *other = realpath(*s, NULL);
+        is = other && strcmp(other, real) == 0;
+        free(other);
+    }
+    return is;
+}
+
+/* *ret_holder: the other path that an earlier run gave it to, where that does not matter any more. */
+static bool name_free(const haul_report *r, haul_journal *j, const char *real, const char *name, bool copies,
+                      const char **ret_holder)
+{
+    *ret_holder = NULL;
     if (name_taken(r, name))
         return false;
     const char *holder = j ? haul_journal_source_path(j, name) : NULL;
     if (!holder || strcmp(holder, real) == 0)
         return true;
-    bool here = false;
-    for (const char *const *s = r->job->sources; *s && !here; s++) {
-        char *other = realpath(*s, NULL);
-        here = other && strcmp(other, holder) == 0;
-        free(other);
-    }
-    return !here;
+    *ret_holder = holder;
+    return !is_source(r, holder) && (copies || access(holder, F_OK) != 0);
 }
 
-static const char *choose_name(haul_report *r, haul_journal *j, const char *real, const char *label)
+static const char *choose_name(haul_report *r, haul_journal *j, const char *real, const char *label,
+                               const char **ret_was)
 {
-    const char *known = j ? haul_journal_source_name(j, real) : NULL;
+    const char *known = j ? haul_journal_source_name(j, real) : NULL, *holder = NULL;
     if (known && !name_taken(r, known))
         return haul_arena_str(&r->arena, known);
     const char *name = haul_arena_str(&r->arena, label);
-    for (unsigned i = 2; !name_free(r, j, real, name); i++)
+    for (unsigned i = 2; !name_free(r, j, real, name, !ret_was, &holder); i++)
         name = haul_arena_printf(&r->arena, "%s#%u", label, i);
+    if (ret_was && holder)
+        *ret_was = haul_arena_str(&r->arena, holder);
     return name;
 }
 
-const char *haul_report_source(haul_report *r, haul_journal *j, const char *path, const char *label)
+const char *haul_report_source(haul_report *r, haul_journal *j, const char *path, const char *label,
+                               const char **ret_was)
 {
     char *resolved = realpath(path, NULL);
     const char *real = haul_arena_str(&r->arena, resolved ? resolved : path);
-    const char *name = choose_name(r, j, real, label);
+    if (ret_was)
+        *ret_was = NULL;
+    const char *name = choose_name(r, j, real, label, ret_was);
     free(resolved);
     r->sources = haul_realloc(r->sources, (r->n_sources + 1) * sizeof(*r->sources));
     source_row *s = &r->sources[r->n_sources++];

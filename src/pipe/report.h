@@ -55,8 +55,12 @@ void haul_report_free(haul_report *r);
 HAUL_DEFINE_AUTO(haul_report, haul_report_free)
 
 /* A source: its name is unique in the run: what the journal (NULL = none) knows its real path by, else its
- * label, "label#2"… Returned texts live with the report. _keep_source remembers the name of the last one. */
-const char *haul_report_source(haul_report *r, haul_journal *j, const char *path, const char *label);
+ * label, "label#2"… A name that an earlier run gave to another path, which is still there, is that one's: files of two people may be
+ * called the same. Where nothing is there any more, this one is taken to be it, moved: *ret_was is that path, else NULL. With ret_was NULL
+ * one that is still there may be a copy of this one.
+ * Returned texts live with the report. _keep_source remembers the name of the last one. */
+const char *haul_report_source(haul_report *r, haul_journal *j, const char *path, const char *label,
+                               const char **ret_was);
 HAUL_MUST_USE haul_rc haul_report_keep_source(haul_report *r, haul_journal *j, haul_err *e);
 void haul_report_source_format(haul_report *r, const char *format); /* of the last one; one for each pass */
 /* Of the last one, where a log is kept: its size and digest before it was read (io/digest.h), and whose it is, or NULL. */

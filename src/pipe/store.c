@@ -35,7 +35,7 @@ static unsigned lost_of(const haul_msg *m)
         if (i->id == HAUL_ISSUE_TARGET_TIME_CLAMPED || i->id == HAUL_ISSUE_TIME_UNKNOWN)
             lost |= HAUL_LOST_TIME;
     }
-    return lost;
+    return lost | (m->may_grow ? HAUL_LOST_END : 0u);
 }
 
 static int by_text(const void *a, const void *b)

@@ -531,7 +531,7 @@ static haul_rc read_tree(verify *v, const char *path, const haul_format *format,
     if (rc == HAUL_OK)
         rc = haul_passes_choose(&passes, format, t, e);
     if (rc == HAUL_OK && is_source)
-        v->source = haul_report_source(v->names, v->journal, path, haul_tree_label(t));
+        v->source = haul_report_source(v->names, v->journal, path, haul_tree_label(t), NULL);
     while (rc == HAUL_OK && (format = haul_passes_next(&passes))) {
         if (!is_source)
             v->format = format;
