@@ -182,7 +182,7 @@ static void push_directory(haul_reader *r, const char *name)
     eml_reader *s = r->state;
     pending d = {.path = join(&s->arena, s->at.path, name), .depth = s->at.depth + 1, .bundle = s->at.bundle};
     bool bundle = haul_iends(name, ".mbox") && strlen(name) > 5;
-    if (!haul_reader_claims_dir(r, s->files, s->n_files, name))
+    if (!haul_reader_claims_dir(r, s->at.path, s->files, s->n_files, name))
         return;
     if (s->at.bundle && strcmp(name, "Attachments") == 0) {
         stray(r, name, "attachments beside .partial.emlx files");

@@ -74,9 +74,42 @@ static bool has_dir(const haul_probe *p, const char *name)
     return false;
 }
 
-static bool below_maildir(const char *path)
+/* Is a file called as deliveries are: seconds, or flags behind it; or as Thunderbird calls them, digits and ".eml"? Folders of other
+ * formats may be called "cur" and "new", too. */
+static bool like_delivery(const char *name)
 {
-    return strstr(path, "/cur/") || strstr(path, "/new/") || haul_ends(path, "/maildirfolder");
+    enum { SECONDS = 9 }; /* digits, at least: since 1973 */
+    size_t digits = strspn(name, "0123456789");
+    const char *marks[] = {":2,", "!2,", ";2,"};
+    for (size_t i = 0; i < HAUL_COUNT(marks); i++)
+        if (strstr(name, marks[i]))
+            return true;
+    return digits &&
+           (haul_icmp(name + digits, ".eml") == 0 ||
+            (digits >= SECONDS && (name[digits] == '.' || name[digits] == '_') && !haul_iends(name, ".eml")));
+}
+
+/* In a directory "cur" or "new", at its top; *ret_in: that it is in one at all. */
+static bool is_delivery(const char *path, bool *ret_in)
+{
+    const char *slash = strrchr(path, '/');
+    size_t n = slash ? (size_t)(slash - path) : 0;
+    *ret_in = n >= 3 && (n == 3 || slash[-4] == '/') &&
+              (memcmp(slash - 3, "cur", 3) == 0 || memcmp(slash - 3, "new", 3) == 0);
+    return *ret_in && like_delivery(slash + 1);
+}
+
+/* One of cur and new, the other being empty and left out of a copy; or a folder of another format that is called so. */
+static bool half_maildir(const haul_probe *p)
+{
+    bool any = false;
+    for (size_t i = 0; i < p->n_files; i++) {
+        bool in, is = is_delivery(p->files[i].label, &in);
+        if (in && is && !strchr(strchr(p->files[i].label, '/') + 1, '/'))
+            return true;
+        any |= in;
+    }
+    return !any;
 }
 
 /* [maildir-1]: cur and new are three octets each, more than any content of their files can weigh. */
@@ -85,14 +118,15 @@ static int maildir_probe(const haul_probe *p)
     if (!p->is_dir)
         return 0;
     int found = has_dir(p, "cur") + has_dir(p, "new");
-    for (size_t i = 0; i < p->n_files && found == 1 && !has_dir(p, "tmp"); i++)
-        if (haul_iends(p->files[i].label, ".eml")) /* a folder that is called "new" */
-            found = 0;
+    if (found == 1 && !has_dir(p, "tmp") && !half_maildir(p))
+        found = 0;
     if (found)
         return 72 + 24 * found + 24 * has_dir(p, "tmp");
-    for (size_t i = 0; i < p->n_files; i++)
-        if (below_maildir(p->files[i].label))
+    for (size_t i = 0; i < p->n_files; i++) {
+        bool in;
+        if (is_delivery(p->files[i].label, &in) || haul_ends(p->files[i].label, "/maildirfolder"))
             return 72;
+    }
     return 0;
 }
 

@@ -345,7 +345,7 @@ static bool plan(haul_mbox_walk *w, const haul_mbox_frame *f, const haul_entry *
 static haul_rc visit_dir(haul_mbox_walk *w, const haul_entry *entry, haul_err *e)
 {
     haul_mbox_frame like = {0};
-    if (!haul_reader_claims_dir(w->r, w->top->v, w->top->n, entry->name))
+    if (!haul_reader_claims_dir(w->r, w->top->dir, w->top->v, w->top->n, entry->name))
         return HAUL_OK;
     like.dir = join(&w->arena, w->top->dir, entry->name);
     if (!plan(w, w->top, entry, &like)) {

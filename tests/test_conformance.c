@@ -622,6 +622,50 @@ Test(conformance, a_tree_of_several_formats_is_read_file_by_file_once)
     cr_expect_eq(t.found, 7, "a chosen reader judges every file");
 }
 
+/* "new" and "cur" are words, too. Names of files: NUL at the end. */
+Test(conformance, a_folder_called_as_a_maildir_calls_its_own_is_a_folder)
+{
+    static const char eml[] =
+        "From: Zoe <z@example.org>\nSubject: alone\nDate: Fri, 23 May 2025 18:35:53 +0200\n\nHi\n";
+    static const struct {
+        const char *format, *files[6];
+        size_t found;
+    } rows[] = {
+        {"eml", {"Mail/new/a.eml", "Mail/old/b.eml", "Mail/old/c.eml"}, 3},
+        {"eml", {"new/a.eml", "old/b.eml"}, 2},
+        {"eml", {"cur/a.eml", "old/b.eml"}, 2},
+        {"eml", {"inbox/1", "inbox/2", "new/1", "new/2"}, 4},
+        {"mbox", {"inbox.mbox", "new/2019.mbox", "new/2020.mbox"}, 3 * SAMPLE_MESSAGES},
+        {"maildir", {"md/cur/1748018153.1.host:2,S", "other/new/1748018153.2.host"}, 2},
+        {"maildir", {"new/1748018153.1.host"}, 1},
+        {"maildir", {"cur/odd:2,S"}, 1},
+        {"maildir", {"cur/1.eml", "tmp/x"}, 1},
+    };
+    for (size_t i = 0; i < HAUL_COUNT(rows); i++) {
+        bool mbox = strcmp(rows[i].format, "mbox") == 0;
+        char root[4000], target[4096], path[4096];
+        snprintf(path, sizeof(path), "called%zu", i);
+        snprintf(root, sizeof(root), "%s", testing_path("%s", path));
+        snprintf(target, sizeof(target), "%s.jsonl", root);
+        for (size_t k = 0; k < HAUL_COUNT(rows[i].files) && rows[i].files[k]; k++) {
+            snprintf(path, sizeof(path), "%s/%s", root, rows[i].files[k]);
+            testing_write(path, mbox ? sample : eml, mbox ? sizeof(sample) - 1 : sizeof(eml) - 1);
+        }
+        const char *sources[] = {root, NULL};
+        haul_job job = {
+            .command = "convert", .sources = sources, .target = target, .to = haul_format_find("dump")};
+        haul_totals t = {0};
+        haul_err e = {0};
+        json_t *report = NULL;
+        cr_expect_eq(haul_convert(&job, &t, &report, &e), HAUL_OK, "%s", e.text);
+        cr_expect_eq(t.stored, rows[i].found, "%zu: %llu", i, (unsigned long long)t.stored);
+        const char *format = json_string_value(
+            json_object_get(json_array_get(json_object_get(report, "sources"), 0), "format"));
+        cr_expect_str_eq(format, rows[i].format, "%zu", i);
+        json_decref(report);
+    }
+}
+
 /* Ids hang on the names of sources: what else a run reads must not change them. */
 Test(conformance, a_source_keeps_its_name_whatever_else_is_read)
 {

@@ -278,7 +278,7 @@ static haul_rc visit(haul_reader *r, haul_err *e)
     for (size_t i = s->n; i > 0; i--) {
         const haul_entry *d = &s->v[i - 1];
         if (d->type != HAUL_ENTRY_DIR || strcmp(d->name, ".mailhaul") == 0 ||
-            !haul_reader_claims_dir(r, s->v, s->n, d->name))
+            !haul_reader_claims_dir(r, s->at.path, s->v, s->n, d->name))
             continue;
         if (s->at.depth + 1 >= HAUL_TREE_DEPTH_MAX)
             haul_reader_issue(r, HAUL_ISSUE_FOLDER_DEPTH, "%s/%s", s->at.path, d->name);

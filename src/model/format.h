@@ -340,9 +340,11 @@ void haul_reader_close(haul_reader *r); /* NULL state is accepted */
  * it without an issue. True: it is ours, or nobody's. */
 bool haul_reader_claims(haul_reader *r, const char *path, const char *head, size_t n);
 
-/* The same of a subdirectory `name` of a directory that is another format's by its layout alone (entries: all
- * of that directory), and that this layout keeps for itself: false = pass over it. */
-bool haul_reader_claims_dir(haul_reader *r, const haul_entry *entries, size_t n, const char *name);
+/* The same of a subdirectory `name` of directory `dir` that is another format's by its layout alone (entries: all
+ * of that directory; and the names of some files in the subdirectory are looked at), and that this layout keeps for itself: false = pass
+ * over it. */
+bool haul_reader_claims_dir(haul_reader *r, const char *dir, const haul_entry *entries, size_t n,
+                            const char *name);
 /* Is it a directory that readers pass over, and name, because it begins with a dot? Our own is not worth a word. */
 bool haul_reader_hides(const haul_entry *entry);
 #define HAUL_READER_HIDDEN "begins with a dot, not looked into; give it as a source of its own"

@@ -289,16 +289,44 @@ bool haul_reader_hides(const haul_entry *entry)
     return entry->type == HAUL_ENTRY_DIR && entry->name[0] == '.' && strcmp(entry->name, ".mailhaul") != 0;
 }
 
-bool haul_reader_claims_dir(haul_reader *r, const haul_entry *entries, size_t n, const char *name)
+/* Does any format keep directories of that name for itself? */
+static bool is_layout_name(const char *name)
 {
-    haul_probe p = {.label = "", .is_dir = true, .head = "", .entries = entries, .n_entries = n};
-    if (r->exclusive)
-        return true;
-    const haul_format *f = best_format(&p);
-    if (!f || f->reader == r->ops || !is_layout_dir(f, name))
-        return true;
-    r->others |= bit_of(f);
+    for (size_t i = 0; haul_formats[i]; i++)
+        if (is_layout_dir(haul_formats[i], name))
+            return true;
     return false;
+}
+
+/* Names of files only: what is in them says nothing about the directory. */
+static void sample_names(haul_tree *t, const char *dir, const char *name, haul_arena *a, haul_probe *files,
+                         size_t *ret_n)
+{
+    haul_entry *v = NULL;
+    size_t n = 0;
+    if (haul_tree_list(t, join(a, dir, name), a, &v, &n, NULL) != HAUL_OK)
+        return;
+    for (size_t i = 0; i < n && *ret_n < SAMPLE_EACH; i++)
+        if (v[i].type == HAUL_ENTRY_FILE && v[i].name[0] != '.')
+            files[(*ret_n)++] = (haul_probe){.label = join(a, name, v[i].name), .head = ""};
+}
+
+bool haul_reader_claims_dir(haul_reader *r, const char *dir, const haul_entry *entries, size_t n,
+                            const char *name)
+{
+    haul_arena a = {0};
+    haul_probe files[SAMPLE_EACH];
+    haul_probe p = {
+        .label = "", .is_dir = true, .head = "", .entries = entries, .n_entries = n, .files = files};
+    if (r->exclusive || !is_layout_name(name))
+        return true;
+    sample_names(r->tree, dir, name, &a, files, &p.n_files);
+    const haul_format *f = best_format(&p);
+    bool theirs = f && f->reader != r->ops && is_layout_dir(f, name);
+    if (theirs)
+        r->others |= bit_of(f);
+    haul_arena_done(&a);
+    return !theirs;
 }
 
 /* Mail of kinds that are not read, which people have all the same. NULL: none that we know. */
