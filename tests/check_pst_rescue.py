@@ -84,7 +84,10 @@ def gone(sound, damage, mended):
     """What is touched: entries of nodes, and blocks."""
     m = sound.map
     pages = {at for kind in m.pages for at, _ in m.pages[kind] if overlap([(at, at + m.page)], damage)}
-    blunt = {at for at in pages if overlap([(at + m.foot, at + m.page)], damage)}  # nothing is known of their entries
+    leaves = {at for at, level in m.pages[NBT] if not level}  # what is above says that, and their entries count
+    if pages & {at for at, level in m.pages[NBT] if level}:
+        leaves = set()
+    blunt = {at for at in pages - leaves if overlap([(at + m.foot, at + m.page)], damage)}  # nothing is known of their entries
     nodes, blocks = set(), {b for b in m.blocks if overlap(m.room(b), damage)}
     for nid, (_, _, _, (e, size)) in m.nodes.items():
         page = e // m.page * m.page
@@ -219,8 +222,11 @@ def pages(t, rng):
                 t.zero(what + " zeroed", at, m.page, **bypassed)
                 half = at + m.foot // 2 // 8 * 8
                 t.zero(what + ", some octets zeroed", half - 20, 40, (0, 1))
-                if LONG:
+                if LONG or (kind == NBT and level == 0):
                     t.damage(what + ", NULs for its trailer", [(at + m.trailer, bytes(16))], **bypassed)
+                    t.damage(what + ", NULs for its counts", [(at + m.foot, bytes(4))], **bypassed)
+                    t.damage(what + ", NULs for all behind its entries", [(at + m.foot, bytes(m.page - m.foot))], **bypassed)
+                if LONG:
                     t.damage(what + ", another page over it",
                              [(at, t.sound.octets[m.pages[kind][0][0]:m.pages[kind][0][0] + m.page])], (0, 1))
                 n = t.sound.octets[at + m.foot] if not m.big else 4

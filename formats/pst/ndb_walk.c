@@ -53,11 +53,12 @@ static bool read_page(walk *w, const haul_nodes_ref *r, page *ret)
     return haul_nodes_page_entries(w->nodes, ret->octets, &ret->s);
 }
 
-static void pass_over(walk *w, const haul_nodes_ref *r)
+/* leaf: what names the page says that it is one; its entries count, whatever its trailer says. */
+static void pass_over(walk *w, const haul_nodes_ref *r, bool leaf)
 {
     haul_nodes_fault f = {.page = true, .at = r->at, .id = r->id, .what = "cannot be read"};
     if (w->nodes->rescues)
-        haul_rescue_gap(w->nodes, w->kind, r, false);
+        haul_rescue_gap(w->nodes, w->kind, r, leaf);
     else if (w->nodes->fault)
         w->nodes->fault(w->nodes->ctx, &f);
 }
@@ -80,7 +81,7 @@ static haul_rc walk_page(walk *w, const haul_nodes_ref *r, unsigned below, bool 
     page p;
     if (!read_page(w, r, &p) || p.s.level >= below || (doubted && p.odd)) {
         if (!doubted)
-            pass_over(w, r);
+            pass_over(w, r, below == 1);
         return HAUL_OK;
     }
     if (!p.s.level)

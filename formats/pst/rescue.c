@@ -290,6 +290,17 @@ static bool read_leaf(haul_nodes *n, uint64_t at, uint8_t *to, haul_nodes_entrie
            haul_nodes_page_entries(n, to, ret) && !ret->level && ret->size >= 3u * n->layout->id + 4u;
 }
 
+/* A page that is known to be a leaf, and damaged. Where its trailer says nonsense, there are as many entries as have room. */
+static bool read_damaged(haul_nodes *n, uint64_t at, uint8_t *to, haul_nodes_entries *ret)
+{
+    unsigned size = 4u * n->layout->id; /* of an NBTENTRY, 2.2.2.7.7.4 */
+    if (haul_view_read(n->view, at, to, n->layout->page) != (ssize_t)n->layout->page)
+        return false;
+    if (!haul_nodes_page_entries(n, to, ret) || ret->level || ret->size != size || !ret->n)
+        *ret = (haul_nodes_entries){.p = to, .n = n->layout->foot / size, .size = size};
+    return true;
+}
+
 static haul_node node_of(const haul_nodes *n, const haul_nodes_entries *s, size_t i, uint64_t page)
 {
     size_t id = n->layout->id;
@@ -330,7 +341,7 @@ static void take_damaged(haul_nodes *n, const gap *g)
     size_t number = r->n_pages;
     uint64_t last = 0;
     bool good = true; /* the entry in front of it, too */
-    if (!read_leaf(n, g->page.at, octets, &s) || !add_page(r, page))
+    if (!read_damaged(n, g->page.at, octets, &s) || !add_page(r, page))
         return;
     for (size_t i = 0; i < s.n; i++) {
         uint64_t key = haul_nodes_id(n, s.p + i * s.size);
@@ -405,7 +416,8 @@ static void paint(haul_nodes *n, painting *p, uint32_t page)
     const leaf_page *own = &r->pages[page];
     uint8_t octets[HAUL_NODES_PAGE_MAX];
     haul_nodes_entries s = {0};
-    if ((own->rank == DAMAGED || own->rank == FOUND) && !read_leaf(n, own->at, octets, &s))
+    if (own->rank == DAMAGED ? !read_damaged(n, own->at, octets, &s)
+                             : own->rank == FOUND && !read_leaf(n, own->at, octets, &s))
         return;
     size_t k = 0;
     for (uint32_t i = unpainted(p, (uint32_t)first_of(r, own->first));
