@@ -122,24 +122,24 @@ ORPHANS = "Recovered items/Orphans"
 # What the node tree says (2.2.2.7.7.4): (node, "parent" or "number", new value). libpff refuses a store with the loops, with
 # an item or folder that is its own parent and with a root folder that is not; the items below items nobody would find.
 PARENTS = {
-    "as made": ([], AT_HOME, set(), 0),
-    "folder in itself": ([(B, "parent", B)], {"A": 3, "Store root/B": 3, "Store root/B/C": 3}, {"pst.parent-mended"}, 0),
-    "folders in a circle": ([(A, "parent", C)], {"Store root/A": 3, "Store root/A/B": 3, "Store root/A/B/C": 3}, {"pst.parent-mended"}, 0),
+    "as made": ([], AT_HOME, set()),
+    "folder in itself": ([(B, "parent", B)], {"A": 3, "Store root/B": 3, "Store root/B/C": 3}, {"pst.parent-mended"}),
+    "folders in a circle": ([(A, "parent", C)], {"Store root/A": 3, "Store root/A/B": 3, "Store root/A/B/C": 3}, {"pst.parent-mended"}),
     "two circles": ([(A, "parent", B), (C, "parent", C)], {"Store root/A": 3, "Store root/A/B": 3, "Store root/C": 3},
-                    {"pst.parent-mended"}, 0),
-    "root in a circle": ([(ROOT, "parent", SUBTREE)], AT_HOME, {"pst.parent-mended"}, 0),
-    "root in nothing": ([(ROOT, "parent", 0)], AT_HOME, {"pst.parent-mended"}, 0),
-    "root met early": ([(0x21, "parent", SUBTREE)], AT_HOME, set(), 0),
-    "folder in an item": ([(B, "parent", A1)], {"A": 3, "Store root/B": 3, "Store root/B/C": 3}, {"pst.parent-mended"}, 0),
-    "folder in nothing": ([(B, "parent", 0x999982)], {"A": 3, ORPHANS: 6}, set(), 0),
-    "item in itself": ([(A1, "parent", A1)], {"A": 2, "A/B": 3, "A/B/C": 3, ORPHANS: 1}, {"pst.parent-mended"}, 1),
-    "item in an item": ([(A1, "parent", A2)], {"A": 2, "A/B": 3, "A/B/C": 3, ORPHANS: 1}, {"pst.parent-mended"}, 1),
+                    {"pst.parent-mended"}),
+    "root in a circle": ([(ROOT, "parent", SUBTREE)], AT_HOME, {"pst.parent-mended"}),
+    "root in nothing": ([(ROOT, "parent", 0)], AT_HOME, {"pst.parent-mended"}),
+    "root met early": ([(0x21, "parent", SUBTREE)], AT_HOME, set()),
+    "folder in an item": ([(B, "parent", A1)], {"A": 3, "Store root/B": 3, "Store root/B/C": 3}, {"pst.parent-mended"}),
+    "folder in nothing": ([(B, "parent", 0x999982)], {"A": 3, ORPHANS: 6}, set()),
+    "item in itself": ([(A1, "parent", A1)], {"A": 2, "A/B": 3, "A/B/C": 3, ORPHANS: 1}, {"pst.parent-mended"}),
+    "item in an item": ([(A1, "parent", A2)], {"A": 2, "A/B": 3, "A/B/C": 3, ORPHANS: 1}, {"pst.parent-mended"}),
     "items in a circle": ([(A1, "parent", A2), (A2, "parent", A1)], {"A": 1, "A/B": 3, "A/B/C": 3, ORPHANS: 2},
-                          {"pst.parent-mended"}, 2),
-    "item in the store": ([(A1, "parent", 0)], {"A": 2, "A/B": 3, "A/B/C": 3, ORPHANS: 1}, {"pst.parent-mended"}, 1),
-    "two items of one number": ([(A2, "number", A1)], AT_HOME, {"pst.parent-mended"}, 0),
-    "two folders of one number": ([(C, "number", B), (C, "parent", B)], AT_HOME, {"pst.parent-mended"}, 0),
-    "a folder of a later one's number": ([(B, "number", C)], AT_HOME, {"pst.parent-mended"}, 0),
+                          {"pst.parent-mended"}),
+    "item in the store": ([(A1, "parent", 0)], {"A": 2, "A/B": 3, "A/B/C": 3, ORPHANS: 1}, {"pst.parent-mended"}),
+    "two items of one number": ([(A2, "number", A1)], AT_HOME, {"pst.parent-mended"}),
+    "two folders of one number": ([(C, "number", B), (C, "parent", B)], AT_HOME, {"pst.parent-mended"}),
+    "a folder of a later one's number": ([(B, "number", C)], AT_HOME, {"pst.parent-mended"}),
 }
 
 
@@ -152,17 +152,17 @@ def check_parents(top):
     rule, path, target = (os.path.join(top, n) for n in ("parents.json", "parents.pst", "parents"))
     judge.write(rule, json.dumps({"store": {"encryption": "none", "folders": [nested]}}).encode())
     subprocess.run([MAKE, rule, path], stdin=subprocess.DEVNULL, check=True, timeout=60)
-    for name, (changes, wanted, issues, absent) in PARENTS.items():
+    for name, (changes, wanted, issues) in PARENTS.items():
         store = Store(path)
         same(name != "as made" or [store.nodes[n][3] for n in (A, B, C, A1, A2, B1)] == [SUBTREE, A, B, A, A, B], "the numbers of the generator")
         for nid, what, value in changes:
             store.put(store.nodes[nid][-1] + (24 if what == "parent" else 0), "<I", value)
         changed = store.seal(os.path.join(top, "changed.pst"))
-        run("convert", "--to", "eml", "--progress", "none", changed, target, exits=(1 if absent else 0,))
+        run("convert", "--to", "eml", "--progress", "none", changed, target)
         rows = items_of(target)
         stored = collections.Counter(r["folder"] for r in rows if r["status"] == "stored")
         equal(dict(stored), wanted, f"{name}: folders")
-        equal(sum(r["status"] == "failed" for r in rows), absent, f"{name}: listed and not there")
+        equal(len(rows), 9, f"{name}: items, none of them twice")  # a folder's table may name one that lies elsewhere
         told = report_of(target)["totals"]["issues"]
         equal({i for i in told if i.startswith("pst.")} - SEARCH - {"pst.recovered", "pst.folder-count"}, issues, f"{name}: issues")
         mails = list(messages(target))

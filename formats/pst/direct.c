@@ -364,7 +364,8 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-void haul_direct_compare(haul_pst_children nodes, uint32_t *rows, size_t n, haul_arena *a,
+void haul_direct_compare(haul_pst_children nodes, uint32_t *rows, size_t n,
+                         bool (*is_there)(haul_pst *, uint32_t nid), haul_pst *p, haul_arena *a,
                          haul_pst_counts *ret)
 {
     size_t i = 0;
@@ -378,6 +379,8 @@ void haul_direct_compare(haul_pst_children nodes, uint32_t *rows, size_t n, haul
             ret->unlisted++;
         if (i < nodes.n && nodes.v[i] == rows[k])
             i++;
+        else if (is_there(p, rows[k]))
+            ret->elsewhere++;
         else
             ret->lost[ret->absent++] = rows[k];
     }

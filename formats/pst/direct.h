@@ -77,8 +77,10 @@ HAUL_MUST_USE haul_rc haul_direct_pour(haul_direct *d, const haul_direct_data *d
 void haul_direct_doubt(haul_mapi_attach *at, haul_arena *a);
 /* The code page of 8-bit text of an item; otherwise: what the user says, 0 = nothing [pst-13]. */
 unsigned haul_direct_codepage(const haul_bag *b, unsigned otherwise);
-/* Nodes in order, and what the rows of a table name, in any order: it is sorted. */
-void haul_direct_compare(haul_pst_children nodes, uint32_t *rows, size_t n, haul_arena *a,
+/* Nodes of a folder in order, and what the rows of its table name, in any order: it is sorted. is_there: has the store that node, in
+ * whatever folder? */
+void haul_direct_compare(haul_pst_children nodes, uint32_t *rows, size_t n,
+                         bool (*is_there)(haul_pst *, uint32_t nid), haul_pst *p, haul_arena *a,
                          haul_pst_counts *ret);
 /* Lay right checksums over those of the header where they are wrong, and compare its length with the file's. */
 void haul_direct_header(haul_pst *p, haul_view *v);

@@ -40,6 +40,7 @@ typedef struct haul_pst_children {
 typedef struct haul_pst_counts { /* of one kind of items of a folder */
     size_t rows;                 /* of its table */
     size_t unlisted;             /* nodes of the folder that no row names */
+    size_t elsewhere;            /* rows whose node is another folder's, or an orphan */
     size_t absent;               /* rows whose node does not exist: ids in `lost` */
     uint32_t *lost;              /* from the arena */
 } haul_pst_counts;

@@ -109,6 +109,12 @@ static haul_rc row_ids(haul_tc *t, uint32_t **ret, size_t *ret_n, haul_err *e)
     return HAUL_OK;
 }
 
+static bool is_there(haul_pst *p, uint32_t nid)
+{
+    unsigned type = HAUL_NID_TYPE(nid);
+    return (type == HAUL_NID_ITEM || type == HAUL_NID_ASSOCIATED) && haul_native_find((haul_native *)p, nid);
+}
+
 static haul_rc native_counts(haul_pst *p, uint32_t nid, unsigned kind, haul_arena *a, haul_pst_counts *ret,
                              haul_err *e)
 {
@@ -127,7 +133,7 @@ static haul_rc native_counts(haul_pst *p, uint32_t nid, unsigned kind, haul_aren
     }
     haul_tc_done(&t);
     if (rc == HAUL_OK)
-        haul_direct_compare(native_children(p, nid, kind), rows, n_rows, a, ret);
+        haul_direct_compare(native_children(p, nid, kind), rows, n_rows, is_there, p, a, ret);
     free(rows);
     return rc == HAUL_OK ? rc : haul_wrap(e, rc, "the table of its items cannot be read");
 }

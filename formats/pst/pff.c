@@ -126,6 +126,16 @@ static int open_contents(const haul_pff_branch *b, bool ordinary, libpff_item_t 
     return found;
 }
 
+static bool is_there(haul_pst *p, uint32_t nid)
+{
+    libpff_item_t *item = NULL;
+    unsigned type = HAUL_NID_TYPE(nid);
+    bool is = (type == HAUL_NID_ITEM || type == HAUL_NID_ASSOCIATED) &&
+              libpff_file_get_item_by_identifier(((haul_pff *)p)->file, nid, &item, NULL) == 1;
+    libpff_item_free(&item, NULL);
+    return is;
+}
+
 static haul_rc pff_counts(haul_pst *p, uint32_t nid, unsigned kind, haul_arena *a, haul_pst_counts *ret,
                           haul_err *e)
 {
@@ -147,7 +157,7 @@ static haul_rc pff_counts(haul_pst *p, uint32_t nid, unsigned kind, haul_arena *
     libpff_error_free(&error);
     uint32_t *rows = haul_calloc(n > 0 ? (size_t)n : 1, sizeof(*rows));
     size_t named = table && n > 0 ? row_ids(table, n, rows) : 0;
-    haul_direct_compare(pff_children(p, nid, kind), rows, named, a, ret);
+    haul_direct_compare(pff_children(p, nid, kind), rows, named, is_there, p, a, ret);
     free(rows);
     libpff_item_free(&table, NULL);
     return HAUL_OK;

@@ -2,6 +2,7 @@
  * folder that comes later, and a folder outside of the visible ones is given only when something is in it. */
 #include "pst.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -175,14 +176,16 @@ static void compare_kind(planner *w, size_t i, unsigned kind, haul_pst_place *to
     const char *name = f->name ? f->name : "", *what = ordinary ? "" : "associated ";
     if (w->absent == ABSENT_MAX) { /* folders that share one table would take hours */
         haul_fail(&text, HAUL_SKIP,
-                  "%s (0x%x): its table is not read: %u rows without an item are named already", name, f->nid,
-                  ABSENT_MAX);
+                  "%s (0x%x): says %lld %sitems, holds %zu; its table is not read: %u rows without an item "
+                  "are named already",
+                  name, f->nid, (long long)said, what, found, ABSENT_MAX);
         issue(w, HAUL_ISSUE_PST_TABLE_DAMAGED, text.text);
         return;
     }
     if (w->p->ops->counts(w->p, f->nid, kind, &w->plan->arena, &c, &why) != HAUL_OK) {
-        haul_fail(&text, HAUL_SKIP, "%s (0x%x): %s; its %sitems come from the node tree: %zu", name, f->nid,
-                  why.text, what, found);
+        haul_fail(&text, HAUL_SKIP,
+                  "%s (0x%x): says %lld %sitems; %s; those that the node tree has are given: %zu", name,
+                  f->nid, (long long)said, what, why.text, found);
         issue(w, HAUL_ISSUE_PST_TABLE_DAMAGED, text.text);
         return;
     }
@@ -191,10 +194,15 @@ static void compare_kind(planner *w, size_t i, unsigned kind, haul_pst_place *to
         to->n_lost = c.absent < ABSENT_MAX - w->absent ? c.absent : ABSENT_MAX - w->absent;
         w->absent += to->n_lost;
     }
-    if (said < 0 && !c.unlisted && !c.absent)
+    if (said < 0 && !c.unlisted && !c.absent && !c.elsewhere)
         return;
     haul_fail(&text, HAUL_SKIP, "%s (0x%x): says %lld %sitems, lists %zu, holds %zu", name, f->nid,
               (long long)said, what, c.rows, found);
+    if (c.elsewhere) {
+        size_t n = strlen(text.text);
+        snprintf(text.text + n, sizeof(text.text) - n, "; %zu of those it lists are in other folders",
+                 c.elsewhere);
+    }
     issue(w, HAUL_ISSUE_PST_FOLDER_COUNT, text.text);
 }
 
