@@ -13,7 +13,10 @@
 #include <unistd.h>
 
 #define NONE       SIZE_MAX
-#define SENDER_MAX 512u /* octets of an address in a From_ line */
+#define SENDER_MAX 512u      /* octets of an address in a From_ line */
+#define LAYOUT     "/layout" /* a token that is not one of a file: those are below the target */
+
+static const char *const layout_names[] = {"auto", "file", "tree", "thunderbird"}; /* haul_mbox_layout */
 
 /* Endings that mean something beside mboxes: folders that are called so are escaped [mbox-46]. */
 #define SUFFIXES ".mbox|.mbx|.sbd|.msf|.dat|.gz|.zst|.xz|.bz2|.lock|.mozmsgs|.cmeta"
@@ -316,6 +319,8 @@ static haul_rc restore(state *st, haul_err *e)
         bool known;
         haul_auto_fd int fd = -1;
         haul_tokens_at(st->resume, i, &rel, &value);
+        if (strcmp(rel, LAYOUT) == 0)
+            continue;
         haul_rc rc = token_size(st, rel, &known, &want, e);
         if (rc == HAUL_OK)
             rc = open_at(st, rel, O_RDWR, &fd, e);
@@ -597,6 +602,8 @@ static haul_rc sink_commit(haul_sink *s, haul_tokens *ret, haul_err *e)
         st->v[i].touched = false;
         haul_tokens_put(ret, st->v[i].rel, st->line.p);
     }
+    if (rc == HAUL_OK && st->n)
+        haul_tokens_put(ret, LAYOUT, layout_names[st->layout]);
     return rc;
 }
 
@@ -667,6 +674,9 @@ static haul_rc sink_open(haul_sink *s, const char *target, const haul_tokens *re
     st->current = NONE;
     st->layout = layout_for(target, s->values);
     st->variant = (haul_mbox_variant)haul_values_choice(s->values, &haul_mbox_options[HAUL_MBOX_OPT_VARIANT]);
+    const char *layout = resume ? haul_tokens_get(resume, LAYOUT) : NULL;
+    if (layout && strcmp(layout, layout_names[st->layout]) != 0)
+        return haul_fail(e, HAUL_E_USAGE, "%s was begun with --mbox-layout %s", target, layout);
     haul_rc rc = open_root(st, target, e);
     if (rc != HAUL_OK || !resume)
         return rc;

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import zipfile
 
 import judge
 from judge import equal, run, same, say
@@ -68,6 +69,15 @@ def stores(path):
     return path
 
 
+def zipped(path):
+    """Messages whose files have times without a zone, as zips of many programs have them."""
+    os.makedirs(os.path.dirname(path))
+    with zipfile.ZipFile(path, "w") as z:
+        for i in range(3):
+            z.writestr(zipfile.ZipInfo(f"m{i}.eml", (2015, 7, 1, 12, 0, 2 * i)), f"Subject: {i}\n\nx\n")
+    return path
+
+
 def check_copy(work, path):
     """items.jsonl of a store and of a copy elsewhere, each in its own target."""
     said = []
@@ -98,6 +108,8 @@ def main():
     for name, src in (("own", source(work)), ("demo", os.path.join(judge.TESTDATA, "demo/mail"))):
         for fmt in ("maildir", "mbox", "eml", "dump"):
             check(os.path.join(work, name), src, fmt)
+    for fmt in ("maildir", "eml"):
+        check(os.path.join(work, "zip"), zipped(os.path.join(work, f"zip-{fmt}", "mail.zip")), fmt)
     if os.access(MAKE, os.X_OK):
         src = stores(os.path.join(work, "stores"))
         for fmt in ("maildir", "mbox", "eml"):

@@ -157,8 +157,22 @@ def check_random(root):
         run("verify", out, source)
 
 
+def check_layout(work):
+    """A target goes on in the layout that it was begun in; another one is refused before anything is written."""
+    source, target = os.path.join(work, "a.mbox"), os.path.join(work, "out")
+    judge.write(source, judge.mbox_of([judge.message(i) for i in range(3)]))
+    run("convert", "--to", "mbox", source, target)
+    judge.write(source, judge.mbox_of([judge.message(i) for i in range(5)]))
+    before = judge.snapshot(target, times=True)
+    done = run("convert", "--to", "mbox", "--mbox-layout", "thunderbird", source, target, exits=(2,))
+    same(b"begun with --mbox-layout tree" in done.stderr, f"another layout: {done.stderr}")
+    equal(judge.snapshot(target, times=True), before, "another layout: what is there")
+    run("convert", "--to", "mbox", "--mbox-layout", "tree", source, target)
+    run("verify", target, source)
+
+
 def main():
-    for name, check in (("borders", check_borders), ("bad sectors", check_bad_sectors), ("takeout", check_takeout), ("random", check_random)):
+    for name, check in (("layout", check_layout), ("borders", check_borders), ("bad sectors", check_bad_sectors), ("takeout", check_takeout), ("random", check_random)):
         say(name)
         check(judge.temporary(memory=True))
     judge.finish()

@@ -5,6 +5,7 @@
 #include "cli/text.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static haul_cmd_fn *const commands[HAUL_CMD_COUNT] = {
@@ -79,6 +80,8 @@ int main(int argc, char **argv)
     haul_args a = {.cmd = HAUL_CMD_COUNT};
     haul_err e = {0};
     int status = 0;
+    /* libarchive takes times in a zip that have no zone for local ones. What is written must not hang on where we are. */
+    (void)setenv("TZ", "UTC0", 1);
     haul_rc rc = haul_args_parse(argc, argv, &a, &e);
     if (rc == HAUL_OK)
         rc = run(&a, &status, &e);
