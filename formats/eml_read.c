@@ -177,11 +177,16 @@ static bool collapses(const char *name)
            (haul_is_digit((unsigned char)name[0]) && !name[1]);
 }
 
+static bool is_bundle(const char *name)
+{
+    return haul_iends(name, ".mbox") && strlen(name) > 5;
+}
+
 static void push_directory(haul_reader *r, const char *name)
 {
     eml_reader *s = r->state;
     pending d = {.path = join(&s->arena, s->at.path, name), .depth = s->at.depth + 1, .bundle = s->at.bundle};
-    bool bundle = haul_iends(name, ".mbox") && strlen(name) > 5;
+    bool bundle = is_bundle(name);
     if (!haul_reader_claims_dir(r, s->at.path, s->files, s->n_files, name))
         return;
     if (s->at.bundle && strcmp(name, "Attachments") == 0) {
@@ -563,6 +568,21 @@ static haul_rc eml_body(haul_reader *r, haul_msg *m, haul_out *to, haul_err *e)
     return HAUL_OK;
 }
 
+/* Is the source itself a bundle of Apple Mail? Others may be called so, too: what is in it decides. */
+static bool starts_in_bundle(haul_reader *r)
+{
+    haul_arena a = {0};
+    haul_entry *v = NULL;
+    size_t n = 0;
+    bool is = false;
+    if (is_bundle(haul_tree_label(r->tree)) && haul_tree_list(r->tree, "", &a, &v, &n, NULL) == HAUL_OK)
+        for (size_t i = 0; i < n && !is; i++)
+            is = v[i].type == HAUL_ENTRY_DIR ? strcmp(v[i].name, "Messages") == 0 || is_uuid(v[i].name)
+                                             : strcmp(v[i].name, "Info.plist") == 0;
+    haul_arena_done(&a);
+    return is;
+}
+
 static haul_rc eml_open(haul_reader *r, haul_err *e)
 {
     eml_reader *s = r->state;
@@ -572,6 +592,9 @@ static haul_rc eml_open(haul_reader *r, haul_err *e)
         s->single = true;
         s->at.folder = haul_declare(&s->folders, HAUL_FOLDER_NONE, "INBOX", NULL, HAUL_ROLE_INBOX);
     } else {
+        s->at.bundle = starts_in_bundle(r); /* as below a directory that holds it */
+        if (s->at.bundle)
+            s->at.folder = declare(r, HAUL_FOLDER_NONE, haul_tree_label(r->tree), true);
         push(s, s->at);
     }
     return HAUL_OK;

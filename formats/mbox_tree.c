@@ -179,8 +179,11 @@ static uint32_t frame_folder(haul_mbox_walk *w, haul_mbox_frame *f)
         f = f->up;
     if (!f)
         return HAUL_FOLDER_NONE;
-    if (f->folder == HAUL_FOLDER_NONE)
+    if (f->folder == HAUL_FOLDER_NONE && f->up)
         f->folder = child_folder(w, f->up, f->raw);
+    else if (f->folder == HAUL_FOLDER_NONE) /* the source itself is a bundle */
+        f->folder = declare(w, HAUL_FOLDER_NONE, f->raw,
+                            haul_icmp(f->raw, "inbox") == 0 ? HAUL_ROLE_INBOX : HAUL_ROLE_NONE);
     return f->folder;
 }
 
@@ -260,7 +263,10 @@ static void classify(haul_mbox_walk *w, haul_mbox_frame *f)
     f->thunderbird |= has_ending(f, ".msf", HAUL_ENTRY_FILE) || has_ending(f, ".sbd", HAUL_ENTRY_DIR);
     if (f->place != PLACE_PLAIN)
         return;
-    if ((mail && cached) || ((mail || cached) && has_entry(f, "prefs.js", HAUL_ENTRY_FILE))) {
+    if (!f->up && haul_mbox_is_named(label) && has_entry(f, "mbox", HAUL_ENTRY_FILE)) {
+        f->place = PLACE_BUNDLE; /* what Apple Mail exports */
+        f->raw = haul_arena_strn(&f->arena, label, base_length(label));
+    } else if ((mail && cached) || ((mail || cached) && has_entry(f, "prefs.js", HAUL_ENTRY_FILE))) {
         f->place = PLACE_PROFILE;
         f->name_accounts = (mail ? count_accounts(w, join(&f->arena, f->dir, "Mail")) : 0) +
                                (cached ? count_accounts(w, join(&f->arena, f->dir, "ImapMail")) : 0) >

@@ -9,7 +9,7 @@ import tarfile
 import zipfile
 
 import judge
-from judge import equal, items_of, run, say
+from judge import equal, items_of, run, same, say
 
 FROM = b"From a@b Fri May 23 16:35:53 2025\n"
 SEPARATOR = re.compile(rb"From \S+ \w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}\n")

@@ -666,6 +666,39 @@ Test(conformance, a_folder_called_as_a_maildir_calls_its_own_is_a_folder)
     }
 }
 
+Test(conformance, a_bundle_of_apple_mail_is_the_same_folder_alone_and_in_a_directory)
+{
+    static const char emlx[] = "39        \nFrom: z@example.org\nSubject: alone\n\nHi.\n";
+    static const struct {
+        const char *file, *more;
+        bool mbox;
+    } rows[] = {{"Projects.mbox/mbox", "Projects.mbox/table_of_contents", true},
+                {"Projects.mbox/Messages/1.emlx", "Projects.mbox/Info.plist", false}};
+    for (size_t i = 0; i < 2 * HAUL_COUNT(rows); i++) {
+        char root[4000], target[4096];
+        snprintf(root, sizeof(root), "%s", testing_path("bundle%zu", i));
+        snprintf(target, sizeof(target), "%s.jsonl", root);
+        bool mbox = rows[i / 2].mbox;
+        testing_write(testing_path("bundle%zu/%s", i, rows[i / 2].file), mbox ? sample : emlx,
+                      mbox ? sizeof(sample) - 1 : sizeof(emlx) - 1);
+        testing_write(testing_path("bundle%zu/%s", i, rows[i / 2].more), "", 0);
+        if (i % 2)
+            snprintf(root, sizeof(root), "%s", testing_path("bundle%zu/Projects.mbox", i));
+        const char *sources[] = {root, NULL};
+        haul_job job = {
+            .command = "convert", .sources = sources, .target = target, .to = haul_format_find("dump")};
+        haul_totals t = {0};
+        haul_err e = {0};
+        json_t *report = NULL;
+        cr_expect_eq(haul_convert(&job, &t, &report, &e), HAUL_OK, "%s", e.text);
+        json_t *folder = json_array_get(json_object_get(report, "folders"), 0);
+        cr_expect_str_eq(json_string_value(json_object_get(folder, "path")), "Projects", "%zu", i);
+        cr_expect_eq(t.stored, mbox ? SAMPLE_MESSAGES : 1, "%zu", i);
+        cr_expect_eq(json_array_size(json_object_get(report, "folders")), 1, "%zu", i);
+        json_decref(report);
+    }
+}
+
 /* Ids hang on the names of sources: what else a run reads must not change them. */
 Test(conformance, a_source_keeps_its_name_whatever_else_is_read)
 {
