@@ -365,17 +365,35 @@ static haul_rc adopt(haul_sink *s, entry *v, int fd, haul_err *e)
     return cut(fd, v->rel, v->size, e);
 }
 
+/* What is packed, or has the line ends of an old Mac, would not be read any more with lines of ours behind it. */
+static haul_rc check_foreign(const entry *v, int fd, haul_err *e)
+{
+    char head[4096];
+    ssize_t n = pread(fd, head, sizeof(head), 0);
+    if (n < 0)
+        return haul_fail_sys(e, HAUL_E_TARGET, "reading the start of %s", v->rel);
+    const char *why = haul_in_is_packed(head, (size_t)n) ? "is packed: unpack it first"
+                      : n && !memchr(head, '\n', (size_t)n) && memchr(head, '\r', (size_t)n)
+                          ? "has CR for its line ends: convert it to a new file first"
+                          : NULL;
+    return why ? haul_fail(e, HAUL_E_TARGET, "%s %s; nothing can be added to it as it is", v->rel, why)
+               : HAUL_OK;
+}
+
 /* Somebody else's last message may end without a line end or an empty line. */
 static haul_rc end_foreign(state *st, entry *v, int fd, haul_err *e)
 {
-    char tail[2] = {'\n', '\n'};
-    size_t n = v->size < 2 ? (size_t)v->size : 2;
+    char tail[4] = {'\n', '\n', '\n', '\n'};
+    size_t n = v->size < sizeof(tail) ? (size_t)v->size : sizeof(tail);
+    haul_rc rc = check_foreign(v, fd, e);
+    if (rc != HAUL_OK)
+        return rc;
     v->foreign = false;
-    if (n && pread(fd, tail + 2 - n, n, (off_t)(v->size - n)) != (ssize_t)n)
+    if (n && pread(fd, tail + sizeof(tail) - n, n, (off_t)(v->size - n)) != (ssize_t)n)
         return haul_fail_sys(e, HAUL_E_TARGET, "reading the end of %s", v->rel);
-    if (!v->size || (tail[0] == '\n' && tail[1] == '\n'))
+    if (!v->size || (tail[2] == '\n' && tail[3] == '\n') || memcmp(tail, "\r\n\r\n", 4) == 0)
         return HAUL_OK;
-    return haul_out_write(&st->out.out, "\n\n", tail[1] == '\n' ? 1 : 2, e);
+    return haul_out_write(&st->out.out, "\n\n", tail[3] == '\n' ? 1 : 2, e);
 }
 
 /* Make entry i the file that is written to. */

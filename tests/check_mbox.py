@@ -1,7 +1,9 @@
 """MBOX as it is found in the wild: octets against a splitter of few lines that knows only mboxrd; Google Takeout as it is
 downloaded; random lines that mean something to mbox readers, written in every variant, read back and verified."""
 import base64
+import gzip
 import io
+import mailbox
 import os
 import random
 import re
@@ -171,8 +173,25 @@ def check_layout(work):
     run("verify", target, source)
 
 
+def check_merge(work):
+    """To a file of somebody else's: nothing where it could not be read any more, no empty line more than is needed."""
+    source, old = os.path.join(work, "a.mbox"), judge.mbox_of([judge.message(i) for i in range(3)])
+    judge.write(source, judge.mbox_of([judge.message(9)]))
+    for name, octets, exits in (("packed", gzip.compress(old), (4,)), ("mac", old.replace(b"\n", b"\r"), (4,)),
+                                ("dos", old.replace(b"\n", b"\r\n"), (0,)), ("unix", old, (0,))):
+        target = os.path.join(work, name + ".mbox")
+        judge.write(target, octets)
+        run("convert", "--merge", source, target, exits=exits)
+        got = judge.read(target)
+        same(got.startswith(octets), f"merge, {name}: what was there")
+        same(got == octets or exits == (0,), f"merge, {name}: written to")
+        if exits == (0,):
+            same(got[len(octets):].startswith(b"From "), f"merge, {name}: {got[len(octets):][:20]}")
+            equal(len(mailbox.mbox(target)), 4, f"merge, {name}: messages")
+
+
 def main():
-    for name, check in (("layout", check_layout), ("borders", check_borders), ("bad sectors", check_bad_sectors), ("takeout", check_takeout), ("random", check_random)):
+    for name, check in (("layout", check_layout), ("merge", check_merge), ("borders", check_borders), ("bad sectors", check_bad_sectors), ("takeout", check_takeout), ("random", check_random)):
         say(name)
         check(judge.temporary(memory=True))
     judge.finish()
