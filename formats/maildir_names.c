@@ -20,8 +20,12 @@ static bool all_letters(const char *p, size_t n)
  * disguises can stand in a host name too, so nothing but letters may follow them. */
 static size_t mark_length(const char *p, size_t n)
 {
-    if (n >= 3 && p[1] == '2' && p[2] == ',' && strchr(":;!-", p[0]) && p[0])
+    static const char *const private_use[] = {"\uf0222,", "\uf03a2,"}; /* of macOS and of Cygwin, for ':' */
+    if (n >= 3 && p[1] == '2' && p[2] == ',' && strchr(":;!-_", p[0]) && p[0])
         return p[0] == ':' || all_letters(p + 3, n - 3) ? 3 : 0;
+    for (size_t i = 0; i < HAUL_COUNT(private_use); i++)
+        if (n >= 5 && memcmp(p, private_use[i], 5) == 0 && all_letters(p + 5, n - 5))
+            return 5;
     if (haul_istarts(p, n, "%3a2%2c") && all_letters(p + 7, n - 7))
         return 7;
     if (haul_istarts(p, n, "%3a2,") && all_letters(p + 5, n - 5))

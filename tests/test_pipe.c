@@ -169,6 +169,19 @@ Test(filter, dates_kinds_sizes_and_folders)
     cr_expect_str_eq(haul_filter_folder(&f, "A/Trash"), "not-folder");
 }
 
+Test(filter, a_question_mark_is_a_character)
+{
+    static const char *const globs[] = {"?", "Sub \\[x\\]", "[\u00e4\u00f6]/*", NULL};
+    haul_filter f = {.folders = globs};
+    static const char *const in[] = {"a", "\u00c4", "\U0001f4e7", "Sub [x]", "\u00f6/b"}, *const out[] = {
+                                                                                              "ab", "Sub x",
+                                                                                              "\u00fc/b"};
+    for (size_t i = 0; i < HAUL_COUNT(in); i++)
+        cr_expect_null(haul_filter_folder(&f, in[i]), "%s", in[i]);
+    for (size_t i = 0; i < HAUL_COUNT(out); i++)
+        cr_expect_str_eq(haul_filter_folder(&f, out[i]), "folder", "%s", out[i]);
+}
+
 /* ── journal ── */
 
 static haul_record record(const char *id, const uint8_t *sha)

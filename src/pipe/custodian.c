@@ -1,11 +1,10 @@
-#define _GNU_SOURCE /* FNM_LEADING_DIR */
 #include "pipe/custodian.h"
 
 #include "base/arena.h"
+#include "base/glob.h"
 #include "base/utf.h"
 #include "pipe/lines.h"
 
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,7 +33,7 @@ bool haul_custodian_ok(const char *name)
     return n && n <= HAUL_CUSTODIAN_NAME && haul_utf8_valid(name, n);
 }
 
-/* Up to the first "=" without a backslash; fnmatch reads "\=" as "=". */
+/* Up to the first "=" without a backslash; haul_glob reads "\=" as "=". */
 static size_t glob_length(haul_span s)
 {
     size_t n = 0;
@@ -107,7 +106,7 @@ static const char *first_match(const haul_custodians *c, const haul_str *ways, s
 {
     for (size_t i = 0; i < c->n; i++)
         for (size_t k = 0; k < n; k++)
-            if (fnmatch(c->rules[i].glob, haul_strz(&ways[k]), FNM_LEADING_DIR) == 0) {
+            if (haul_glob(c->rules[i].glob, haul_strz(&ways[k]), true)) {
                 c->rules[i].fitted = true;
                 return c->rules[i].name;
             }

@@ -1,11 +1,11 @@
 #include "pipe/filter.h"
 
-#include <fnmatch.h>
+#include "base/glob.h"
 
 static bool any_matches(const char *const *globs, const char *path)
 {
     for (; *globs; globs++)
-        if (fnmatch(*globs, path, 0) == 0)
+        if (haul_glob(*globs, path, false))
             return true;
     return false;
 }
