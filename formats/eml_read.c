@@ -477,7 +477,7 @@ static haul_rc message(haul_reader *r, const char *name, kind k, haul_item *it, 
         !haul_reader_claims(r, haul_strz(&s->path), head.p, head.n))
         return HAUL_END;
     if (rc == HAUL_OK && k == KIND_MAYBE && !like_message(&head)) {
-        stray(r, name, "does not begin like a message");
+        stray(r, name, haul_unread_kind(head.p, head.n, "does not begin like a message"));
         return HAUL_END;
     }
     if (s->at.folder == HAUL_FOLDER_NONE) { /* its folder comes first, then this file again */

@@ -427,6 +427,16 @@ static void close_file(haul_mbox_walk *w)
     w->in = NULL;
 }
 
+static void skipped(haul_mbox_walk *w, const char *path)
+{
+    const char *p = NULL, *kind = NULL;
+    size_t n = 0;
+    if (haul_in_peek(w->in, HAUL_UNREAD_HEAD, &p, &n, NULL) == HAUL_OK)
+        kind = haul_unread_kind(p, n, NULL);
+    haul_reader_issue(w->r, HAUL_ISSUE_SOURCE_ENTRY_SKIPPED, "%s%s%s", path, kind ? ": " : "",
+                      kind ? kind : "");
+}
+
 /* *ret_found: w->in and its names are set. */
 static haul_rc visit_file(haul_mbox_walk *w, const char *name, bool *ret_found)
 {
@@ -454,8 +464,8 @@ static haul_rc visit_file(haul_mbox_walk *w, const char *name, bool *ret_found)
         return HAUL_OK;
     }
     if (what == CONTENT_NONE) {
+        skipped(w, path);
         close_file(w);
-        haul_reader_issue(w->r, HAUL_ISSUE_SOURCE_ENTRY_SKIPPED, "%s", path);
         return HAUL_OK;
     }
     set_file(w, path, bundle ? NULL : haul_arena_strn(&w->arena, name, base_length(name)));

@@ -599,6 +599,7 @@ Test(conformance, a_tree_of_several_formats_is_read_file_by_file_once)
     testing_write(testing_path("mixed/sub/d.eml"), mbox_like, sizeof(mbox_like) - 1);
     testing_write(testing_path("mixed/sub/e"), sample, sizeof(sample) - 1);
     testing_write(testing_path("mixed/sub/picture.jpg"), "\xff\xd8\xff\xe0\0\0", 6);
+    testing_write(testing_path("mixed/sub/old.msg"), "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 8);
     testing_write(testing_path("mixed/md/cur/1.2.3:2,FS"), eml, sizeof(eml) - 1);
     testing_write(testing_path("mixed/md/new/2.2.3"), eml, sizeof(eml) - 1);
     const char *sources[] = {root, NULL};
@@ -611,7 +612,11 @@ Test(conformance, a_tree_of_several_formats_is_read_file_by_file_once)
     cr_expect(strstr(lines, "\"flags\":\"seen flagged\""), "the names of a Maildir say flags");
     free(lines);
     cr_expect_eq(t.stored, t.found);
-    cr_expect_eq(t.issues[HAUL_ISSUE_SOURCE_ENTRY_SKIPPED], 1, "the picture");
+    cr_expect_eq(t.issues[HAUL_ISSUE_SOURCE_ENTRY_SKIPPED], 2,
+                 "the picture, and a kind of mail that is not read");
+    char *said = json_dumps(json_object_get(report, "notices"), JSON_COMPACT);
+    cr_expect(strstr(said, "old.msg: an OLE file"), "%s", said);
+    free(said);
     const char *format =
         json_string_value(json_object_get(json_array_get(json_object_get(report, "sources"), 0), "format"));
     cr_expect(format && strchr(format, '+'), "%s", format);

@@ -160,7 +160,8 @@ static haul_rc look(haul_reader *r, const char *path, bool *ret, haul_err *e)
         return HAUL_OK;
     *ret = score(p, n) > 0;
     if (!*ret)
-        haul_reader_issue(r, HAUL_ISSUE_SOURCE_ENTRY_SKIPPED, "%s: no Outlook store", path);
+        haul_reader_issue(r, HAUL_ISSUE_SOURCE_ENTRY_SKIPPED, "%s: %s", path,
+                          haul_unread_kind(p, n, "no Outlook store"));
     return HAUL_OK;
 }
 

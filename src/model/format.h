@@ -340,6 +340,10 @@ void haul_reader_close(haul_reader *r); /* NULL state is accepted */
  * it without an issue. True: it is ours, or nobody's. */
 bool haul_reader_claims(haul_reader *r, const char *path, const char *head, size_t n);
 
+/* What a file is that no format reads although it may hold mail, from its first octets; `otherwise` where that is not known. */
+#define HAUL_UNREAD_HEAD 8u
+const char *haul_unread_kind(const char *p, size_t n, const char *otherwise);
+
 /* The same of a subdirectory `name` of directory `dir` that is another format's by its layout alone (entries: all
  * of that directory; and the names of some files in the subdirectory are looked at), and that this layout keeps for itself: false = pass
  * over it. */

@@ -329,8 +329,7 @@ bool haul_reader_claims_dir(haul_reader *r, const char *dir, const haul_entry *e
     return !theirs;
 }
 
-/* Mail of kinds that are not read, which people have all the same. NULL: none that we know. */
-static const char *unread_kind(haul_in *in)
+const char *haul_unread_kind(const char *p, size_t n, const char *otherwise)
 {
     static const struct {
         const char *magic, *text;
@@ -341,15 +340,12 @@ static const char *unread_kind(haul_in *in)
          "store",
          8},
         {"\xcf\xad\x12\xfe", "a folder of Outlook Express (.dbx); these are not read", 4},
+        {"PK\x03\x04", "a zip; one is read when it is named as a source, and whole", 4},
     };
-    const char *p = NULL;
-    size_t n = 0;
-    if (haul_in_peek(in, 8, &p, &n, NULL) != HAUL_OK)
-        return NULL;
     for (size_t i = 0; i < HAUL_COUNT(kinds); i++)
         if (n >= kinds[i].n && memcmp(p, kinds[i].magic, kinds[i].n) == 0)
             return kinds[i].text;
-    return NULL;
+    return otherwise;
 }
 
 static haul_rc nothing_fits(haul_tree *t, haul_err *e)
@@ -357,14 +353,16 @@ static haul_rc nothing_fits(haul_tree *t, haul_err *e)
     haul_stat st = {.size = 1};
     haul_auto(haul_in) *in = NULL;
     bool file = haul_tree_is_file(t) && haul_tree_read(t, "", &in, &st, NULL) == HAUL_OK;
-    const char *kind = file ? unread_kind(in) : NULL;
+    const char *p = NULL;
+    size_t n = 0;
     if (file && !st.size)
         return haul_fail(e, HAUL_E_FORMAT, "the file is empty");
-    if (kind)
-        return haul_fail(e, HAUL_E_FORMAT, "%s", kind);
-    return haul_fail(
-        e, HAUL_E_FORMAT,
-        "no format is recognised; mailhaul formats lists what is read, --from FORMAT decides by hand");
+    if (file && haul_in_peek(in, HAUL_UNREAD_HEAD, &p, &n, NULL) != HAUL_OK)
+        n = 0;
+    return haul_fail(e, HAUL_E_FORMAT, "%s",
+                     haul_unread_kind(p, n,
+                                      "no format is recognised; mailhaul formats lists what is read, --from "
+                                      "FORMAT decides by hand"));
 }
 
 haul_rc haul_passes_choose(haul_passes *p, const haul_format *chosen, haul_tree *t, haul_err *e)
