@@ -66,24 +66,16 @@ typedef struct maildir_reader {
 
 /* ── recognising it ── */
 
-static bool has_dir(const haul_probe *p, const char *name)
-{
-    for (size_t i = 0; i < p->n_entries; i++)
-        if (p->entries[i].type == HAUL_ENTRY_DIR && strcmp(p->entries[i].name, name) == 0)
-            return true;
-    return false;
-}
-
 /* Is a file called as deliveries are: seconds, or flags behind it; or as Thunderbird calls them, digits and ".eml"? Folders of other
  * formats may be called "cur" and "new", too. */
 static bool like_delivery(const char *name)
 {
     enum { SECONDS = 9 }; /* digits, at least: since 1973 */
     size_t digits = strspn(name, "0123456789");
-    const char *marks[] = {":2,", "!2,", ";2,"};
-    for (size_t i = 0; i < HAUL_COUNT(marks); i++)
-        if (strstr(name, marks[i]))
-            return true;
+    haul_maildir_name n;
+    haul_maildir_name_parse(name, &n);
+    if (n.has_info)
+        return true;
     return digits &&
            (haul_icmp(name + digits, ".eml") == 0 ||
             (digits >= SECONDS && (name[digits] == '.' || name[digits] == '_') && !haul_iends(name, ".eml")));
@@ -117,11 +109,11 @@ static int maildir_probe(const haul_probe *p)
 {
     if (!p->is_dir)
         return 0;
-    int found = has_dir(p, "cur") + has_dir(p, "new");
-    if (found == 1 && !has_dir(p, "tmp") && !half_maildir(p))
+    int found = haul_probe_has_dir(p, "cur") + haul_probe_has_dir(p, "new");
+    if (found == 1 && !haul_probe_has_dir(p, "tmp") && !half_maildir(p))
         found = 0;
     if (found)
-        return 72 + 24 * found + 24 * has_dir(p, "tmp");
+        return 72 + 24 * found + 24 * haul_probe_has_dir(p, "tmp");
     for (size_t i = 0; i < p->n_files; i++) {
         bool in;
         if (is_delivery(p->files[i].label, &in) || haul_ends(p->files[i].label, "/maildirfolder"))

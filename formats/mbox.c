@@ -57,18 +57,10 @@ static int probe_head(const char *label, const char *p, size_t n)
                                         : 0;
 }
 
-static bool has_dir(const haul_probe *p, const char *name)
-{
-    for (size_t i = 0; i < p->n_entries; i++)
-        if (p->entries[i].type == HAUL_ENTRY_DIR && strcmp(p->entries[i].name, name) == 0)
-            return true;
-    return false;
-}
-
 static int probe_dir(const haul_probe *p)
 {
     int best = 0;
-    if (has_dir(p, "cur") && has_dir(p, "new"))
+    if (haul_probe_has_dir(p, "cur") && haul_probe_has_dir(p, "new"))
         return 0;
     for (size_t i = 0; i < p->n_files; i++) {
         int bits = probe_head(p->files[i].label, p->files[i].head, p->files[i].head_len);

@@ -627,6 +627,20 @@ Test(conformance, a_tree_of_several_formats_is_read_file_by_file_once)
     cr_expect_eq(t.found, 7, "a chosen reader judges every file");
 }
 
+/* What a tree holds, into ROOT.jsonl beside it; the report is the caller's. */
+static json_t *dumped(const char *root, haul_totals *ret)
+{
+    char target[4096];
+    snprintf(target, sizeof(target), "%s.jsonl", root);
+    const char *sources[] = {root, NULL};
+    haul_job job = {
+        .command = "convert", .sources = sources, .target = target, .to = haul_format_find("dump")};
+    haul_err e = {0};
+    json_t *report = NULL;
+    cr_expect_eq(haul_convert(&job, ret, &report, &e), HAUL_OK, "%s", e.text);
+    return report;
+}
+
 /* "new" and "cur" are words, too. Names of files: NUL at the end. */
 Test(conformance, a_folder_called_as_a_maildir_calls_its_own_is_a_folder)
 {
@@ -648,21 +662,15 @@ Test(conformance, a_folder_called_as_a_maildir_calls_its_own_is_a_folder)
     };
     for (size_t i = 0; i < HAUL_COUNT(rows); i++) {
         bool mbox = strcmp(rows[i].format, "mbox") == 0;
-        char root[4000], target[4096], path[4096];
+        char root[4000], path[4096];
         snprintf(path, sizeof(path), "called%zu", i);
         snprintf(root, sizeof(root), "%s", testing_path("%s", path));
-        snprintf(target, sizeof(target), "%s.jsonl", root);
         for (size_t k = 0; k < HAUL_COUNT(rows[i].files) && rows[i].files[k]; k++) {
             snprintf(path, sizeof(path), "%s/%s", root, rows[i].files[k]);
             testing_write(path, mbox ? sample : eml, mbox ? sizeof(sample) - 1 : sizeof(eml) - 1);
         }
-        const char *sources[] = {root, NULL};
-        haul_job job = {
-            .command = "convert", .sources = sources, .target = target, .to = haul_format_find("dump")};
         haul_totals t = {0};
-        haul_err e = {0};
-        json_t *report = NULL;
-        cr_expect_eq(haul_convert(&job, &t, &report, &e), HAUL_OK, "%s", e.text);
+        json_t *report = dumped(root, &t);
         cr_expect_eq(t.stored, rows[i].found, "%zu: %llu", i, (unsigned long long)t.stored);
         const char *format = json_string_value(
             json_object_get(json_array_get(json_object_get(report, "sources"), 0), "format"));
@@ -680,22 +688,16 @@ Test(conformance, a_bundle_of_apple_mail_is_the_same_folder_alone_and_in_a_direc
     } rows[] = {{"Projects.mbox/mbox", "Projects.mbox/table_of_contents", true},
                 {"Projects.mbox/Messages/1.emlx", "Projects.mbox/Info.plist", false}};
     for (size_t i = 0; i < 2 * HAUL_COUNT(rows); i++) {
-        char root[4000], target[4096];
+        char root[4000];
         snprintf(root, sizeof(root), "%s", testing_path("bundle%zu", i));
-        snprintf(target, sizeof(target), "%s.jsonl", root);
         bool mbox = rows[i / 2].mbox;
         testing_write(testing_path("bundle%zu/%s", i, rows[i / 2].file), mbox ? sample : emlx,
                       mbox ? sizeof(sample) - 1 : sizeof(emlx) - 1);
         testing_write(testing_path("bundle%zu/%s", i, rows[i / 2].more), "", 0);
         if (i % 2)
             snprintf(root, sizeof(root), "%s", testing_path("bundle%zu/Projects.mbox", i));
-        const char *sources[] = {root, NULL};
-        haul_job job = {
-            .command = "convert", .sources = sources, .target = target, .to = haul_format_find("dump")};
         haul_totals t = {0};
-        haul_err e = {0};
-        json_t *report = NULL;
-        cr_expect_eq(haul_convert(&job, &t, &report, &e), HAUL_OK, "%s", e.text);
+        json_t *report = dumped(root, &t);
         json_t *folder = json_array_get(json_object_get(report, "folders"), 0);
         cr_expect_str_eq(json_string_value(json_object_get(folder, "path")), "Projects", "%zu", i);
         cr_expect_eq(t.stored, mbox ? SAMPLE_MESSAGES : 1, "%zu", i);

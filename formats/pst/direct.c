@@ -379,7 +379,7 @@ void haul_direct_compare(haul_pst_children nodes, uint32_t *rows, size_t n,
             ret->unlisted++;
         if (i < nodes.n && nodes.v[i] == rows[k])
             i++;
-        else if (is_there(p, rows[k]))
+        else if (haul_nid_is_item(rows[k]) && is_there(p, rows[k]))
             ret->elsewhere++;
         else
             ret->lost[ret->absent++] = rows[k];

@@ -17,6 +17,11 @@ enum {
     HAUL_NID_ATTACHMENT = 0x05, /* a subnode */
     HAUL_NID_ASSOCIATED = 0x08,
 };
+static inline bool haul_nid_is_item(uint32_t nid)
+{
+    return HAUL_NID_TYPE(nid) == HAUL_NID_ITEM || HAUL_NID_TYPE(nid) == HAUL_NID_ASSOCIATED;
+}
+
 #define HAUL_NID_NAMES      0x61u /* the map of names */
 #define HAUL_NID_ROOT       0x122u
 #define HAUL_NID_RECEIVE    0x62bu  /* the table of receive folders */

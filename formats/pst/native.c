@@ -111,8 +111,7 @@ static haul_rc row_ids(haul_tc *t, uint32_t **ret, size_t *ret_n, haul_err *e)
 
 static bool is_there(haul_pst *p, uint32_t nid)
 {
-    unsigned type = HAUL_NID_TYPE(nid);
-    return (type == HAUL_NID_ITEM || type == HAUL_NID_ASSOCIATED) && haul_native_find((haul_native *)p, nid);
+    return haul_native_find((haul_native *)p, nid);
 }
 
 static haul_rc native_counts(haul_pst *p, uint32_t nid, unsigned kind, haul_arena *a, haul_pst_counts *ret,

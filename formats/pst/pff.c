@@ -129,9 +129,7 @@ static int open_contents(const haul_pff_branch *b, bool ordinary, libpff_item_t 
 static bool is_there(haul_pst *p, uint32_t nid)
 {
     libpff_item_t *item = NULL;
-    unsigned type = HAUL_NID_TYPE(nid);
-    bool is = (type == HAUL_NID_ITEM || type == HAUL_NID_ASSOCIATED) &&
-              libpff_file_get_item_by_identifier(((haul_pff *)p)->file, nid, &item, NULL) == 1;
+    bool is = libpff_file_get_item_by_identifier(((haul_pff *)p)->file, nid, &item, NULL) == 1;
     libpff_item_free(&item, NULL);
     return is;
 }

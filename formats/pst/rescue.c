@@ -324,8 +324,8 @@ static bool is_right(haul_nodes *n, const gap *g, const haul_nodes_entries *s, s
 {
     const uint8_t *p = s->p + i * s->size;
     haul_node v = node_of(n, s, i, g->page.at);
-    bool item = HAUL_NID_TYPE(v.nid) == HAUL_NID_ITEM || HAUL_NID_TYPE(v.nid) == HAUL_NID_ASSOCIATED;
-    if (item && HAUL_NID_TYPE(v.parent) != HAUL_NID_FOLDER) /* its folder's table names it, too */
+    if (haul_nid_is_item(v.nid) &&
+        HAUL_NID_TYPE(v.parent) != HAUL_NID_FOLDER) /* its folder's table names it, too */
         return false;
     uint64_t key = haul_nodes_id(n, p), next = i + 1 < s->n ? haul_nodes_id(n, p + s->size) : UINT64_MAX;
     return key == v.nid && key >= g->page.lo && key < g->page.hi && key > last &&

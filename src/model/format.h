@@ -67,6 +67,8 @@ typedef struct haul_probe { /* what the core has looked up; probe functions do n
     size_t n_files;
 } haul_probe;
 
+bool haul_probe_has_dir(const haul_probe *p, const char *name); /* among its entries */
+
 typedef enum haul_item_type { HAUL_ITEM_FOLDER, HAUL_ITEM_MESSAGE } haul_item_type;
 
 typedef struct haul_item {

@@ -86,6 +86,14 @@ static const haul_format *best_format(const haul_probe *p)
     return best;
 }
 
+bool haul_probe_has_dir(const haul_probe *p, const char *name)
+{
+    for (size_t i = 0; i < p->n_entries; i++)
+        if (p->entries[i].type == HAUL_ENTRY_DIR && strcmp(p->entries[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 /* Fill a probe with the first octets of one file; a file that cannot be read shows none. */
 static haul_rc probe_file(haul_tree *t, const char *path, haul_arena *a, haul_probe *ret, haul_err *e)
 {
