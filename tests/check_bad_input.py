@@ -107,6 +107,9 @@ def small_files(yard):
                                ("Inbox.dbx", b"\xcf\xad\x12\xfe" + bytes(4000), ".dbx"),
                                ("noise", bytes(range(256)) * 16, "no format is recognised")):
         same(said in run("inspect", yard.put(name, octets), exits=(3,)).text, f"{name}: {said} is not named")
+    for name, octets in (("a.txt", b"nothing\n"), ("b.msg", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(4000))):
+        judge.write(os.path.join(yard.path("msgs"), name), octets)
+    same("b.msg, for one, is an OLE file" in run("inspect", yard.path("msgs"), exits=(3,)).text, "a directory of .msg: what it holds is not named")
     same("--from" not in run("inspect", yard.put("broken.gz", b"\x1f\x8b\x08\0" + b"garbage" * 9), exits=(3,)).text,
          "broken gzip: --from does not help")
     say(f"{len(cases) + 10} files cut, binary, endless or odd")

@@ -356,21 +356,52 @@ const char *haul_unread_kind(const char *p, size_t n, const char *otherwise)
     return otherwise;
 }
 
-static haul_rc nothing_fits(haul_tree *t, haul_err *e)
+/* Of the file at path; ret_empty may be NULL. */
+static const char *kind_of(haul_tree *t, const char *path, bool *ret_empty)
 {
     haul_stat st = {.size = 1};
     haul_auto(haul_in) *in = NULL;
-    bool file = haul_tree_is_file(t) && haul_tree_read(t, "", &in, &st, NULL) == HAUL_OK;
     const char *p = NULL;
     size_t n = 0;
-    if (file && !st.size)
-        return haul_fail(e, HAUL_E_FORMAT, "the file is empty");
-    if (file && haul_in_peek(in, HAUL_UNREAD_HEAD, &p, &n, NULL) != HAUL_OK)
-        n = 0;
-    return haul_fail(e, HAUL_E_FORMAT, "%s",
-                     haul_unread_kind(p, n,
-                                      "no format is recognised; mailhaul formats lists what is read, --from "
-                                      "FORMAT decides by hand"));
+    bool read = haul_tree_read(t, path, &in, &st, NULL) == HAUL_OK;
+    if (ret_empty)
+        *ret_empty = read && !st.size;
+    return read && haul_in_peek(in, HAUL_UNREAD_HEAD, &p, &n, NULL) == HAUL_OK ? haul_unread_kind(p, n, NULL)
+                                                                               : NULL;
+}
+
+/* Of a directory: the first file at its top of a kind that is known, *ret_name. */
+static const char *kind_within(haul_tree *t, haul_arena *a, const char **ret_name)
+{
+    haul_entry *v = NULL;
+    size_t n = 0;
+    const char *kind = NULL;
+    if (haul_tree_list(t, "", a, &v, &n, NULL) != HAUL_OK)
+        return NULL;
+    for (size_t i = 0, seen = 0; i < n && !kind && seen < SAMPLE_FILES; i++)
+        if (v[i].type == HAUL_ENTRY_FILE) {
+            seen++;
+            *ret_name = v[i].name;
+            kind = kind_of(t, v[i].name, NULL);
+        }
+    return kind;
+}
+
+static haul_rc nothing_fits(haul_tree *t, haul_err *e)
+{
+    haul_arena a = {0};
+    const char *name = NULL;
+    bool file = haul_tree_is_file(t), empty = false;
+    const char *kind = file ? kind_of(t, "", &empty) : kind_within(t, &a, &name);
+    haul_rc rc =
+        empty          ? haul_fail(e, HAUL_E_FORMAT, "the file is empty")
+        : kind && file ? haul_fail(e, HAUL_E_FORMAT, "%s", kind)
+        : kind         ? haul_fail(e, HAUL_E_FORMAT, "nothing in it is read; %s, for one, is %s", name, kind)
+                       : haul_fail(e, HAUL_E_FORMAT,
+                                   "no format is recognised; mailhaul formats lists what is read, --from FORMAT "
+                                           "decides by hand");
+    haul_arena_done(&a);
+    return rc;
 }
 
 haul_rc haul_passes_choose(haul_passes *p, const haul_format *chosen, haul_tree *t, haul_err *e)
